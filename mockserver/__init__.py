@@ -1,0 +1,3 @@
+"""A stateful mock server for EvoLink's asynchronous generation API."""
+
+__version__ = "0.1.0"

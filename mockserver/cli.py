@@ -1,0 +1,159 @@
+"""The command line. Exit codes: 0 done, 1 failed or not reproduced, 2 wrong usage."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mockserver import __version__
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "MOCKSERVER"})
+@click.version_option(__version__, prog_name="mockserver")
+def main() -> None:
+    """A stateful mock of EvoLink's generation API: tasks, credits and callbacks under a clock you control."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8787, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option(
+    "--profile",
+    type=click.Choice(["documented", "observed"]),
+    default="documented",
+    show_default=True,
+    help="What answers hold: what is promised, or what was recorded as well.",
+)
+@click.option("--seed", default=0, show_default=True, help="Ids, queues and chances are drawn from it.")
+@click.option(
+    "--clock",
+    type=click.Choice(["real", "manual", "polls"]),
+    default="real",
+    show_default=True,
+    help="What moves the clock: time itself, only the control API, or each query of a task (1 s each).",
+)
+@click.option(
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True, max=1e6),
+    help="How fast a real clock runs.",
+)
+@click.option(
+    "--task-seconds",
+    default=5.0,
+    show_default=True,
+    type=click.FloatRange(0, 2_592_000),
+    help="How long a task takes.",
+)
+@click.option("--realistic", is_flag=True, help="A task takes as long as its document estimates (300 s).")
+@click.option(
+    "--log",
+    default="memory",
+    show_default=True,
+    metavar="memory|sqlite:PATH",
+    help="Where the log of commands is; a server started again on a file goes on where it was.",
+)
+@click.option(
+    "--credits", default=10_000.0, show_default=True, type=click.FloatRange(0, 1e9), help="What each new API key has."
+)
+@click.option(
+    "--allow-local-callbacks/--no-allow-local-callbacks",
+    default=False,
+    show_default=True,
+    help="Let callbacks go to this machine, by http too. The real API forbids it.",
+)
+@click.option("--callback-ca", type=_FILE, help="PEM file of a CA to trust for https callbacks.")
+@click.option("--scenario", "scenarios", multiple=True, type=_FILE, help="Scenario file (YAML or JSON); repeatable.")
+@click.option("--public-url", help="Where result links lead, if not to the address listened on.")
+@click.option(
+    "--control-token",
+    help="Bearer token for /_mock; required on any address but loopback. "
+    "Better given as MOCKSERVER_SERVE_CONTROL_TOKEN.",
+)
+@click.option(
+    "--max-body-bytes",
+    default=1_048_576,
+    show_default=True,
+    type=click.IntRange(1024, 104_857_600),
+    help="Longest request body.",
+)
+@click.option(
+    "--max-log-bytes",
+    default=67_108_864,
+    show_default=True,
+    type=click.IntRange(65_536),
+    help="Memory of the log (compressed); past it the oldest part is folded into a snapshot.",
+)
+@click.option(
+    "--max-journal-entries",
+    default=1_000,
+    show_default=True,
+    type=click.IntRange(1, 1_000_000),
+    help="Requests that the journal keeps.",
+)
+@click.option(
+    "--max-tasks",
+    default=1_000_000,
+    show_default=True,
+    type=click.IntRange(1, 10_000_000),
+    help="Tasks kept for each key; past it the oldest ended one is forgotten.",
+)
+def serve(**arguments: Any) -> None:
+    """Serve until interrupted. Each option can also be set as MOCKSERVER_SERVE_<OPTION>."""
+    from mockserver import config
+    from mockserver.contract.document import DocumentError
+    from mockserver.web import server
+    from mockserver.web.app import Application, OptionsError
+
+    host, port = arguments.pop("host"), arguments.pop("port")
+    try:
+        options = config.options(host, arguments)
+        listener = server.bind(host, port)
+    except config.ConfigError as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"can't listen on {host} port {port}: {error.strerror}") from error
+    try:
+        application = Application(options)
+    except (OptionsError, DocumentError) as error:
+        raise click.UsageError(str(error)) from error
+    application.public_url = options.public_url or server.url_of(listener, host)
+    address = server.url_of(listener, host)
+    server.run(application, listener, lambda: click.echo(config.banner(application, address)))
+
+
+@main.command()
+@click.argument("file", type=_FILE)
+@click.option("--until", type=click.IntRange(min=0), help="Stop after this many commands: travel in time.")
+@click.option("--profile", type=click.Choice(["documented", "observed"]), help="Shape bodies by another profile.")
+@click.option(
+    "--show",
+    type=click.Choice(["summary", "commands", "tasks", "ledger", "callbacks", "state"]),
+    default="summary",
+    show_default=True,
+    help="What to print; all but the summary as JSON lines.",
+)
+def replay(file: Path, until: int | None, profile: str | None, show: str) -> None:
+    """Make the world of a replay FILE (GET /_mock/log) again, and print what is in it."""
+    from mockserver.log.replay import ReplayError
+    from mockserver.web.replay import Replay
+
+    try:
+        again = Replay.of(file, until=until, profile=profile)
+    except ReplayError as error:
+        raise click.ClickException(f"{file}: {error}") from error
+    for line in getattr(again, show)():
+        sys.stdout.buffer.write(line + b"\n")
+
+
+@main.command()
+@click.option("--seed", default=0, show_default=True, help="Ids and queues are drawn from it.")
+def demo(seed: int) -> None:
+    """The whole story in one terminal: submit, progress, a receiver that fails twice, retries, the ledger."""
+    from mockserver.demo import run
+
+    run(seed)

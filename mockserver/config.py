@@ -1,0 +1,81 @@
+"""From the command line to Options, and what `serve` says of itself."""
+
+import shlex
+from typing import Any
+
+import msgspec
+
+from mockserver.contract.behaviour import Profile, Role
+from mockserver.runtime.clock import Mode
+from mockserver.web import guard
+from mockserver.web.app import Application
+from mockserver.web.options import Bounds, Options
+
+EXAMPLE_KEY = "sk-any-key-will-do"
+
+
+class ConfigError(Exception):
+    """The options contradict each other or ask for what is not safe; says which."""
+
+
+_BOUNDS = {
+    "max_body_bytes": "body_bytes",
+    "max_log_bytes": "log_bytes",
+    "max_journal_entries": "journal_entries",
+    "max_tasks": "tasks_per_tenant",
+}
+"""Which options of the command line set which bounds."""
+
+
+def options(host: str, arguments: dict[str, Any]) -> Options:
+    """Options from the arguments of `serve`. Raises ConfigError."""
+    chosen = dict(arguments)
+    loopback = guard.is_loopback(host)
+    if not loopback and not chosen["control_token"]:
+        raise ConfigError(
+            f"--host {host} is not loopback: the control API then needs a token "
+            "(MOCKSERVER_SERVE_CONTROL_TOKEN or --control-token)"
+        )
+    bounds = Bounds(**{bound: chosen.pop(name) for name, bound in _BOUNDS.items()})
+    chosen["profile"], chosen["clock"] = Profile(chosen["profile"]), Mode(chosen["clock"])
+    if chosen.pop("realistic"):
+        chosen["task_seconds"] = None
+    return Options(loopback=loopback, bounds=bounds, **chosen)
+
+
+def banner(application: Application, address: str) -> str:
+    """What runs where, and a line that works when pasted."""
+    told, bounds = application.options, application.options.bounds
+    pace = "as long as its document estimates" if told.task_seconds is None else f"{told.task_seconds:g} s"
+    callbacks = "https to public addresses only, as the real API"
+    if told.allow_local_callbacks:
+        callbacks = "also to this machine, http too (--allow-local-callbacks)"
+    speed = f", {told.speed:g} times as fast as real" if told.speed != 1 else ""
+    return "\n".join(
+        (
+            f"EvoLink mock on {address}  (models: {', '.join(application.registry.models)})",
+            "",
+            f"  {_curl(application, address)}",
+            "",
+            f"  profile    {told.profile}",
+            f"  clock      {told.clock}{speed}; a task takes {pace}",
+            f"  seed       {told.seed}",
+            f"  credits    {told.credits:g} for each new API key",
+            f"  callbacks  {callbacks}",
+            f"  log        {told.log}",
+            f"  bounds     body {bounds.body_bytes} bytes, {bounds.tasks_per_tenant} tasks a key, "
+            f"{bounds.tenants} keys, journal {bounds.journal_entries}; all in {address}/_mock/health",
+            "",
+            "Ctrl-C stops it.",
+        )
+    )
+
+
+def _curl(application: Application, address: str) -> str:
+    create = application.registry.of_role(Role.CREATE_TASK)
+    example = next(iter(create.examples.values()))
+    body = msgspec.json.encode(example).decode()
+    return (
+        f"curl {address}{create.path} -H 'Authorization: Bearer {EXAMPLE_KEY}' "
+        f"-H 'Content-Type: application/json' -d {shlex.quote(body)}"
+    )

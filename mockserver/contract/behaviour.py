@@ -1,0 +1,212 @@
+"""What a document says in x-evolink-* keys: rules with an evidence mark each, typed and checked at load."""
+
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from mockserver.contract.document import PREFIX, Document
+
+UC_PER_CREDIT = 10_000
+
+
+class Evidence(StrEnum):
+    """How surely something is known (facts, the table of marks)."""
+
+    DOCUMENTED = "documented"
+    OBSERVED = "observed"
+    VENDOR = "vendor"
+    ASSUMED = "assumed"
+
+
+class Profile(StrEnum):
+    """How much the server shows: what is promised, or what was recorded as well."""
+
+    DOCUMENTED = "documented"
+    OBSERVED = "observed"
+
+
+class Role(StrEnum):
+    """What the server does for an operation."""
+
+    CREATE_TASK = "create_task"
+    GET_TASK = "get_task"
+    GET_CREDITS = "get_credits"
+
+
+class _Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    evidence: Evidence
+    note: str = ""
+
+
+class Timeline(_Rule, frozen=True):
+    """What `task_info.estimated_time` says, in seconds."""
+
+    estimated_seconds: int
+
+
+class Queue(_Rule, frozen=True):
+    """(least, most) share of its length that a task waits as pending."""
+
+    share: tuple[float, float]
+
+
+class Price(_Rule, frozen=True):
+    """Credits by the billable second; rational numbers are strings such as "7/9"."""
+
+    billing_rule: str
+    credits_per_second: str
+    minimum_seconds: float = 0
+    maximum_seconds: float | None = None
+    seconds_rounded_up_to: str | None = None
+
+    def __post_init__(self) -> None:
+        """Unreadable or negative numbers are refused at load, not at the first request."""
+        if self.amount_uc(0) < 0:
+            raise ValueError("a price can't be negative")
+
+    def amount_uc(self, length_ms: int) -> int:
+        """What a medium of this length costs, rounded half up to 1 uc (1/10,000 credit)."""
+        seconds = max(Fraction(length_ms, 1000), Fraction(str(self.minimum_seconds)))
+        if self.maximum_seconds is not None:
+            seconds = min(seconds, Fraction(str(self.maximum_seconds)))
+        if self.seconds_rounded_up_to is not None:
+            step = Fraction(self.seconds_rounded_up_to)
+            seconds = -(-seconds // step) * step
+        return int(Fraction(self.credits_per_second) * seconds * UC_PER_CREDIT + Fraction(1, 2))
+
+
+class Length(_Rule, frozen=True):
+    """Which request field holds the media whose length is billed, and the length where nothing says it."""
+
+    field: str
+    default_seconds: float
+
+
+class Results(_Rule, frozen=True):
+    """What a completed task links to: how many files, which sample stands for them, how long they live."""
+
+    type: str
+    count: int
+    sample: str
+    valid_seconds: int
+
+
+class Idempotency(_Rule, frozen=True):
+    """The header that makes a repeated submission safe, and for how long it is remembered."""
+
+    header: str
+    replayed_header: str
+    window_seconds: int
+
+
+class RateLimit(_Rule, frozen=True):
+    """Accepted requests per model in a window; None: no limit until an account sets one."""
+
+    window_seconds: float
+    requests: int | None
+
+
+class Callback(_Rule, frozen=True):
+    """How a callback is delivered: delays count from the failure before."""
+
+    timeout_seconds: float
+    retry_delays_seconds: tuple[float, ...]
+    follow_redirects: Literal[False]
+
+
+class Extension(_Rule, frozen=True, tag_field="rule", tag="extension"):
+    """File name endings that a URL may have."""
+
+    field: str
+    allowed: tuple[str, ...]
+
+
+class MaxBytes(_Rule, frozen=True, tag_field="rule", tag="max_bytes"):
+    """How large a file behind a URL may be."""
+
+    field: str
+    bytes: int
+
+
+class Scheme(_Rule, frozen=True, tag_field="rule", tag="scheme"):
+    """URL schemes that the server can fetch."""
+
+    field: str
+    schemes: tuple[str, ...]
+
+
+class PublicUrl(_Rule, frozen=True, tag_field="rule", tag="public_url"):
+    """A URL that the server calls: its scheme, and no internal address."""
+
+    field: str
+    schemes: tuple[str, ...]
+
+
+Rule = Extension | MaxBytes | Scheme | PublicUrl
+
+
+class Failure(_Rule, frozen=True):
+    """How a failed task says why, and what its owner can do about it."""
+
+    advice: Literal["change", "retry", "other"]
+    message: str
+
+
+class GeneralRefusal(_Rule, frozen=True):
+    """An answer that belongs to no operation."""
+
+    status: int
+    body: dict[str, Any]
+    message: str | None = None
+
+
+class TaskBehaviour(Struct, frozen=True, kw_only=True):
+    """All that decides how a submitted task runs and what it costs."""
+
+    timeline: Timeline
+    queue: Queue
+    prices: dict[Profile, Price]
+    length: Length
+    results: Results
+    idempotency: Idempotency
+    rate_limit: RateLimit
+    rules: tuple[Rule, ...]
+    callback: Callback
+
+
+def read(document: Document, node: dict[str, Any], key: str, kind: Any, place: str) -> Any:
+    """The rule under x-evolink-`key`, typed. Raises DocumentError where it is absent or means nothing."""
+    name = PREFIX + key
+    if name not in node:
+        raise document.error(place, f"{name} is missing")
+    try:
+        return msgspec.convert(node[name], kind)
+    except (msgspec.ValidationError, ValueError, ZeroDivisionError) as error:
+        raise document.error(f"{place}/{name}", str(error)) from error
+
+
+def task_behaviour(document: Document, operation: dict[str, Any], place: str) -> TaskBehaviour:
+    """The behaviour of a creating operation and of its callback."""
+    return TaskBehaviour(
+        timeline=read(document, operation, "timeline", Timeline, place),
+        queue=read(document, operation, "queue", Queue, place),
+        prices=read(document, operation, "price", dict[Profile, Price], place),
+        length=read(document, operation, "length", Length, place),
+        results=read(document, operation, "results", Results, place),
+        idempotency=read(document, operation, "idempotency", Idempotency, place),
+        rate_limit=read(document, operation, "rate-limit", RateLimit, place),
+        rules=read(document, operation, "rules", tuple[Rule, ...], place),
+        callback=_callback(document, operation, place),
+    )
+
+
+def _callback(document: Document, operation: dict[str, Any], place: str) -> Callback:
+    for name, expressions in operation.get("callbacks", {}).items():
+        for item in expressions.values():
+            where = f"{place}/callbacks/{name}"
+            callback: Callback = read(document, item.get("post", {}), "callback", Callback, where)
+            return callback
+    raise document.error(place, "callbacks are missing")

@@ -1,0 +1,89 @@
+"""What is wrong with a request, told from both sides: which field, what came, what is allowed."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+_ECHO_LIMIT = 80
+"""Characters of a received value that a message shows: enough to recognise it, too few to carry harm."""
+
+
+class Objection(NamedTuple):
+    """One thing wrong: the field's path, what was received there, what the document allows."""
+
+    field: str
+    received: str
+    allowed: str
+
+
+def shown(value: Any) -> str:
+    """A value as JSON, cut to a readable length."""
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= _ECHO_LIMIT else text[: _ECHO_LIMIT - 1] + "…"
+
+
+def of_schema_error(error: Any) -> Objection:
+    """A jsonschema-rs ValidationError in words."""
+    field = _path(error.instance_path)
+    kind, limit, instance = error.kind.name, error.kind.value, error.instance
+    if kind == "required":
+        return Objection(_join(field, str(limit)), "nothing", "a value (the field is required)")
+    if kind == "additionalProperties":
+        unexpected = error.kind.unexpected
+        return Objection(_join(field, str(unexpected[0])), "a field that is not known here", "only known fields")
+    words = _WORDS.get(kind)
+    if words is None:
+        return Objection(field or "body", shown(instance), f"what the document says: {kind} {shown(limit)}")
+    received, allowed = words
+    return Objection(field or "body", received(instance), allowed(limit))
+
+
+def _path(instance_path: list[str | int]) -> str:
+    text = ""
+    for step in instance_path:
+        text += f"[{step}]" if isinstance(step, int) else _join("", str(step)) if not text else f".{step}"
+    return text
+
+
+def _join(field: str, name: str) -> str:
+    return f"{field}.{name}" if field else name
+
+
+def _typed(value: Any) -> str:
+    names = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
+    name = names.get(type(value), "null")
+    return name if value is None else f"{name} {shown(value)}"
+
+
+def _count(noun: str) -> Callable[[Any], str]:
+    def words(value: Any) -> str:
+        number = len(value)
+        return f"{number} {noun}{'' if number == 1 else 's'}"
+
+    return words
+
+
+def _options(options: Any) -> str:
+    return ", ".join(shown(option) for option in options)
+
+
+_Words = tuple[Callable[[Any], str], Callable[[Any], str]]
+_WORDS: dict[str, _Words] = {
+    "type": (_typed, lambda kind: str(kind) if isinstance(kind, str) else " or ".join(map(str, kind))),
+    "enum": (shown, _options),
+    "const": (shown, shown),
+    "format": (shown, lambda name: f"a string of format {name}"),
+    "pattern": (shown, lambda pattern: f"a string that matches {pattern}"),
+    "maxLength": (_count("character"), lambda limit: f"at most {limit} characters"),
+    "minLength": (_count("character"), lambda limit: f"at least {limit} characters"),
+    "maxItems": (_count("item"), lambda limit: f"at most {limit} items"),
+    "minItems": (_count("item"), lambda limit: f"at least {limit} items"),
+    "maximum": (shown, lambda limit: f"at most {limit}"),
+    "minimum": (shown, lambda limit: f"at least {limit}"),
+    "exclusiveMaximum": (shown, lambda limit: f"less than {limit}"),
+    "exclusiveMinimum": (shown, lambda limit: f"more than {limit}"),
+    "multipleOf": (shown, lambda step: f"a multiple of {step}"),
+    "uniqueItems": (shown, lambda _: "items that differ"),
+}
+"""How each keyword is told: (what was received, what is allowed)."""

@@ -1,0 +1,98 @@
+"""Every operation that is served, found by method, path and model."""
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from mockserver.contract.answer import ErrorTable, general_answers
+from mockserver.contract.behaviour import Failure, GeneralRefusal, Profile, Role, read
+from mockserver.contract.document import Document
+from mockserver.contract.operation import Operation, read_operation
+from mockserver.contract.shape import Shape
+
+
+class Route(NamedTuple):
+    """What answers a method and path: the operations that share it, and the values in the path."""
+
+    operations: tuple[Operation, ...]
+    path_values: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    regex: re.Pattern[str]
+    methods: dict[str, tuple[Operation, ...]]
+
+
+class Registry:
+    """The operations of one or more documents, and what the documents say of all operations together."""
+
+    def __init__(self, documents: list[Document], profile: Profile = Profile.DOCUMENTED) -> None:
+        first = documents[0]
+        self.profile = profile
+        self.operations = [
+            read_operation(document, method, path, profile)
+            for document in documents
+            for method, path, _ in document.operations()
+        ]
+        self.failures: dict[str, Failure] = read(first, first.raw, "failures", dict[str, Failure], "#")
+        refusals = read(first, first.raw, "refusals", dict[str, GeneralRefusal], "#")
+        self.general: ErrorTable = general_answers(refusals)
+        self._patterns = _patterns(self.operations)
+        self._by_model = {model: one for one in reversed(self.operations) for model in one.models}
+        self._task_shape = self.of_role(Role.GET_TASK).shape
+
+    @property
+    def task_shape(self) -> Shape:
+        """The body of a task query, and so of a callback."""
+        return self._task_shape
+
+    @property
+    def models(self) -> list[str]:
+        return sorted(self._by_model)
+
+    def of_role(self, role: Role) -> Operation:
+        return next(one for one in self.operations if one.role is role)
+
+    def of_model(self, model: str) -> Operation | None:
+        return self._by_model.get(model)
+
+    def route(self, method: str, path: str) -> Route | None:
+        """The operations of this method and path; None where the path is unknown or lacks the method."""
+        for pattern in self._patterns:
+            match = pattern.regex.fullmatch(path)
+            if match is not None and method in pattern.methods:
+                return Route(pattern.methods[method], match.groupdict())
+        return None
+
+    def methods(self, path: str) -> list[str]:
+        """The methods that this path has; none where it is unknown."""
+        found = {method for one in self._patterns if one.regex.fullmatch(path) for method in one.methods}
+        return sorted(found)
+
+    def error_codes(self) -> list[tuple[int, str]]:
+        """(status, code) of every error that some operation documents."""
+        return sorted({pair for one in self.operations for pair in one.errors.codes()})
+
+    def has_error(self, status: int, code: str | None) -> bool:
+        return any(one.errors.find(status, code) for one in self.operations)
+
+    def nearest_models(self, model: str) -> list[str]:
+        """Known models that look most like this name; all of them where none does and they are few."""
+        return get_close_matches(model, self.models, n=3, cutoff=0.5) or self.models[:5]
+
+
+def _patterns(operations: list[Operation]) -> list[_Pattern]:
+    paths: dict[str, dict[str, tuple[Operation, ...]]] = {}
+    for one in operations:
+        methods = paths.setdefault(one.path, {})
+        methods[one.method] = (*methods.get(one.method, ()), one)
+    return [_Pattern(_regex(path), methods) for path, methods in paths.items()]
+
+
+def _regex(path: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w+)\}", path)
+    return re.compile(
+        "".join(f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
+    )

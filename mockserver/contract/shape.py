@@ -1,0 +1,140 @@
+"""The body of an answer, compiled from its schema once and filled in by a plain `%` from then on.
+
+Keys come in the schema's order. Where a value comes from is known by the property's name (SOURCES); what no
+source knows is what the schema itself fixes: a const, a sole enum value, an example, a default.
+"""
+
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import msgspec
+
+from mockserver.contract.behaviour import Profile
+from mockserver.contract.document import PREFIX, Document
+
+encode = msgspec.json.Encoder().encode
+
+
+class Source(NamedTuple):
+    """An attribute of the view, and the variants of the body that have it (empty: all)."""
+
+    attribute: str
+    variants: frozenset[str] = frozenset()
+
+
+OPEN, COMPLETED, FAILED = "open", "completed", "failed"
+VARIANTS = (OPEN, COMPLETED, FAILED)
+_DONE = frozenset({COMPLETED})
+_LOST = frozenset({FAILED})
+
+TASK_SOURCES: dict[str, Source] = {
+    "created": Source("created"),
+    "id": Source("id"),
+    "model": Source("model"),
+    "object": Source("object"),
+    "progress": Source("progress"),
+    "results": Source("results", _DONE),
+    "status": Source("status"),
+    "type": Source("type"),
+    "error.code": Source("error_code", _LOST),
+    "error.message": Source("error_message", _LOST),
+    "error.type": Source("error_type", _LOST),
+    "task_info.can_cancel": Source("can_cancel"),
+    "task_info.estimated_time": Source("estimated_time"),
+    "task_info.video_duration": Source("video_duration"),
+    "usage.billing_rule": Source("billing_rule"),
+    "usage.credits_reserved": Source("credits_reserved"),
+    "usage.user_group": Source("user_group"),
+    "usage.cost": Source("cost", _DONE),
+    "usage.credits_used": Source("credits_used", _DONE),
+    "duration": Source("duration", _DONE),
+    "result_data": Source("result_data", _DONE),
+}
+CREDITS_SOURCES: dict[str, Source] = {
+    "data.token.remaining_credits": Source("token_remaining"),
+    "data.token.used_credits": Source("token_used"),
+    "data.token.unlimited_credits": Source("token_unlimited"),
+    "data.user.remaining_credits": Source("user_remaining"),
+    "data.user.used_credits": Source("user_used"),
+}
+
+
+class Template(NamedTuple):
+    """Bytes with a %b for each slot, and the getter of the slots' values."""
+
+    pattern: bytes
+    values: Callable[[Any], Iterable[Any]]
+
+    def render(self, view: Any) -> bytes:
+        return self.pattern % tuple(map(encode, self.values(view)))
+
+
+class Shape:
+    """The body of one answer: a template for each variant."""
+
+    def __init__(
+        self, document: Document, schema: Any, sources: dict[str, Source], profile: Profile, place: str
+    ) -> None:
+        self._document, self._sources, self._profile, self._place = document, sources, profile, place
+        self._schema = schema
+        self.templates = {variant: self._template(schema, variant) for variant in VARIANTS}
+
+    def render(self, view: Any, variant: str = OPEN) -> bytes:
+        return self.templates[variant].render(view)
+
+    def fixed(self, name: str) -> str:
+        """The one value that the schema allows a property; the empty string where it allows several."""
+        properties = self._document.resolved(self._schema, self._place).get("properties", {})
+        values = self._document.resolved(properties.get(name, {}), self._place).get("enum", ())
+        return str(values[0]) if len(values) == 1 else ""
+
+    def _template(self, schema: Any, variant: str) -> Template:
+        slots: list[str] = []
+        pattern = self._object(schema, "", variant, slots)
+        return Template(pattern, _getter(slots))
+
+    def _object(self, schema: Any, path: str, variant: str, slots: list[str]) -> bytes:
+        members = []
+        for name, child in self._document.resolved(schema, self._place).get("properties", {}).items():
+            value = self._value(child, f"{path}.{name}".lstrip("."), variant, slots)
+            if value:
+                members.append(_literal(name) + b":" + value)
+        return b"{" + b",".join(members) + b"}"
+
+    def _value(self, schema: Any, path: str, variant: str, slots: list[str]) -> bytes:
+        """The pattern of one property; empty where this variant or profile has none."""
+        schema = self._document.resolved(schema, self._place)
+        if schema.get(f"{PREFIX}profile", self._profile) != self._profile:
+            return b""
+        source = self._sources.get(path)
+        if source is not None:
+            if source.variants and variant not in source.variants:
+                return b""
+            slots.append(source.attribute)
+            return b"%b"
+        if "properties" in schema:
+            inner = self._object(schema, path, variant, slots)
+            return inner if inner != b"{}" else b""
+        return _fixed(schema)
+
+
+def _fixed(schema: dict[str, Any]) -> bytes:
+    if "const" in schema:
+        return _literal(schema["const"])
+    if len(schema.get("enum", ())) == 1:
+        return _literal(schema["enum"][0])
+    for key in ("example", "default"):
+        if key in schema:
+            return _literal(schema[key])
+    return b""
+
+
+def _literal(value: Any) -> bytes:
+    return encode(value).replace(b"%", b"%%")
+
+
+def _getter(slots: list[str]) -> Callable[[Any], Iterable[Any]]:
+    if len(slots) > 1:
+        return attrgetter(*slots)
+    return lambda view: [getattr(view, slot) for slot in slots]

@@ -1,0 +1,1 @@
+"""The shell around the world: clock, node, courier."""

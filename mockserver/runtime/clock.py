@@ -1,0 +1,82 @@
+"""One virtual clock for tasks, retries, links and windows, in integer milliseconds since the Unix epoch."""
+
+import time
+from collections.abc import Callable
+from enum import StrEnum
+
+MANUAL_START_MS = 1_757_169_743_000
+"""`created` of the documented example: runs on a manual clock repeat to the byte."""
+
+
+class Mode(StrEnum):
+    """What moves the clock."""
+
+    REAL = "real"
+    MANUAL = "manual"
+    POLLS = "polls"
+
+
+def monotonic_ms() -> float:
+    return time.monotonic() * 1000
+
+
+def unix_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Clock:
+    """Virtual time that never goes back.
+
+    `real` runs by itself, `speed` times as fast as the wall clock; `manual` moves only when told;
+    `polls` moves by `poll_step_ms` at every query of a task.
+    """
+
+    def __init__(
+        self,
+        mode: Mode = Mode.REAL,
+        *,
+        speed: float = 1.0,
+        start_ms: int | None = None,
+        poll_step_ms: int = 1000,
+        ticks: Callable[[], float] = monotonic_ms,
+    ) -> None:
+        if start_ms is None:
+            start_ms = unix_ms() if mode is Mode.REAL else MANUAL_START_MS
+        self.mode, self.speed, self.poll_step_ms = mode, speed, poll_step_ms
+        self.start_ms = start_ms
+        self._ticks = ticks
+        self._base_ms = start_ms
+        self._since = ticks()
+
+    @property
+    def runs(self) -> bool:
+        """Whether it moves by itself."""
+        return self.mode is Mode.REAL
+
+    def now_ms(self) -> int:
+        if not self.runs:
+            return self._base_ms
+        return self._base_ms + int((self._ticks() - self._since) * self.speed)
+
+    def move_to(self, now_ms: int) -> None:
+        """Jump forward; a time already past changes nothing."""
+        self._base_ms = max(self.now_ms(), now_ms)
+        self._since = self._ticks()
+
+    def set(self, mode: Mode | None = None, *, speed: float | None = None, poll_step_ms: int | None = None) -> None:
+        """Change what moves the clock, from where it stands."""
+        self.move_to(self.now_ms())
+        self.mode = self.mode if mode is None else mode
+        self.speed = self.speed if speed is None else speed
+        self.poll_step_ms = self.poll_step_ms if poll_step_ms is None else poll_step_ms
+
+    def restart(self) -> None:
+        """Back to the start, so that a run repeats; a clock that runs by itself just goes on."""
+        if not self.runs:
+            self._base_ms = self.start_ms
+
+    def wait_s(self, due_ms: int) -> float | None:
+        """Real seconds (at least 1 ms) until it shows `due_ms`; None if it gets there only when somebody moves it."""
+        if not self.runs:
+            return None
+        return max(0.001, (due_ms - self.now_ms()) / self.speed / 1000)

@@ -1,0 +1,119 @@
+"""Everything that can change a world. A log is a sequence of these, and nothing else changes a world.
+
+Every command carries its time (ms since the Unix epoch, never falling) and names its tenant by a digest,
+never by the API key.
+"""
+
+from enum import StrEnum
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from mockserver.simulation.scenario import Effect, Match, Scenario
+from mockserver.simulation.task import Event, Terms
+
+
+class AccountState(StrEnum):
+    """Whether a token is accepted; an expired one is answered 401."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+
+
+class _Command(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="command"):
+    at_ms: int
+
+
+class Submit(_Command, frozen=True, tag="submit"):
+    """A valid creation request. `matches` are the scenario rules it meets, `effect` its own trigger words."""
+
+    tenant: str
+    terms: Terms
+    callback_url: str | None = None
+    idempotency_key: str | None = None
+    fingerprint: str | None = None
+    idempotency_window_ms: int = 0
+    requests_per_window: int | None = None
+    window_ms: int = 60_000
+    matches: tuple[Match, ...] = ()
+    effect: Effect | None = None
+
+
+class Strike(_Command, frozen=True, tag="strike"):
+    """A request that creates nothing met these scenario rules; the first in force acts."""
+
+    tenant: str
+    matches: tuple[Match, ...]
+
+
+class Pass(_Command, frozen=True, tag="pass"):
+    """Time has passed: fire everything due."""
+
+
+class Report(_Command, frozen=True, tag="report"):
+    """An attempt ended at `ended_ms` (later than `at_ms` where a timeout did not wait for the clock)."""
+
+    delivery_id: str
+    attempt: int
+    ended_ms: int
+    status: int | None = None
+    error: str | None = None
+
+
+class Steer(_Command, frozen=True, tag="steer"):
+    """End a task now, as the control API asks."""
+
+    task_id: str
+    event: Event
+    failure: str | None = None
+    message: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.event is Event.START:
+            raise ValueError("only the timeline starts a task")
+
+
+class SetAccount(_Command, frozen=True, tag="set_account"):
+    """Change what is given of a tenant's account; None where it is a value means: no limit."""
+
+    tenant: str
+    credits_uc: int | UnsetType = UNSET
+    token_credits_uc: int | None | UnsetType = UNSET
+    user_group: str | UnsetType = UNSET
+    models: tuple[str, ...] | None | UnsetType = UNSET
+    state: AccountState | UnsetType = UNSET
+    requests_per_minute: int | None | UnsetType = UNSET
+    concurrent_tasks: int | None | UnsetType = UNSET
+
+
+class AddScenario(_Command, frozen=True, tag="add_scenario"):
+    """Put a scenario in force; one of the same name and tenant is replaced and counts anew."""
+
+    scenario: Scenario
+
+
+class RemoveScenarios(_Command, frozen=True, tag="remove_scenarios"):
+    """Take scenarios out of force: one by name, or all of a tenant's (None: those for every tenant)."""
+
+    tenant: str | None = None
+    name: str | None = None
+
+
+class Redeliver(_Command, frozen=True, tag="redeliver"):
+    """Send a callback once more."""
+
+    delivery_id: str
+
+
+class ForgetTenant(_Command, frozen=True, tag="forget_tenant"):
+    """Forget a tenant: tasks, money, limits, scenarios."""
+
+    tenant: str
+
+
+Command = (
+    Submit | Strike | Pass | Report | Steer | SetAccount | AddScenario | RemoveScenarios | Redeliver | ForgetTenant
+)
+
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(Command).decode

@@ -1,0 +1,74 @@
+"""What a command brought about: events to tell, sends to carry out, a reply to whoever asked."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from mockserver.simulation.refusal import Refusal
+from mockserver.simulation.scenario import Effect
+from mockserver.simulation.task import Task
+
+
+class Happening(StrEnum):
+    """The types of event."""
+
+    TASK_SUBMITTED = "task.submitted"
+    TASK_STARTED = "task.started"
+    TASK_COMPLETED = "task.completed"
+    TASK_FAILED = "task.failed"
+    TASK_CANCELLED = "task.cancelled"
+    CREDITS_RESERVED = "credits.reserved"
+    CREDITS_CHARGED = "credits.charged"
+    CREDITS_RELEASED = "credits.released"
+    CALLBACK_SENT = "callback.sent"
+    CALLBACK_DELIVERED = "callback.delivered"
+    CALLBACK_FAILED = "callback.failed"
+    CALLBACK_GIVEN_UP = "callback.given_up"
+    ACCOUNT_CHANGED = "account.changed"
+    SCENARIO_ADDED = "scenario.added"
+    SCENARIO_REMOVED = "scenario.removed"
+    TENANT_FORGOTTEN = "tenant.forgotten"
+
+
+class Fired(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One event, at its own time (which may lie before the command that let time pass over it)."""
+
+    at_ms: int
+    type: Happening
+    tenant: str | None = None
+    task_id: str | None = None
+    delivery_id: str | None = None
+    attempt: int | None = None
+    status: int | None = None
+    error: str | None = None
+    amount_uc: int | None = None
+    retry_at_ms: int | None = None
+    name: str | None = None
+
+
+class Send(Struct, frozen=True, kw_only=True):
+    """An intent: make this attempt, then report its outcome as a command."""
+
+    delivery_id: str
+    attempt: int
+    task_id: str
+    url: str
+    timeout_ms: int
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """The answer to one command."""
+
+    refusal: Refusal | None = None
+    task: Task | None = None
+    replayed: bool = False
+    effect: Effect | None = None
+    retry_after_ms: int = 0
+
+
+class Outcome(Struct, frozen=True):
+    """All that a command brought about."""
+
+    reply: Reply
+    events: list[Fired]
+    sends: list[Send]

@@ -1,0 +1,149 @@
+"""Double-entry credits in integers of uc (1/10,000 credit): pending, then posted or voided, exactly once.
+
+granted = available + reserved + charged holds for every balance after every transfer.
+"""
+
+from collections import deque
+from enum import StrEnum
+
+from msgspec import Struct, structs
+
+from mockserver.simulation.refusal import Refusal
+
+UC_PER_CREDIT = 10_000
+
+
+class Kind(StrEnum):
+    """What a transfer moves, and from where to where."""
+
+    GRANT = "grant"
+    WITHDRAW = "withdraw"
+    PENDING = "pending"
+    POSTED = "posted"
+    VOIDED = "voided"
+
+
+ENTRIES: dict[Kind, tuple[str, str]] = {
+    Kind.GRANT: ("granted", "available"),
+    Kind.WITHDRAW: ("available", "granted"),
+    Kind.PENDING: ("available", "reserved"),
+    Kind.POSTED: ("reserved", "charged"),
+    Kind.VOIDED: ("reserved", "available"),
+}
+"""(debited bucket, credited bucket) of each kind. `granted` is the source: it counts what came in."""
+
+
+class Balance(Struct, kw_only=True):
+    """Where an account's credits are, in uc."""
+
+    granted: int = 0
+    available: int = 0
+    reserved: int = 0
+    charged: int = 0
+
+    @property
+    def balanced(self) -> bool:
+        parts = (self.available, self.reserved, self.charged)
+        return self.granted == sum(parts) and min(parts) >= 0
+
+    def move(self, kind: Kind, amount_uc: int) -> None:
+        if kind is Kind.GRANT:
+            self.granted += amount_uc
+            self.available += amount_uc
+        elif kind is Kind.WITHDRAW:
+            self.granted -= amount_uc
+            self.available -= amount_uc
+        else:
+            debit, credit = ENTRIES[kind]
+            setattr(self, debit, getattr(self, debit) - amount_uc)
+            setattr(self, credit, getattr(self, credit) + amount_uc)
+        if not self.balanced:
+            raise AssertionError(f"ledger out of balance after {kind} of {amount_uc} uc: {self}")
+
+
+class Transfer(Struct, frozen=True, gc=False, kw_only=True):
+    """One immutable entry; a correction is a new entry. `task_id` ties an end to its reservation."""
+
+    at_ms: int
+    kind: Kind
+    amount_uc: int
+    account: str
+    task_id: str | None = None
+
+
+USER = "user"
+TOKEN = "token"  # noqa: S105 - the name of an account
+BOTH = "user+token"
+HISTORY_LIMIT = 10_000
+
+
+class Book(Struct, kw_only=True):
+    """The money of one tenant: the user's balance and, where the token has a limit of its own, the token's.
+
+    `transfers` is bounded; what stood before its oldest entry is the balances less the listed transfers.
+    """
+
+    user: Balance
+    token: Balance | None
+    open: dict[str, Transfer]
+    transfers: deque[Transfer]
+
+    def __post_init__(self) -> None:
+        if self.transfers.maxlen is None:
+            self.transfers = deque(self.transfers, HISTORY_LIMIT)
+
+    @classmethod
+    def opened(cls, credits_uc: int, at_ms: int) -> "Book":
+        book = cls(user=Balance(), token=None, open={}, transfers=deque())
+        book.set_available(USER, credits_uc, at_ms)
+        return book
+
+    def reserve(self, task_id: str, amount_uc: int, at_ms: int) -> Refusal | None:
+        """Move credits from available to reserved, or say which balance does not reach."""
+        if self.user.available < amount_uc:
+            return Refusal.INSUFFICIENT_CREDITS
+        if self.token is not None and self.token.available < amount_uc:
+            return Refusal.INSUFFICIENT_TOKEN_CREDITS
+        account = USER if self.token is None else BOTH
+        transfer = Transfer(at_ms=at_ms, kind=Kind.PENDING, amount_uc=amount_uc, account=account, task_id=task_id)
+        self.open[task_id] = transfer
+        self._record(transfer)
+        return None
+
+    def charge(self, task_id: str, at_ms: int) -> Transfer:
+        return self._end(task_id, Kind.POSTED, at_ms)
+
+    def release(self, task_id: str, at_ms: int) -> Transfer:
+        return self._end(task_id, Kind.VOIDED, at_ms)
+
+    def limit_token(self, available_uc: int | None, at_ms: int) -> None:
+        """Give the token a limit of its own, or (None) none: then only the user's balance counts."""
+        if available_uc is None:
+            self.token = None
+            return
+        if self.token is None:
+            reserved = sum(transfer.amount_uc for transfer in self.open.values() if transfer.account == BOTH)
+            charged = self.user.charged
+            self.token = Balance(granted=reserved + charged, reserved=reserved, charged=charged)
+        self.set_available(TOKEN, available_uc, at_ms)
+
+    def set_available(self, account: str, available_uc: int, at_ms: int) -> None:
+        """Grant or withdraw what makes this much available."""
+        balance = self.user if account == USER else self.token
+        difference = available_uc - (balance.available if balance else 0)
+        if difference:
+            kind = Kind.GRANT if difference > 0 else Kind.WITHDRAW
+            self._record(Transfer(at_ms=at_ms, kind=kind, amount_uc=abs(difference), account=account))
+
+    def _end(self, task_id: str, kind: Kind, at_ms: int) -> Transfer:
+        pending = self.open.pop(task_id)  # a second end is a broken invariant: KeyError
+        transfer = structs.replace(pending, at_ms=at_ms, kind=kind)
+        self._record(transfer)
+        return transfer
+
+    def _record(self, transfer: Transfer) -> None:
+        if transfer.account != TOKEN:
+            self.user.move(transfer.kind, transfer.amount_uc)
+        if transfer.account != USER and self.token is not None:
+            self.token.move(transfer.kind, transfer.amount_uc)
+        self.transfers.append(transfer)

@@ -1,0 +1,1 @@
+"""HTTP in and out: the generation API, the mock's own control API, result files."""

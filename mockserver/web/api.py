@@ -1,0 +1,191 @@
+"""The generation API as one plain function: (method, path, headers, body, now) -> answer.
+
+The way of a request goes one way: authenticate, find the operation, validate, command, reply, body.
+"""
+
+from collections.abc import Callable
+
+from mockserver.contract.behaviour import Role
+from mockserver.contract.objection import shown
+from mockserver.contract.operation import Operation
+from mockserver.contract.registry import Registry
+from mockserver.contract.shape import OPEN
+from mockserver.runtime.clock import Mode
+from mockserver.runtime.node import Node
+from mockserver.simulation.command import AccountState, Strike
+from mockserver.simulation.event import Reply
+from mockserver.simulation.refusal import Refusal
+from mockserver.simulation.scenario import Effect
+from mockserver.simulation.task import Task
+from mockserver.simulation.tenant import Tenant
+from mockserver.web.exchange import Answer, json_answer
+from mockserver.web.identity import Headers, api_key, tenant_of
+from mockserver.web.intake import Call, Intake, Order
+from mockserver.web.refused import RefusedError, error, on_the_wire, retry_after, scripted
+from mockserver.web.view import CreditsView, SubmittedView, TaskView, in_credits
+
+
+class Api:
+    """Answers requests of the generation API. Holds no state of its own: that is the node's."""
+
+    def __init__(
+        self,
+        *,
+        node: Node,
+        registry: Registry,
+        intake: Intake,
+        render_task: Callable[[Task, int], bytes],
+        body_limit: int,
+    ) -> None:
+        self._node, self._registry, self._intake = node, registry, intake
+        self._render_task = render_task
+        self.body_limit = body_limit
+        self._roles: dict[Role, Callable[[Call], Answer]] = {
+            Role.CREATE_TASK: self._create,
+            Role.GET_TASK: self._get_task,
+            Role.GET_CREDITS: self._get_credits,
+        }
+
+    def handle(self, method: str, path: str, headers: Headers, body: bytes, now_ms: int) -> Answer:
+        """Answer one request. Whatever comes in, an answer in the API's own shape goes out."""
+        route = self._registry.route(method, path)
+        if route is None:
+            return self._unrouted(method, path)
+        key = api_key(headers)
+        if key is None:
+            return error(route.operations[0].errors["unauthorized"])
+        call = Call(tenant_of(key), route, headers, body, now_ms)
+        try:
+            answer = self._roles[call.operation.role](call)
+        except RefusedError as refused:
+            answer = refused.answer
+        return answer._replace(tenant=call.tenant)
+
+    def too_large(self) -> Answer:
+        """The answer to a body over the bound, which nobody reads to its end."""
+        answer = error(self._registry.general["body_too_large"], limit=self.body_limit)
+        return answer._replace(headers=[*answer.headers, (b"connection", b"close")])
+
+    def broken(self) -> Answer:
+        """The answer where the mock itself fails."""
+        return error(self._registry.general["internal_error"])
+
+    # --- operations
+
+    def _create(self, call: Call) -> Answer:
+        order = self._intake.order(call, self._node.world.playbook)
+        reply = self._node.execute(order.command).reply
+        if reply.refusal is not None:
+            raise RefusedError(self._order_refused(order, reply))
+        return self._submitted(order.operation, reply)
+
+    def _submitted(self, operation: Operation, reply: Reply) -> Answer:
+        task = reply.task
+        if task is None:
+            raise AssertionError("an accepted submission has a task")
+        user_group = self._node.world.tenant(task.tenant).account.user_group
+        body = operation.shape.render(SubmittedView(task, task.submitted_ms, user_group=user_group), OPEN)
+        answer = json_answer(200, body)._replace(task_id=task.id)
+        if reply.replayed:
+            header = operation.task_behaviour.idempotency.replayed_header.lower().encode()
+            answer = answer._replace(headers=[*answer.headers, (header, b"true")])
+        return on_the_wire(answer, reply.effect)
+
+    def _get_task(self, call: Call) -> Answer:
+        task_id = call.route.path_values["task_id"]
+        tenant = self._admitted(call)
+        effect = self._struck(call, task_id)
+        if not call.operation.parameter_fits("task_id", task_id):
+            raise RefusedError(error(call.operation.errors["invalid_task_id"], received=shown(task_id)))
+        now_ms = self._polled(call.now_ms)
+        task = tenant.tasks.get(task_id) or self._foreign(call, task_id)
+        answer = json_answer(200, self._render_task(task, now_ms))._replace(task_id=task.id)
+        return on_the_wire(answer, effect)
+
+    def _get_credits(self, call: Call) -> Answer:
+        tenant = self._admitted(call)
+        effect = self._struck(call)
+        return on_the_wire(json_answer(200, call.operation.shape.render(CreditsView(tenant))), effect)
+
+    # --- steps on the way
+
+    def _unrouted(self, method: str, path: str) -> Answer:
+        methods = self._registry.methods(path)
+        if not methods:
+            return error(self._registry.general["unknown_path"], method=method, path=path[:200])
+        allowed = ", ".join(methods)
+        answer = error(self._registry.general["method_not_allowed"], method=method, allowed=allowed)
+        return answer._replace(headers=[*answer.headers, (b"allow", allowed.encode())])
+
+    def _admitted(self, call: Call) -> Tenant:
+        tenant = self._node.world.tenant(call.tenant)
+        if tenant.account.state is not AccountState.ACTIVE:
+            raise RefusedError(error(call.operation.errors["unauthorized"]))
+        return tenant
+
+    def _struck(self, call: Call, task_id: str = "") -> Effect | None:
+        """What a scenario does to a request that creates nothing; an error it asks for is answered at once."""
+        matches = self._intake.matches(call, call.operation, self._node.world.playbook, {}, task_id)
+        if not matches:
+            return None
+        command = Strike(at_ms=call.now_ms, tenant=call.tenant, matches=matches)
+        reply = self._node.execute(command).reply
+        if reply.refusal is not None:
+            raise RefusedError(self._refused(call.operation, reply))
+        if reply.effect is not None and reply.effect.answer is not None:
+            raise RefusedError(on_the_wire(scripted(call.operation, reply.effect.answer), reply.effect))
+        return reply.effect
+
+    def _polled(self, now_ms: int) -> int:
+        """A clock moved by polls moves here."""
+        clock = self._node.clock
+        if clock.mode is not Mode.POLLS:
+            return now_ms
+        clock.move_to(now_ms + clock.poll_step_ms)
+        return self._node.catch_up()
+
+    def _foreign(self, call: Call, task_id: str) -> Task:
+        """Somebody else's task is forbidden; one that nobody has is not found."""
+        refusal = Refusal.PERMISSION_DENIED if task_id in self._node.world.tasks else Refusal.TASK_NOT_FOUND
+        raise RefusedError(error(call.operation.errors[refusal]))
+
+    def _order_refused(self, order: Order, reply: Reply) -> Answer:
+        """The answer to a submission that the world refused."""
+        if reply.effect is not None and reply.effect.answer is not None:
+            return on_the_wire(scripted(order.operation, reply.effect.answer), reply.effect)
+        if reply.effect is not None:
+            return on_the_wire(self.broken(), reply.effect)
+        balance = self._node.world.tenant(order.command.tenant).book.user.available
+        extra = {
+            "account_balance_credits": in_credits(balance),
+            "estimated_credits": in_credits(order.command.terms.reserve_uc),
+        }
+        return self._refused(order.operation, reply, model=order.command.terms.model, extra=extra)
+
+    def _refused(self, operation: Operation, reply: Reply, **values: object) -> Answer:
+        """The documented answer to a refusal of the world, with the time to wait where there is one."""
+        if reply.refusal is Refusal.TOO_MANY_TENANTS:
+            limit = self._node.settings.tenants_limit
+            message = f"This mock keeps the accounts of {limit} API keys at most"
+            return error(operation.errors["service_unavailable"], message=message)
+        wait_s = -(-reply.retry_after_ms // 1000)
+        answer = error(operation.errors[reply.refusal or ""], retry_after=wait_s, **values)
+        return retry_after(answer, wait_s) if wait_s else answer
+
+
+class TaskRenderer:
+    """The body of a task query, which is the body of its callback too."""
+
+    def __init__(self, registry: Registry, public_url: Callable[[], str], user_group: Callable[[str], str]) -> None:
+        self._registry, self._public_url, self._user_group = registry, public_url, user_group
+
+    def __call__(self, task: Task, now_ms: int) -> bytes:
+        """What a query of this task answers at this moment."""
+        view = TaskView(
+            task,
+            now_ms,
+            user_group=self._user_group(task.tenant),
+            public_url=self._public_url(),
+            failures=self._registry.failures,
+        )
+        return self._registry.task_shape.render(view, view.variant)

@@ -1,0 +1,219 @@
+"""The composition root: the parts of one server, put together. Nothing here outlives an Application."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from starlette.applications import Starlette
+
+from mockserver import __version__
+from mockserver.contract.document import Document, load
+from mockserver.contract.operation import Request as RequestContract
+from mockserver.contract.registry import Registry
+from mockserver.data import data
+from mockserver.log import Log
+from mockserver.log.memory import MemoryLog
+from mockserver.runtime.clock import Clock
+from mockserver.runtime.courier import Courier, Receipt
+from mockserver.runtime.node import Node
+from mockserver.runtime.target import TargetPolicy
+from mockserver.simulation.command import AddScenario
+from mockserver.simulation.ledger import UC_PER_CREDIT
+from mockserver.simulation.scenario import Scenario
+from mockserver.simulation.world import Settings
+from mockserver.web import control, guard
+from mockserver.web.api import Api, TaskRenderer
+from mockserver.web.exchange import json_answer
+from mockserver.web.intake import Intake
+from mockserver.web.journal import Journal
+from mockserver.web.media import PREFIX as MEDIA_PREFIX
+from mockserver.web.media import media_route
+from mockserver.web.options import Options
+from mockserver.web.order import Pace
+from mockserver.web.script import ScriptError, Scripts
+from mockserver.web.stream import EventStream
+from mockserver.web.wire import ApiApp, Receive, Scope, Send
+
+CONTROL_PREFIX = "/_mock"
+DEFAULT_URL = "http://127.0.0.1:8787"
+
+
+class OptionsError(Exception):
+    """An option can't be used; says which and why."""
+
+
+class Application:
+    """One mock server as an ASGI application. `public_url` is where its result links lead."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.public_url = options.public_url or DEFAULT_URL
+        self.documents = _documents(options)
+        self._control_document = load(data("openapi", "control.yaml"))
+        self.registry = Registry(self.documents, options.profile)
+        self.journal = Journal(options.bounds.journal_entries, options.bounds.journal_body_bytes)
+        self.stream = EventStream()
+        self.render_task = TaskRenderer(self.registry, lambda: self.public_url, self._user_group)
+        self._policy = TargetPolicy(allow_local=options.allow_local_callbacks)
+        self.node = self._make_node()
+        self.node.listeners.append(self.stream)
+        self.scripts = _scripts(self.registry, self._control_document)
+        self._scenarios = [_scenario_file(path, self.scripts) for path in options.scenarios]
+        self._add_scenarios()
+        self.api = self._make_api()
+        self._api_app = ApiApp(self.api, self.node, self.journal)
+        self._starlette = self._make_starlette()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Straight to the generation API; only control and media take the way through a router."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            path = scope["path"]
+            if path.startswith((CONTROL_PREFIX, MEDIA_PREFIX)):
+                await self._beside(scope, receive, send)
+            else:
+                await self._api_app(scope, receive, send)
+
+    async def start(self) -> None:
+        self.node.start()
+
+    async def stop(self) -> None:
+        self.stream.close()
+        await self.node.stop()
+
+    def health(self) -> dict[str, Any]:
+        """What runs here; see the schema Health of control.yaml."""
+        bounds = self.options.bounds
+        return {
+            "status": "ok",
+            "version": __version__,
+            **self.options.told(),
+            "models": self.registry.models,
+            "clock": self.node.clock.mode,
+            "bounds": {name: getattr(bounds, name) for name in bounds.__slots__},
+        }
+
+    def replay_file(self) -> Iterator[bytes]:
+        """The log so far, line by line."""
+        return self.node.replay_file(__version__, self.options.profile, self.public_url)
+
+    async def start_over(self) -> None:
+        """Forget everything but the options: the scenarios given at start are in force again."""
+        await self.node.forget_everything()
+        self.journal.forget()
+        self._add_scenarios()
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _beside(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Control and media. Control is guarded."""
+        objection = None
+        if scope["path"].startswith(CONTROL_PREFIX):
+            headers = dict(scope["headers"])
+            objection = guard.objection(headers, token=self.options.control_token, loopback=self.options.loopback)
+        if objection is None:
+            await self._starlette(scope, receive, send)
+            return
+        status, message = objection
+        answer = json_answer(status, control.error_body("permission_denied", message))
+        await send({"type": "http.response.start", "status": status, "headers": answer.headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    def _user_group(self, tenant: str) -> str:
+        return self.node.world.tenant(tenant).account.user_group
+
+    def _add_scenarios(self) -> None:
+        """Those given at start; a log that goes on has them already, with what they have met."""
+        known = self.node.world.playbook.scenarios
+        for scenario in self._scenarios:
+            if known.get((None, scenario.name)) != scenario:
+                self.node.execute(AddScenario(at_ms=self.node.catch_up(), scenario=scenario))
+
+    def _make_node(self) -> Node:
+        options, bounds = self.options, self.options.bounds
+
+        def make_courier(report: Callable[[Receipt], None]) -> Courier:
+            return Courier(
+                self._policy,
+                report,
+                parallel=bounds.callbacks_parallel,
+                parallel_per_receiver=bounds.callbacks_parallel_per_receiver,
+                queue_limit=bounds.callbacks_waiting,
+                ca_file=str(options.callback_ca) if options.callback_ca else None,
+            )
+
+        settings = Settings(
+            seed=options.seed,
+            credits_uc=round(options.credits * UC_PER_CREDIT),
+            tenants_limit=bounds.tenants,
+            tasks_limit=bounds.tasks_per_tenant,
+            scenarios_limit=bounds.scenarios,
+        )
+        return Node(
+            settings=settings,
+            log=_log(options),
+            clock=Clock(options.clock, speed=options.speed),
+            render=self.render_task,
+            make_courier=make_courier,
+        )
+
+    def _make_api(self) -> Api:
+        pace = Pace(task_seconds=self.options.task_seconds)
+        return Api(
+            node=self.node,
+            registry=self.registry,
+            intake=Intake(self.registry, self.scripts, self._policy, pace),
+            render_task=self.render_task,
+            body_limit=self.options.bounds.body_bytes,
+        )
+
+    def _make_starlette(self) -> Starlette:
+        handlers = control.Control(
+            node=self.node,
+            registry=self.registry,
+            scripts=self.scripts,
+            journal=self.journal,
+            stream=self.stream,
+            health=self.health,
+            replay_file=self.replay_file,
+            start_over=self.start_over,
+        )
+        media = media_route(self.node, self.registry, data("fixtures", "media"))
+        return Starlette(routes=[*control.routes(self._control_document, handlers), media])
+
+
+def _documents(options: Options) -> list[Document]:
+    return [load(data("openapi", "evolink.yaml")), *(load(path) for path in options.specs)]
+
+
+def _log(options: Options) -> Log:
+    kind, _, place = options.log.partition(":")
+    if options.log == "memory":
+        return MemoryLog(options.bounds.log_bytes // 2)
+    if kind == "sqlite" and place:
+        from mockserver.log.sqlite import SqliteLog
+
+        return SqliteLog(Path(place))
+    raise OptionsError(f"--log: received {options.log!r}; allowed: memory, sqlite:PATH")
+
+
+def _scripts(registry: Registry, document: Document) -> Scripts:
+    schemas = document.raw["components"]["schemas"]
+    scenario = RequestContract(document, schemas["Scenario"], required=True)
+    return Scripts(registry, scenario, RequestContract(document, schemas["Effect"], required=True))
+
+
+def _scenario_file(path: Path, scripts: Scripts) -> Scenario:
+    """A scenario from a YAML or JSON file. Raises OptionsError with file and place."""
+    try:
+        return scripts.scenario(yaml.safe_load(path.read_bytes()), None)
+    except (OSError, yaml.YAMLError, ScriptError) as error:
+        raise OptionsError(f"{path}: {error}") from error

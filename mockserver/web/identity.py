@@ -1,0 +1,38 @@
+"""Who asks: a tenant per API key. The key itself goes no further than this module."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import blake2b
+
+Headers = Mapping[bytes, bytes]
+"""Header names in lower case, as ASGI has them."""
+
+_SHOWN = 4
+_LONG_ENOUGH = 8
+"""A key shorter than this would be half told by its last four characters."""
+
+
+def api_key(headers: Headers) -> str | None:
+    """The bearer token; None where there is none (RFC 6750: the scheme's name is case-insensitive)."""
+    value = headers.get(b"authorization", b"")
+    scheme, _, key = value.partition(b" ")
+    key = key.strip()
+    return key.decode("latin-1") if key and scheme.lower() == b"bearer" else None
+
+
+@lru_cache(maxsize=10_000)
+def tenant_of(key: str) -> str:
+    """The name of a key's tenant: its last four characters and a digest, enough to tell keys apart."""
+    digest = blake2b(key.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
+    return f"{_hint(key)}-{digest}"
+
+
+def masked(key: str) -> str:
+    """A key as it may be shown."""
+    return f"…{_hint(key)}"
+
+
+def _hint(key: str) -> str:
+    if len(key) < _LONG_ENOUGH:
+        return "short"
+    return "".join(character if character.isascii() and character.isalnum() else "_" for character in key[-_SHOWN:])

@@ -1,0 +1,179 @@
+"""From a request to the command it asks for: parsed, validated, judged by the rules, priced."""
+
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import msgspec
+
+from mockserver.contract import rules
+from mockserver.contract.behaviour import TaskBehaviour
+from mockserver.contract.objection import shown
+from mockserver.contract.operation import Operation
+from mockserver.contract.registry import Registry, Route
+from mockserver.runtime.target import TargetPolicy
+from mockserver.simulation.command import Submit
+from mockserver.simulation.playbook import Playbook
+from mockserver.simulation.scenario import Effect, Match, Subject
+from mockserver.simulation.task import Terms
+from mockserver.web.identity import Headers
+from mockserver.web.order import MediaTable, Pace, length_ms, media_of, terms_of, urls_of
+from mockserver.web.refused import RefusedError, answerable, error, invalid
+from mockserver.web.script import MARK, ScriptError, Scripts
+
+_decode = msgspec.json.Decoder().decode
+_NOT_MEDIA = frozenset({"prompt", "model", "callback_url"})
+
+
+class Call(NamedTuple):
+    """A request on its way through: who asks what of which operations, and when."""
+
+    tenant: str
+    route: Route
+    headers: Headers
+    body: bytes
+    now_ms: int
+
+    @property
+    def operation(self) -> Operation:
+        return self.route.operations[0]
+
+
+class Order(NamedTuple):
+    """What a creating request comes to: the operation of its model, its body, the command."""
+
+    operation: Operation
+    body: dict[str, Any]
+    command: Submit
+
+
+class Intake:
+    """Turns requests into commands. Raises RefusedError with the documented answer where that can't be."""
+
+    def __init__(self, registry: Registry, scripts: Scripts, policy: TargetPolicy, pace: Pace) -> None:
+        self._registry, self._scripts, self._policy, self._pace = registry, scripts, policy, pace
+        self._terms = lru_cache(maxsize=10_000)(self._make_terms)
+
+    def order(self, call: Call, playbook: Playbook) -> Order:
+        """The submission that a creating request asks for."""
+        body = self._parsed(call)
+        operation = self._of_model(call, body)
+        objection = operation.request.objection(body) if operation.request else None
+        if objection is not None:
+            raise invalid(operation, objection)
+        behaviour = operation.task_behaviour
+        try:
+            effect = self._triggers(call, body)
+            table = _media_table(playbook, call.tenant)
+            self._judge(operation, behaviour, body, table)
+            length = length_ms(behaviour, body, table)
+        except ScriptError as script_error:
+            raise invalid(operation, script_error.objection) from script_error
+        key = self._idempotency_key(call, operation, behaviour)
+        command = Submit(
+            at_ms=call.now_ms,
+            tenant=call.tenant,
+            terms=self._terms(operation, body["model"], length),
+            callback_url=body.get("callback_url"),
+            idempotency_key=key,
+            fingerprint=None if key is None else _fingerprint(body),
+            idempotency_window_ms=0 if key is None else behaviour.idempotency.window_seconds * 1000,
+            requests_per_window=behaviour.rate_limit.requests,
+            window_ms=round(behaviour.rate_limit.window_seconds * 1000),
+            matches=self.matches(call, operation, playbook, body),
+            effect=effect,
+        )
+        return Order(operation, body, command)
+
+    def matches(
+        self, call: Call, operation: Operation, playbook: Playbook, body: dict[str, Any], task_id: str = ""
+    ) -> tuple[Match, ...]:
+        """The scenario rules that a request meets, in order of precedence."""
+        if not playbook.scenarios:
+            return ()
+        subject = Subject(
+            operation=operation.id,
+            model=str(body.get("model", "")),
+            prompt=str(body.get("prompt", "")),
+            urls=tuple(_media_urls(body)),
+            task_id=task_id,
+        )
+        return tuple(
+            Match(scenario.name, number, own)
+            for scenario, own in playbook.of(call.tenant)
+            for number, rule in enumerate(scenario.rules)
+            if rule.when.matches(subject) and answerable(operation, rule.then)
+        )
+
+    def _make_terms(self, operation: Operation, model: str, length: int) -> Terms:
+        return terms_of(operation, model, length, self._registry.profile, self._pace)
+
+    def _parsed(self, call: Call) -> Any:
+        """The body as JSON; what is wrong with it is told, whatever it is."""
+        content_type = call.headers.get(b"content-type", b"")
+        if content_type != b"application/json" and not _is_json(content_type):
+            received = shown(content_type.decode("latin-1")) if content_type else "nothing"
+            unsupported = self._registry.general["unsupported_media_type"]
+            raise RefusedError(error(unsupported, received=received, allowed="application/json"))
+        try:
+            return _decode(call.body)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as reason:
+            received = "nested too deeply" if isinstance(reason, RecursionError) else str(reason)
+            answer = error(call.operation.errors["malformed_body"], received=received)
+            raise RefusedError(answer) from reason
+
+    def _of_model(self, call: Call, body: Any) -> Operation:
+        """The operation that serves `body.model`; a body without one is judged by the first of the path."""
+        model = body.get("model") if isinstance(body, dict) else None
+        if not isinstance(model, str):
+            return call.operation
+        operation = self._registry.of_model(model)
+        if operation is None or operation not in call.route.operations:
+            allowed = ", ".join(self._registry.nearest_models(model))
+            answer = call.operation.errors["unknown_model"]
+            raise RefusedError(error(answer, model=shown(model), received=shown(model), allowed=allowed))
+        return operation
+
+    def _triggers(self, call: Call, body: dict[str, Any]) -> Effect | None:
+        """What the trigger words ask for; one that means nothing is refused, not passed over."""
+        if MARK not in call.body:
+            return None
+        return self._scripts.triggers(str(body.get("prompt", "")), _media_urls(body))
+
+    def _judge(self, operation: Operation, behaviour: TaskBehaviour, body: dict[str, Any], table: MediaTable) -> None:
+        facts = rules.Facts(self._policy.objection, lambda url: media_of(url, table).bytes)
+        for objection in rules.objections(behaviour.rules, body, facts):
+            raise invalid(operation, objection)
+
+    def _idempotency_key(self, call: Call, operation: Operation, behaviour: TaskBehaviour) -> str | None:
+        header = behaviour.idempotency.header
+        value = call.headers.get(header.lower().encode())
+        if value is None:
+            return None
+        key = value.decode("latin-1")
+        if not operation.parameter_fits(header, key):
+            raise RefusedError(error(operation.errors["invalid_idempotency_key"], received=shown(key)))
+        return key
+
+
+def _media_urls(body: dict[str, Any]) -> list[str]:
+    """Every string of a request that may be a media URL, single or listed."""
+    return list(urls_of(body, *(name for name in body if name not in _NOT_MEDIA)))
+
+
+def _media_table(playbook: Playbook, tenant: str) -> MediaTable:
+    """What the scenarios in force say of media; the tenant's own win."""
+    table: MediaTable = {}
+    for scenario, _ in playbook.of(tenant):
+        table = {**scenario.media, **table}
+    return table
+
+
+def _is_json(content_type: bytes) -> bool:
+    return content_type.partition(b";")[0].strip().lower() == b"application/json"
+
+
+def _fingerprint(body: Any) -> str:
+    """The same for the same JSON, however it is spaced and ordered."""
+    canonical = msgspec.json.encode(body, order="deterministic")
+    return blake2b(canonical, digest_size=16).hexdigest()

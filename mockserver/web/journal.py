@@ -1,0 +1,114 @@
+"""The requests that came, newest last, bounded; and whether one like this was among them."""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from mockserver.web.exchange import Answer
+from mockserver.web.identity import Headers, masked
+
+_SECRET = frozenset({b"authorization", b"cookie", b"proxy-authorization", b"x-api-key"})
+
+
+class Entry(Struct, gc=False):
+    """One exchange as it came and went; `record` makes it presentable."""
+
+    sequence: int
+    at_ms: int
+    method: str
+    path: str
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+    truncated: bool
+    answer: Answer
+
+    def record(self) -> dict[str, Any]:
+        """As JSON; secrets are masked."""
+        return {
+            "sequence": self.sequence,
+            "at_ms": self.at_ms,
+            "tenant": self.answer.tenant,
+            "method": self.method,
+            "path": self.path,
+            "headers": {name.decode("latin-1"): _shown(name, value) for name, value in self.headers},
+            "body": _readable(self.body),
+            "body_truncated": self.truncated,
+            "status": self.answer.status,
+            "answer": _readable(self.answer.body),
+            "fault": self.answer.fault,
+            "task_id": self.answer.task_id,
+        }
+
+
+class Journal:
+    """At most `limit` exchanges, of each body at most `body_limit` bytes."""
+
+    def __init__(self, limit: int = 1_000, body_limit: int = 16_384) -> None:
+        self.limit, self.body_limit = limit, body_limit
+        self._entries: deque[Entry] = deque(maxlen=limit)
+        self._sequence = 0
+
+    def add(self, at_ms: int, method: str, path: str, headers: Headers, body: bytes, answer: Answer) -> None:
+        self._sequence += 1
+        kept = body if len(body) <= self.body_limit else body[: self.body_limit]
+        entry = Entry(self._sequence, at_ms, method, path, tuple(headers.items()), kept, kept is not body, answer)
+        self._entries.append(entry)
+
+    def entries(self, tenant: str | None = None) -> Iterator[Entry]:
+        """Oldest first; of one tenant, or of all."""
+        return (entry for entry in tuple(self._entries) if tenant in (None, entry.answer.tenant))
+
+    def forget(self, tenant: str | None = None) -> None:
+        """Drop one tenant's entries, or all."""
+        kept = () if tenant is None else (one for one in self._entries if one.answer.tenant != tenant)
+        self._entries = deque(kept, maxlen=self.limit)
+
+
+class Difference(Struct):
+    """Where a request is not what was expected."""
+
+    place: str
+    expected: Any
+    received: Any
+
+
+def differences(expected: dict[str, Any], record: dict[str, Any]) -> list[Difference]:
+    """How a recorded request departs from `expected`: any of method, path, status, headers, body.
+
+    Objects are compared by the members that are expected; everything else must be equal.
+    """
+    found = []
+    for place, value in expected.items():
+        if place == "headers":
+            value = {name.lower(): text for name, text in value.items()}  # noqa: PLW2901
+        found += _compare(place, value, record.get(place))
+    return found
+
+
+def _compare(place: str, expected: Any, received: Any) -> list[Difference]:
+    if isinstance(expected, dict) and isinstance(received, dict):
+        return [
+            difference
+            for name, value in expected.items()
+            for difference in _compare(f"{place}.{name}", value, received.get(name))
+        ]
+    return [] if expected == received else [Difference(place, expected, received)]
+
+
+def _shown(name: bytes, value: bytes) -> str:
+    text = value.decode("latin-1")
+    if name not in _SECRET:
+        return text
+    scheme, space, secret = text.partition(" ")
+    return f"{scheme} {masked(secret)}" if space else masked(text)
+
+
+def _readable(body: bytes) -> Any:
+    """JSON as JSON; else text, with what is no UTF-8 replaced."""
+    try:
+        return msgspec.json.decode(body) if body else None
+    except (msgspec.DecodeError, RecursionError):
+        return body.decode("utf-8", "replace")

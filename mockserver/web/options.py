@@ -1,0 +1,51 @@
+"""Everything that a server can be told, in one place, with its defaults and bounds."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mockserver.contract.behaviour import Profile
+from mockserver.runtime.clock import Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What each thing that can grow may grow to. Sizes in bytes, the rest are counts."""
+
+    body_bytes: int = 1024 * 1024
+    journal_entries: int = 1_000
+    journal_body_bytes: int = 16 * 1024
+    log_bytes: int = 64 * 1024 * 1024
+    tasks_per_tenant: int = 1_000_000
+    tenants: int = 10_000
+    scenarios: int = 1_000
+    callbacks_waiting: int = 10_000
+    callbacks_parallel: int = 256
+    callbacks_parallel_per_receiver: int = 32
+    event_listeners: int = 100
+    connections: int = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How one server is to be. Times in seconds, credits as the API counts them."""
+
+    specs: tuple[Path, ...] = ()
+    profile: Profile = Profile.DOCUMENTED
+    seed: int = 0
+    clock: Mode = Mode.REAL
+    speed: float = 1.0
+    task_seconds: float | None = 5.0
+    log: str = "memory"
+    credits: float = 10_000
+    allow_local_callbacks: bool = False
+    scenarios: tuple[Path, ...] = ()
+    callback_ca: Path | None = None
+    public_url: str | None = None
+    control_token: str | None = field(default=None, repr=False)
+    loopback: bool = True
+    bounds: Bounds = Bounds()
+
+    def told(self) -> dict[str, Any]:
+        """What a health check tells of it."""
+        return {"seed": self.seed, "profile": self.profile, "log": self.log.partition(":")[0]}

@@ -1,0 +1,140 @@
+"""A task and an account as the documents speak of them: the values that a body is filled with."""
+
+from mockserver.contract.behaviour import Failure
+from mockserver.contract.shape import COMPLETED, FAILED, OPEN
+from mockserver.simulation.ledger import UC_PER_CREDIT
+from mockserver.simulation.task import State, Task
+from mockserver.simulation.tenant import Tenant
+
+USD_PER_CREDIT = 68
+CNY_PER_CREDIT = 10
+
+
+def in_credits(amount_uc: int) -> int | float:
+    """uc as credits: whole where it is whole, else with at most four decimals."""
+    whole, rest = divmod(amount_uc, UC_PER_CREDIT)
+    return amount_uc / UC_PER_CREDIT if rest else whole
+
+
+class TaskView:
+    """A task at a moment. Attributes carry the names that contract.shape asks for."""
+
+    def __init__(
+        self,
+        task: Task,
+        now_ms: int,
+        *,
+        user_group: str,
+        public_url: str = "",
+        failures: dict[str, Failure] | None = None,
+    ) -> None:
+        self._task, self._now_ms = task, now_ms
+        self.user_group = user_group
+        self._public_url, self._failures = public_url, failures or {}
+        self.id = task.id
+        self.model = task.terms.model
+        self.object = task.terms.object
+        self.type = task.terms.type
+
+    @property
+    def variant(self) -> str:
+        if self._task.state is State.COMPLETED:
+            return COMPLETED
+        return FAILED if self._task.ended else OPEN
+
+    @property
+    def created(self) -> int:
+        return self._task.submitted_ms // 1000
+
+    @property
+    def progress(self) -> int:
+        return self._task.progress(self._now_ms)
+
+    @property
+    def status(self) -> str:
+        """The document has no `cancelled`: such a task reads as failed (facts, section 2)."""
+        return State.FAILED if self._task.state is State.CANCELLED else self._task.state
+
+    @property
+    def can_cancel(self) -> bool:
+        return not self._task.ended
+
+    @property
+    def estimated_time(self) -> int:
+        return self._task.terms.estimated_s
+
+    @property
+    def video_duration(self) -> int:
+        return (self._task.terms.length_ms + 500) // 1000
+
+    @property
+    def billing_rule(self) -> str:
+        return self._task.terms.billing_rule
+
+    @property
+    def credits_reserved(self) -> int | float:
+        return in_credits(self._task.terms.reserve_uc)
+
+    @property
+    def credits_used(self) -> int | float:
+        return self.credits_reserved
+
+    @property
+    def cost(self) -> dict[str, int | float]:
+        """Rates as observed (facts, section 6): 68 credits a USD, 10 a CNY."""
+        amount_uc = self._task.terms.reserve_uc
+        return {
+            "credits": self.credits_reserved,
+            "usd": round(amount_uc / UC_PER_CREDIT / USD_PER_CREDIT, 6),
+            "cny": round(amount_uc / UC_PER_CREDIT / CNY_PER_CREDIT, 6),
+        }
+
+    @property
+    def duration(self) -> int:
+        return ((self._task.ended_ms or self._now_ms) - self._task.submitted_ms) // 1000
+
+    @property
+    def results(self) -> list[str]:
+        ending = self._task.terms.sample.rpartition(".")[2]
+        return [
+            f"{self._public_url}/media/{self._task.id}/{index}.{ending}" for index in range(self._task.terms.results)
+        ]
+
+    @property
+    def result_data(self) -> list[dict[str, str]]:
+        return [{"url": url} for url in self.results]
+
+    @property
+    def error_code(self) -> str | None:
+        return self._task.failure
+
+    @property
+    def error_message(self) -> str:
+        if self._task.failure_message is not None:
+            return self._task.failure_message
+        return self._failures[self._task.failure].message if self._task.failure in self._failures else ""
+
+    @property
+    def error_type(self) -> str:
+        return "task_error"
+
+
+class SubmittedView(TaskView):
+    """A task as its submission was answered, whatever became of it since."""
+
+    variant = OPEN
+    progress = 0
+    status = State.PENDING
+    can_cancel = True
+
+
+class CreditsView:
+    """An account's credits. A token without a limit shows what the user has (assumed)."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        user, token = tenant.book.user, tenant.book.token
+        self.user_remaining = in_credits(user.available)
+        self.user_used = in_credits(user.charged)
+        self.token_unlimited = token is None
+        self.token_remaining = in_credits((token or user).available)
+        self.token_used = in_credits((token or user).charged)

@@ -1,0 +1,115 @@
+"""The ASGI face of the generation API, and what breaks between server and client on purpose."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from mockserver.runtime.clock import Clock
+from mockserver.runtime.node import Node
+from mockserver.simulation.scenario import Fault
+from mockserver.web.api import Api
+from mockserver.web.exchange import Answer
+from mockserver.web.journal import Journal
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+logger = logging.getLogger("mockserver")
+_STALL_LOOK_S = 0.02
+"""How often a stalled answer looks at a clock that somebody else moves."""
+
+
+class ApiApp:
+    """A plain ASGI callable around `Api.handle`: reads a bounded body, answers, keeps the journal."""
+
+    def __init__(self, api: Api, node: Node, journal: Journal) -> None:
+        self._api, self._node, self._journal = api, node, journal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        body = await _read(receive, self._api.body_limit)
+        if body is None:
+            return
+        now_ms = self._node.catch_up()
+        method, path = scope["method"], scope["path"]
+        answer = self._answer(method, path, headers, body, now_ms)
+        self._journal.add(now_ms, method, path, headers, body, answer)
+        if answer.fault is None:
+            await _send(send, answer, answer.body)
+        else:
+            await self._break(answer, answer.fault, scope, receive, send)
+
+    def _answer(self, method: str, path: str, headers: dict[bytes, bytes], body: bytes, now_ms: int) -> Answer:
+        if len(body) > self._api.body_limit:
+            return self._api.too_large()
+        try:
+            return self._api.handle(method, path, headers, body, now_ms)
+        except Exception:  # the client gets the API's own 500; the traceback is for whoever runs the mock
+            logger.exception("%s %s broke the mock", method, path)
+            return self._api.broken()
+
+    async def _break(self, answer: Answer, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        if fault in (Fault.CLOSED_BEFORE_ANSWER, Fault.CLOSED_AFTER_ACCEPT):
+            await hang_up(scope, receive)
+        elif fault is Fault.TRUNCATED_BODY:
+            await _send(send, answer, answer.body[: len(answer.body) // 2], more=True)
+            await hang_up(scope, receive, flush=True)
+        elif fault is Fault.MALFORMED_JSON:
+            await _send(send, answer, answer.body[:-1] + b",")
+        else:
+            await _stall(self._node.clock, answer.stall_ms, receive)
+            await _send(send, answer, answer.body)
+
+
+async def hang_up(scope: Scope, receive: Receive, *, flush: bool = False) -> None:
+    """Close the connection under the client (`flush`: after what was written).
+
+    The transport is put into the connection's state by `server.FaultyProtocol`. Without one (in process) the
+    client sees the connection error that it would see on a wire.
+    """
+    transport = scope.get("state", {}).get("transport")
+    if transport is None:
+        raise ConnectionResetError("the mock closed the connection, as a scenario asked")
+    if flush:
+        transport.close()
+    else:
+        transport.abort()
+    while (await receive())["type"] != "http.disconnect":
+        """Until the server has seen it too, it would take the missing answer for a mistake."""
+
+
+async def _read(receive: Receive, limit: int) -> bytes | None:
+    """The body, or as much of it as shows that it is over the limit; None where the client left."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunk = message.get("body", b"")
+        if not message.get("more_body") and not chunks:
+            return bytes(chunk)
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit or not message.get("more_body"):
+            return b"".join(chunks)
+
+
+async def _send(send: Send, answer: Answer, body: bytes, *, more: bool = False) -> None:
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+async def _stall(clock: Clock, stall_ms: int, receive: Receive) -> None:
+    """Wait until the clock has moved on, or the client has lost patience."""
+    until_ms = clock.now_ms() + stall_ms
+    leaving = asyncio.ensure_future(receive())
+    try:
+        while clock.now_ms() < until_ms and not leaving.done():
+            wait_s = clock.wait_s(until_ms)
+            await asyncio.wait([leaving], timeout=_STALL_LOOK_S if wait_s is None else min(wait_s, 0.5))
+    finally:
+        leaving.cancel()
