@@ -1,97 +1,13 @@
-"""A whole mock in process: real requests through ASGI, a clock that the test moves, no socket and no thread."""
+"""Fixtures that every test can use; what they hand out is in tests/house.py."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from mockserver.runtime.clock import Mode
-from mockserver.web.app import Application
 from mockserver.web.options import Options
-
-KEY = "sk-test-0123456789"
-MODEL = "kling-o1-video-edit-fast"
-CREATE = "/v1/videos/generations"
-MINIMAL: dict[str, Any] = {
-    "model": MODEL,
-    "prompt": "Make it snow",
-    "video_urls": ["https://example.com/street.mp4"],
-}
-
-
-class Mock:
-    """An application and a client of it, both on one event loop that runs only while a test asks something."""
-
-    def __init__(self, options: Options) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.app = Application(options)
-        self.http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.app, raise_app_exceptions=True),  # type: ignore[arg-type]
-            base_url="http://127.0.0.1:8787",
-        )
-        self.run(self.app.start())
-
-    def run(self, coroutine: Any) -> Any:
-        return self.loop.run_until_complete(coroutine)
-
-    def close(self) -> None:
-        self.run(self.http.aclose())
-        self.run(self.app.stop())
-        self.loop.close()
-
-    def request(self, method: str, path: str, *, key: str | None = KEY, **arguments: Any) -> httpx.Response:
-        headers = dict(arguments.pop("headers", {}))
-        if key is not None:
-            headers.setdefault("authorization", f"Bearer {key}")
-        return self.run(self.http.request(method, path, headers=headers, **arguments))
-
-    def get(self, path: str, **arguments: Any) -> httpx.Response:
-        return self.request("GET", path, **arguments)
-
-    def post(self, path: str, json: Any = None, **arguments: Any) -> httpx.Response:
-        if json is not None:
-            arguments["json"] = json
-        return self.request("POST", path, **arguments)
-
-    def put(self, path: str, json: Any, **arguments: Any) -> httpx.Response:
-        return self.request("PUT", path, json=json, **arguments)
-
-    def submit(self, *, key: str = KEY, headers: dict[str, str] | None = None, **fields: Any) -> httpx.Response:
-        """POST the minimal request with these fields over it; None leaves a field out."""
-        body = {name: value for name, value in {**MINIMAL, **fields}.items() if value is not None}
-        return self.post(CREATE, body, key=key, headers=headers or {})
-
-    def task_id(self, **fields: Any) -> str:
-        """Submit, and the id of the task."""
-        response = self.submit(**fields)
-        assert response.status_code == 200, response.text
-        return str(response.json()["id"])
-
-    def task(self, task_id: str, *, key: str = KEY) -> dict[str, Any]:
-        response = self.get(f"/v1/tasks/{task_id}", key=key)
-        assert response.status_code == 200, response.text
-        return dict(response.json())
-
-    def advance(self, seconds: float) -> dict[str, Any]:
-        response = self.post("/_mock/clock/advance", {"ms": round(seconds * 1000)})
-        assert response.status_code == 200, response.text
-        return dict(response.json())
-
-    def account(self, key: str = KEY, **changes: Any) -> dict[str, Any]:
-        response = self.put(f"/_mock/accounts/{key}", changes)
-        assert response.status_code == 200, response.text
-        return dict(response.json())
-
-    def book(self, key: str = KEY) -> dict[str, Any]:
-        return dict(self.get("/_mock/ledger", params={"key": key}).json()["accounts"][0])
-
-    def scenario(self, *rules: dict[str, Any], key: str | None = KEY, name: str = "test", **more: Any) -> None:
-        params = {} if key is None else {"key": key}
-        response = self.post("/_mock/scenarios", {"name": name, "rules": list(rules), **more}, params=params)
-        assert response.status_code == 201, response.text
-
+from tests.house import Mock
 
 MakeMock = Callable[..., Mock]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conftest import CREATE, KEY, MINIMAL, MODEL, Mock
+from tests.house import CREATE, MINIMAL, MODEL, Mock
 
 
 def test_documented_request_gets_the_documented_answer(mock: Mock) -> None:
@@ -28,4 +28,3 @@ def test_without_a_key_401(mock: Mock, key: str | None) -> None:
     response = mock.post(CREATE, MINIMAL, key=key)
     assert response.status_code == 401
     assert response.json()["error"]["code"] == "unauthorized"
-    assert KEY

@@ -181,9 +181,7 @@ def by_place(places: dict[Place, Any]) -> list[Any]:
 
 def validator(schema: Node) -> jsonschema_rs.Draft202012Validator:
     """The schema with the components beside it, so that local references resolve; formats count."""
-    return jsonschema_rs.Draft202012Validator(
-        {**schema, "components": DOCUMENT["components"]}, validate_formats=True
-    )
+    return jsonschema_rs.Draft202012Validator({**schema, "components": DOCUMENT["components"]}, validate_formats=True)
 
 
 def by_operation_id() -> dict[str, Node]:
@@ -237,9 +235,7 @@ def test_refusal_outside_operations_keeps_the_error_schema(name: str) -> None:
     assert validator({"$ref": "#/components/schemas/Error"}).is_valid(refusal["body"])
 
 
-@pytest.mark.parametrize(
-    "node", by_place(OPERATIONS | RESPONSES | PROPERTIES | PARAMETERS | HEADERS | ERRORS)
-)
+@pytest.mark.parametrize("node", by_place(OPERATIONS | RESPONSES | PROPERTIES | PARAMETERS | HEADERS | ERRORS))
 def test_evidence_is_marked(node: Node) -> None:
     assert node.get("x-evolink-evidence") in MARKS
 
