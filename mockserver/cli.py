@@ -123,7 +123,7 @@ def serve(**arguments: Any) -> None:
         raise click.UsageError(str(error)) from error
     application.public_url = options.public_url or server.url_of(listener, host)
     address = server.url_of(listener, host)
-    server.run(application, listener, lambda: click.echo(config.banner(application, address)))
+    server.Server(application, lambda: click.echo(config.banner(application, address))).run_on(listener)
 
 
 @main.command()

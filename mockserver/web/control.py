@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, structs
+from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -16,18 +16,16 @@ from mockserver.contract.objection import Objection, shown
 from mockserver.contract.operation import Request as RequestContract
 from mockserver.contract.operation import read_request
 from mockserver.contract.registry import Registry
-from mockserver.runtime.clock import Clock, Mode
+from mockserver.runtime.clock import Mode
 from mockserver.runtime.node import Node
 from mockserver.simulation import command as commands
-from mockserver.simulation.callback import Delivery
 from mockserver.simulation.event import Reply
 from mockserver.simulation.ledger import UC_PER_CREDIT
 from mockserver.simulation.refusal import Refusal
-from mockserver.simulation.scenario import Scenario
-from mockserver.simulation.task import Event, State, Task
-from mockserver.simulation.tenant import Tenant
+from mockserver.simulation.task import Event, State
 from mockserver.web.identity import tenant_of
 from mockserver.web.journal import Journal, differences
+from mockserver.web.records import book_record, clock_record, delivery_record, scenario_record, task_record
 from mockserver.web.script import ScriptError, Scripts
 from mockserver.web.stream import EventStream
 
@@ -93,7 +91,7 @@ class Control:
 
     async def get_clock(self, request: Request, body: Any) -> Response:
         self.node.catch_up()
-        return _json(_clock(self.node.clock, self.node.world.next_due_ms()))
+        return _json(clock_record(self.node.clock, self.node.world.next_due_ms()))
 
     async def set_clock(self, request: Request, body: Any) -> Response:
         now_ms = self.node.catch_up()
@@ -124,7 +122,7 @@ class Control:
         if state is not None and state not in set(State):
             raise _invalid(Objection("state", shown(state), ", ".join(State)))
         fitting = [task for task in reversed(tasks.values()) if state in (None, task.state)]
-        listed = [_task_record(task, now_ms) for task in fitting[: _limit(request)]]
+        listed = [task_record(task, now_ms) for task in fitting[: _limit(request)]]
         return _json({"total": len(fitting), "tasks": listed})
 
     async def complete_task(self, request: Request, body: Any) -> Response:
@@ -149,7 +147,7 @@ class Control:
             await self.node.courier.settled()
         if reply.task is None:
             raise AssertionError("a steered task is there")
-        return _json(_task_record(reply.task, now_ms))
+        return _json(task_record(reply.task, now_ms))
 
     # --- money
 
@@ -222,7 +220,7 @@ class Control:
         if tenant is None:
             return _json({"scenarios": list(playbook.scenarios.values())})
         hits = playbook.hits.get(tenant, {})
-        listed = [_play(scenario, own=own, hits=hits) for scenario, own in playbook.of(tenant)]
+        listed = [scenario_record(scenario, own=own, hits=hits) for scenario, own in playbook.of(tenant)]
         return _json({"scenarios": listed})
 
     async def add_scenario(self, request: Request, body: Any) -> Response:
@@ -340,65 +338,3 @@ def _counted(body: dict[str, Any], matched: int) -> bool:
 def _record(entry: Any) -> dict[str, Any]:
     record: dict[str, Any] = entry.record()
     return record
-
-
-def _present(**fields: Any) -> dict[str, Any]:
-    """What is absent stays absent: the schemas know no null."""
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _clock(clock: Clock, next_due_ms: int | None) -> dict[str, Any]:
-    return _present(
-        mode=clock.mode,
-        now_ms=clock.now_ms(),
-        speed=clock.speed,
-        poll_step_ms=clock.poll_step_ms,
-        next_due_ms=next_due_ms,
-    )
-
-
-def _task_record(task: Task, now_ms: int) -> dict[str, Any]:
-    return _present(
-        id=task.id,
-        tenant=task.tenant,
-        model=task.terms.model,
-        state=task.state,
-        progress=task.progress(now_ms),
-        submitted_ms=task.submitted_ms,
-        starts_ms=task.starts_ms,
-        ends_ms=task.ends_ms,
-        ended_ms=task.ended_ms,
-        failure=task.failure,
-        callback_url=task.callback_url,
-        reserved_uc=task.terms.reserve_uc,
-    )
-
-
-def book_record(tenant: Tenant) -> dict[str, Any]:
-    """A tenant's money, as the schema Book has it."""
-    return _present(
-        tenant=tenant.id,
-        user=tenant.book.user,
-        token=tenant.book.token,
-        account=tenant.account,
-        transfers=[_present(**structs.asdict(transfer)) for transfer in tenant.book.transfers],
-    )
-
-
-def delivery_record(delivery: Delivery) -> dict[str, Any]:
-    """A callback with its attempts, as the schema Delivery has it."""
-    return _present(
-        id=delivery.id,
-        task_id=delivery.task_id,
-        tenant=delivery.tenant,
-        url=delivery.url,
-        state=delivery.state,
-        due_ms=delivery.due_ms,
-        attempts=delivery.attempts,
-    )
-
-
-def _play(scenario: Scenario, *, own: bool, hits: dict[str, int]) -> dict[str, Any]:
-    prefix = "own" if own else "all"
-    counters = [f"{prefix}:{scenario.name}#{number}" for number in range(len(scenario.rules))]
-    return {**structs.asdict(scenario), "own": own, "hits": [hits.get(counter, 0) for counter in counters]}

@@ -14,7 +14,7 @@ from mockserver.log.replay import Header, fold, read_header
 from mockserver.simulation import command, snapshot
 from mockserver.simulation.world import World
 from mockserver.web.api import TaskRenderer
-from mockserver.web.control import book_record, delivery_record
+from mockserver.web.records import book_record, delivery_record
 
 _encode = msgspec.json.Encoder(enc_hook=list).encode
 

@@ -43,33 +43,32 @@ def url_of(listener: socket.socket, host: str) -> str:
     return f"http://{shown}:{port}"
 
 
-def make_server(application: Application) -> uvicorn.Server:
-    bounds = application.options.bounds
-    config = uvicorn.Config(
-        application,
-        http=FaultyProtocol,
-        ws="none",
-        lifespan="on",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        limit_concurrency=bounds.connections,
-        timeout_graceful_shutdown=2,
-    )
-    return uvicorn.Server(config)
+class Server(uvicorn.Server):
+    """uvicorn's server, that says when it takes requests. `should_exit` ends it."""
 
+    def __init__(self, application: Application, on_ready: Callable[[], None]) -> None:
+        bounds = application.options.bounds
+        super().__init__(
+            uvicorn.Config(
+                application,
+                http=FaultyProtocol,
+                ws="none",
+                lifespan="on",
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                limit_concurrency=bounds.connections,
+                timeout_graceful_shutdown=2,
+            )
+        )
+        self._on_ready = on_ready
 
-def run(application: Application, listener: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Serve until told to stop (SIGINT, SIGTERM)."""
-    server = make_server(application)
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
 
-    async def main() -> None:
-        serving = asyncio.ensure_future(server.serve(sockets=[listener]))
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.005)
-        if server.started:
-            on_ready()
-        await serving
-
-    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
-        runner.run(main())
+    def run_on(self, listener: socket.socket) -> None:
+        """Serve until told to stop (SIGINT and SIGTERM in the main thread)."""
+        with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
+            runner.run(self.serve(sockets=[listener]))
