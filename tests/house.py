@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import httpx
+
 from mockserver.web.app import Application
 from mockserver.web.options import Options
 

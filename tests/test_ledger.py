@@ -1,0 +1,219 @@
+"""Credits: reserved, then charged or released exactly once, and never out of balance."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mockserver.simulation import ledger
+from mockserver.simulation.ledger import BOTH, ENTRIES, TOKEN, USER, Balance, Book, Kind, Transfer
+from mockserver.simulation.refusal import Refusal
+
+AMOUNT = 70_000
+
+
+def book_of(available_uc: int, token_uc: int | None = None) -> Book:
+    book = Book.opened(available_uc, at_ms=0)
+    if token_uc is not None:
+        book.limit_token(token_uc, at_ms=0)
+    return book
+
+
+def parts(balance: Balance | None) -> tuple[int, int, int, int]:
+    """(granted, available, reserved, charged)."""
+    assert balance is not None
+    return balance.granted, balance.available, balance.reserved, balance.charged
+
+
+def test_what_is_granted_is_available() -> None:
+    assert parts(book_of(100).user) == (100, 100, 0, 0)
+
+
+def test_reserving_moves_credits_from_available_to_reserved() -> None:
+    book = book_of(AMOUNT + 1)
+    assert book.reserve("task", AMOUNT, at_ms=1) is None
+    assert parts(book.user) == (AMOUNT + 1, 1, AMOUNT, 0)
+
+
+def test_charging_moves_the_reservation_to_charged() -> None:
+    book = book_of(AMOUNT)
+    book.reserve("task", AMOUNT, at_ms=1)
+    assert book.charge("task", at_ms=2).amount_uc == AMOUNT
+    assert parts(book.user) == (AMOUNT, 0, 0, AMOUNT)
+
+
+def test_releasing_gives_the_reservation_back() -> None:
+    book = book_of(AMOUNT)
+    book.reserve("task", AMOUNT, at_ms=1)
+    assert book.release("task", at_ms=2).amount_uc == AMOUNT
+    assert parts(book.user) == (AMOUNT, AMOUNT, 0, 0)
+
+
+@pytest.mark.parametrize("first", ["charge", "release"])
+@pytest.mark.parametrize("second", ["charge", "release"])
+def test_a_reservation_ends_only_once(first: str, second: str) -> None:
+    book = book_of(AMOUNT)
+    book.reserve("task", AMOUNT, at_ms=1)
+    getattr(book, first)("task", at_ms=2)
+    before = parts(book.user)
+    with pytest.raises(KeyError):
+        getattr(book, second)("task", at_ms=3)
+    assert parts(book.user) == before
+
+
+def test_exactly_enough_is_enough() -> None:
+    assert book_of(AMOUNT).reserve("task", AMOUNT, at_ms=1) is None
+
+
+def test_one_uc_too_little_is_refused_and_moves_nothing() -> None:
+    book = book_of(AMOUNT - 1)
+    assert book.reserve("task", AMOUNT, at_ms=1) is Refusal.INSUFFICIENT_CREDITS
+    assert parts(book.user) == (AMOUNT - 1, AMOUNT - 1, 0, 0)
+    assert (book.open, len(book.transfers)) == ({}, 1)
+
+
+def test_a_token_with_exactly_enough_lets_through() -> None:
+    book = book_of(10 * AMOUNT, token_uc=AMOUNT)
+    assert book.reserve("task", AMOUNT, at_ms=1) is None
+    assert (parts(book.token), book.user.reserved) == ((AMOUNT, 0, AMOUNT, 0), AMOUNT)
+
+
+def test_a_token_one_uc_short_is_refused_and_moves_neither_balance() -> None:
+    book = book_of(10 * AMOUNT, token_uc=AMOUNT - 1)
+    assert book.reserve("task", AMOUNT, at_ms=1) is Refusal.INSUFFICIENT_TOKEN_CREDITS
+    assert (book.user.reserved, book.token and book.token.reserved, book.open) == (0, 0, {})
+
+
+def test_the_users_balance_is_judged_before_the_tokens() -> None:
+    book = book_of(AMOUNT - 1, token_uc=AMOUNT - 1)
+    assert book.reserve("task", AMOUNT, at_ms=1) is Refusal.INSUFFICIENT_CREDITS
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"), [("charge", (AMOUNT, 0, 0, AMOUNT)), ("release", (AMOUNT, AMOUNT, 0, 0))]
+)
+def test_user_and_token_end_together(end: str, expected: tuple[int, ...]) -> None:
+    book = book_of(AMOUNT, token_uc=AMOUNT)
+    book.reserve("task", AMOUNT, at_ms=1)
+    getattr(book, end)("task", at_ms=2)
+    assert parts(book.user) == parts(book.token) == expected
+
+
+def test_a_limit_set_while_a_task_runs_leaves_that_task_to_the_user() -> None:
+    book = book_of(3 * AMOUNT)
+    book.reserve("before", AMOUNT, at_ms=1)
+    book.limit_token(AMOUNT, at_ms=2)
+    book.reserve("after", AMOUNT, at_ms=3)
+    book.charge("before", at_ms=4)
+    assert parts(book.token) == (AMOUNT, 0, AMOUNT, 0)
+    book.charge("after", at_ms=5)
+    assert (parts(book.token), book.user.charged) == ((AMOUNT, 0, 0, AMOUNT), 2 * AMOUNT)
+
+
+def test_a_limit_lifted_while_a_task_runs_leaves_the_charge_to_the_user() -> None:
+    book = book_of(AMOUNT, token_uc=AMOUNT)
+    book.reserve("task", AMOUNT, at_ms=1)
+    book.limit_token(None, at_ms=2)
+    book.charge("task", at_ms=3)
+    assert (book.token, parts(book.user)) == (None, (AMOUNT, 0, 0, AMOUNT))
+
+
+def test_a_limit_set_again_knows_the_open_reservations_made_under_it() -> None:
+    book = book_of(3 * AMOUNT, token_uc=2 * AMOUNT)
+    book.reserve("under a limit", AMOUNT, at_ms=1)
+    book.limit_token(None, at_ms=2)
+    book.reserve("without", AMOUNT, at_ms=3)
+    book.limit_token(5, at_ms=4)
+    assert parts(book.token) == (AMOUNT + 5, 5, AMOUNT, 0)
+    for task in ("under a limit", "without"):
+        book.release(task, at_ms=5)
+    assert parts(book.token) == (AMOUNT + 5, AMOUNT + 5, 0, 0)
+
+
+@pytest.mark.parametrize("available", [0, 5, 2 * AMOUNT])
+def test_setting_what_is_available_leaves_reserved_and_charged(available: int) -> None:
+    book = book_of(3 * AMOUNT)
+    for task in ("charged", "open"):
+        book.reserve(task, AMOUNT, at_ms=1)
+    book.charge("charged", at_ms=2)
+    book.set_available(USER, available, at_ms=3)
+    assert parts(book.user) == (available + 2 * AMOUNT, available, AMOUNT, AMOUNT)
+
+
+def test_setting_what_is_there_already_writes_no_transfer() -> None:
+    book = book_of(AMOUNT)
+    book.set_available(USER, AMOUNT, at_ms=1)
+    assert [transfer.kind for transfer in book.transfers] == [Kind.GRANT]
+
+
+def test_every_move_is_one_immutable_transfer() -> None:
+    book = book_of(3 * AMOUNT, token_uc=2 * AMOUNT)
+    book.reserve("a", AMOUNT, at_ms=1)
+    book.charge("a", at_ms=2)
+    book.set_available(TOKEN, 0, at_ms=3)
+    assert [(one.kind, one.amount_uc, one.account, one.task_id, one.at_ms) for one in book.transfers] == [
+        (Kind.GRANT, 3 * AMOUNT, USER, None, 0),
+        (Kind.GRANT, 2 * AMOUNT, TOKEN, None, 0),
+        (Kind.PENDING, AMOUNT, BOTH, "a", 1),
+        (Kind.POSTED, AMOUNT, BOTH, "a", 2),
+        (Kind.WITHDRAW, AMOUNT, TOKEN, None, 3),
+    ]
+    with pytest.raises(AttributeError):
+        book.transfers[0].amount_uc = 1  # type: ignore[misc]
+
+
+def test_the_history_is_bounded_and_the_balances_are_not_touched_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "HISTORY_LIMIT", 10)
+    book = book_of(1_000)
+    for number in range(50):
+        book.reserve(str(number), 2, at_ms=number)
+        book.charge(str(number), at_ms=number)
+    assert [transfer.task_id for transfer in book.transfers] == [str(n) for n in range(45, 50) for _ in "ab"]
+    assert parts(book.user) == (1_000, 900, 0, 100)
+
+
+def test_the_default_history_is_bounded() -> None:
+    assert book_of(1).transfers.maxlen == ledger.HISTORY_LIMIT == 10_000
+
+
+@pytest.mark.parametrize("bucket", ["granted", "available", "reserved", "charged"])
+@pytest.mark.parametrize("by", [-1, 1])
+def test_a_corrupted_balance_is_noticed_at_the_next_transfer(bucket: str, by: int) -> None:
+    book = book_of(10 * AMOUNT)
+    book.reserve("task", AMOUNT, at_ms=1)
+    setattr(book.user, bucket, getattr(book.user, bucket) + by)
+    with pytest.raises(AssertionError, match="out of balance"):
+        book.charge("task", at_ms=2)
+
+
+def test_no_bucket_ever_falls_below_zero() -> None:
+    with pytest.raises(AssertionError, match="out of balance"):
+        Balance(granted=1, available=1).move(Kind.PENDING, 2)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_moves_what_the_table_of_entries_says(kind: Kind) -> None:
+    balance = Balance(granted=30, available=10, reserved=10, charged=10)
+    balance.move(kind, 3)
+    debit, credit = ENTRIES[kind]
+    expected = dict.fromkeys(("available", "reserved", "charged"), 10) | {"granted": 30}
+    for bucket, sign in ((debit, -1), (credit, 1)):
+        expected[bucket] += -3 * sign if bucket == "granted" else 3 * sign
+    assert {bucket: getattr(balance, bucket) for bucket in expected} == expected
+
+
+@given(st.lists(st.tuples(st.sampled_from(["charge", "release", "open"]), st.integers(0, 400)), max_size=30))
+def test_the_transfers_alone_make_the_balances_again(ends: list[tuple[str, int]]) -> None:
+    book = book_of(2_000, token_uc=1_000)
+    for number, (end, amount) in enumerate(ends):
+        if book.reserve(str(number), amount, at_ms=number) is None and end != "open":
+            getattr(book, end)(str(number), at_ms=number)
+    for account, balance in ((USER, book.user), (TOKEN, book.token)):
+        assert parts(balance) == summed([one for one in book.transfers if account in one.account.split("+")])
+
+
+def summed(transfers: list[Transfer]) -> tuple[int, int, int, int]:
+    """(granted, available, reserved, charged) as the transfers add up."""
+    total = {kind: sum(one.amount_uc for one in transfers if one.kind is kind) for kind in Kind}
+    granted = total[Kind.GRANT] - total[Kind.WITHDRAW]
+    reserved = total[Kind.PENDING] - total[Kind.POSTED] - total[Kind.VOIDED]
+    return granted, granted - reserved - total[Kind.POSTED], reserved, total[Kind.POSTED]
