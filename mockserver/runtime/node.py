@@ -143,6 +143,7 @@ class Node:
                 await asyncio.sleep(0)
         if target_ms is not None:
             self.clock.move_to(target_ms)
+        self._wake_ms = None  # an alarm set before the jump would ring too late
         self._plan_wake()
 
     def set_clock(

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 
 from mockserver import __version__
 from mockserver.contract.document import Document, load
@@ -187,11 +188,13 @@ class Application:
             start_over=self.start_over,
         )
         media = media_route(self.node, self.registry, data("fixtures", "media"))
-        return Starlette(routes=[*control.routes(self._control_document, handlers), media])
+        routes = [*control.routes(self._control_document, handlers), media]
+        return Starlette(routes=routes, exception_handlers={HTTPException: control.unrouted})
 
 
 def _documents(options: Options) -> list[Document]:
-    return [load(data("openapi", "evolink.yaml")), *(load(path) for path in options.specs)]
+    contract = options.document or data("openapi", "evolink.yaml")
+    return [load(contract), *(load(path) for path in options.specs)]
 
 
 def _log(options: Options) -> Log:
@@ -215,5 +218,5 @@ def _scenario_file(path: Path, scripts: Scripts) -> Scenario:
     """A scenario from a YAML or JSON file. Raises OptionsError with file and place."""
     try:
         return scripts.scenario(yaml.safe_load(path.read_bytes()), None)
-    except (OSError, yaml.YAMLError, ScriptError) as error:
+    except (OSError, yaml.YAMLError, ValueError, ScriptError) as error:
         raise OptionsError(f"{path}: {error}") from error

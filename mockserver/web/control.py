@@ -1,5 +1,6 @@
 """The control API: one handler for each operationId of control.yaml, with its requests validated against it."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from itertools import islice
@@ -26,12 +27,13 @@ from mockserver.simulation.task import Event, State
 from mockserver.web.identity import tenant_of
 from mockserver.web.journal import Journal, differences
 from mockserver.web.records import book_record, clock_record, delivery_record, scenario_record, task_record
-from mockserver.web.script import ScriptError, Scripts
+from mockserver.web.script import ScriptError, Scripts, whole
 from mockserver.web.stream import EventStream
 
 Handler = Callable[[Request, Any], Awaitable[Response]]
 _encode = msgspec.json.Encoder(enc_hook=list).encode
 _NEWEST_FIRST_LIMIT = 1_000
+_WHOLE = re.compile(r"[0-9]{1,6}")
 
 _REFUSED: dict[Refusal, tuple[int, str]] = {
     Refusal.TASK_NOT_FOUND: (404, "No task has this id"),
@@ -275,9 +277,26 @@ def _endpoint(handler: Handler, contract: RequestContract | None) -> Callable[[R
         try:
             return await handler(request, await _validated(request, contract))
         except _WrongError as wrong:
-            return Response(error_body(wrong.code, wrong.message), wrong.status, media_type="application/json")
+            return _error(wrong.status, wrong.code, wrong.message)
+        except RecursionError:
+            return _error(400, "invalid_request", "The request body is nested too deeply")
 
     return endpoint
+
+
+def unrouted(request: Request, error: Exception) -> Response:
+    """The answer where no route takes the path, or none takes the method."""
+    methods = (getattr(error, "headers", None) or {}).get("Allow")
+    if methods is None:
+        return _error(404, "not_found", f"Nothing answers {request.method} {request.url.path[:200]}")
+    allowed = ", ".join(sorted(methods.split(", ")))
+    answer = _error(405, "method_not_allowed", f"Method: received {request.method}; allowed: {allowed}")
+    answer.headers["allow"] = allowed
+    return answer
+
+
+def _error(status: int, code: str, message: str) -> Response:
+    return Response(error_body(code, message), status, media_type="application/json")
 
 
 BODY_LIMIT = 1024 * 1024
@@ -294,12 +313,12 @@ async def _validated(request: Request, contract: RequestContract | None) -> Any:
         return None
     try:
         body = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _WrongError(400, "invalid_request", f"The request body is not valid JSON: {error}") from error
     objection = contract.objection(body) if contract else None
     if objection is not None:
         raise _invalid(objection)
-    return body
+    return whole(body)
 
 
 def _invalid(objection: Objection) -> _WrongError:
@@ -319,7 +338,7 @@ async def _paced(lines: Any) -> AsyncIterator[bytes]:
 
 def _limit(request: Request) -> int:
     written = request.query_params.get("limit", "100")
-    if not written.isascii() or not written.isdigit() or not 1 <= int(written[:6]) <= _NEWEST_FIRST_LIMIT:
+    if _WHOLE.fullmatch(written) is None or not 1 <= int(written) <= _NEWEST_FIRST_LIMIT:
         raise _invalid(Objection("limit", shown(written), f"a whole number from 1 to {_NEWEST_FIRST_LIMIT}"))
     return int(written)
 

@@ -14,7 +14,7 @@ def objection(headers: Headers, *, token: str | None, loopback: bool) -> tuple[i
         right = hmac.compare_digest(given.encode("latin-1", "replace"), token.encode())
         return None if right else (401, "The control API asks for its token as a bearer token")
     host = headers.get(b"host", b"").decode("latin-1")
-    if loopback and host and not is_loopback(urlsplit(f"//{host}").hostname or ""):
+    if loopback and host and not is_loopback(_name(host)):
         return 403, f"The control API is for this machine; the request names the host {host[:100]}"
     origin = headers.get(b"origin", b"").decode("latin-1")
     if origin and not _same(origin, host):
@@ -32,5 +32,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _name(host: str) -> str:
+    """The name or address in a Host header; the empty string where it has none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
 def _same(origin: str, host: str) -> bool:
-    return urlsplit(origin).netloc.lower() == host.lower()
+    return origin.partition("://")[2].lower() == host.lower()

@@ -103,12 +103,12 @@ def _shown(name: bytes, value: bytes) -> str:
     if name not in _SECRET:
         return text
     scheme, space, secret = text.partition(" ")
-    return f"{scheme} {masked(secret)}" if space else masked(text)
+    return f"{scheme} {masked(secret)}" if space and scheme.isalpha() else masked(text)
 
 
 def _readable(body: bytes) -> Any:
     """JSON as JSON; else text, with what is no UTF-8 replaced."""
     try:
         return msgspec.json.decode(body) if body else None
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return body.decode("utf-8", "replace")

@@ -28,8 +28,12 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How one server is to be. Times in seconds, credits as the API counts them."""
+    """How one server is to be. Times in seconds, credits as the API counts them.
 
+    `document` stands in for the built-in contract; `specs` come beside it.
+    """
+
+    document: Path | None = None
     specs: tuple[Path, ...] = ()
     profile: Profile = Profile.DOCUMENTED
     seed: int = 0

@@ -59,6 +59,7 @@ class Scripts:
     def scenario(self, written: Any, tenant: str | None) -> Scenario:
         """A scenario as in a file or a POST. Raises ScriptError with the place that is wrong."""
         _refuse(self._scenario.objection(written))
+        written = whole(written)
         rules = tuple(self._rule(rule, f"rules[{index}]") for index, rule in enumerate(written.get("rules", ())))
         media = {url: _media(**facts) for url, facts in written.get("media", {}).items()}
         return Scenario(
@@ -124,6 +125,15 @@ class Scripts:
             _refuse(Objection(f"{place}answer", shown(answer), errors))
 
 
+def whole(value: Any) -> Any:
+    """The same JSON with 2.0 written 2: to a schema both are integers, to Python only one is."""
+    if isinstance(value, dict):
+        return {name: whole(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [whole(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def media_facts(url: str) -> Media:
     """What the trigger words of a media URL say of the file behind it. Raises ScriptError."""
     facts: dict[str, Any] = {}
@@ -150,7 +160,7 @@ def _put(written: dict[str, Any], place: str, word: str, value: str) -> None:
 def _number(value: str) -> int | float | str:
     if _DECIMAL.fullmatch(value) is None:
         return value
-    return float(value) if "." in value else int(value)
+    return whole(float(value)) if "." in value else int(value)
 
 
 def _media(duration_seconds: float | None = None, bytes: int | None = None) -> Media:  # noqa: A002 - as written
