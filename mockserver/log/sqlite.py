@@ -7,22 +7,42 @@ from pathlib import Path
 _BATCH = 1_000
 
 
-class SqliteLog:
-    """One table of lines. Every append is a transaction in write-ahead mode: a killed process loses nothing
-    (a power cut may lose the last moments, as `synchronous=NORMAL` says).
+class OtherBirthError(Exception):
+    """The file holds the log of a world with another seed, other credits or other bounds."""
 
-    It is not folded: the file grows by some hundred bytes a command.
+
+class SqliteLog:
+    """Two tables: how the world was born, and the lines.
+
+    Every append is a transaction in write-ahead mode: a killed process loses nothing (a power cut may lose the
+    last moments, as `synchronous=NORMAL` says). It is not folded: the file grows by some hundred bytes a command.
     """
 
     wants_snapshot = False
 
-    def __init__(self, path: Path) -> None:
-        """Raises sqlite3.Error where the file can't be opened, is no database or is held by another server."""
+    def __init__(self, path: Path, birth: bytes) -> None:
+        """`birth` is what the world starts from: out of another one the same commands would make another world.
+
+        Raises OtherBirthError for a log that began otherwise, and sqlite3.Error where the file can't be opened,
+        is no database or is held by another server.
+        """
         self._connection = sqlite3.connect(path, isolation_level=None, timeout=1)
-        self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
+        try:
+            self._open(path, birth)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _open(self, path: Path, birth: bytes) -> None:
+        for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=NORMAL"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        self._connection.execute("CREATE TABLE IF NOT EXISTS birth (settings BLOB NOT NULL)")
         self._connection.execute("CREATE TABLE IF NOT EXISTS log (sequence INTEGER PRIMARY KEY, line BLOB NOT NULL)")
+        known = self._connection.execute("SELECT settings FROM birth").fetchone()
+        if known is None:
+            self._connection.execute("INSERT INTO birth (settings) VALUES (?)", (birth,))
+        elif known[0] != birth:
+            raise OtherBirthError(f"{path} began with {known[0].decode()}, not with {birth.decode()}")
 
     def append(self, line: bytes) -> None:
         self._connection.execute("INSERT INTO log (line) VALUES (?)", (line,))

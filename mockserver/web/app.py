@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -160,7 +161,7 @@ class Application:
         )
         return Node(
             settings=settings,
-            log=_log(options),
+            log=_log(options, settings),
             clock=Clock(options.clock, speed=options.speed),
             render=self.render_task,
             make_courier=make_courier,
@@ -197,15 +198,21 @@ def _documents(options: Options) -> list[Document]:
     return [load(contract), *(load(path) for path in options.specs)]
 
 
-def _log(options: Options) -> Log:
+def _log(options: Options, settings: Settings) -> Log:
+    """Where the commands are kept. Raises OptionsError with what is wrong with the place."""
     kind, _, place = options.log.partition(":")
     if options.log == "memory":
         return MemoryLog(options.bounds.log_bytes // 2)
-    if kind == "sqlite" and place:
-        from mockserver.log.sqlite import SqliteLog
+    if kind != "sqlite" or not place:
+        raise OptionsError(f"--log: received {options.log!r}; allowed: memory, sqlite:PATH")
+    import sqlite3
 
-        return SqliteLog(Path(place))
-    raise OptionsError(f"--log: received {options.log!r}; allowed: memory, sqlite:PATH")
+    from mockserver.log.sqlite import OtherBirthError, SqliteLog
+
+    try:
+        return SqliteLog(Path(place), msgspec.json.encode(settings))
+    except (OtherBirthError, sqlite3.Error) as error:
+        raise OptionsError(f"--log {options.log}: {error}") from error
 
 
 def _scripts(registry: Registry, document: Document) -> Scripts:
