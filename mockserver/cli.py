@@ -11,6 +11,23 @@ from mockserver import __version__
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
+_specs = click.option(
+    "--spec",
+    "specs",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="FILE_OR_DIR",
+    help="Mount a published OpenAPI document, or all of a folder; repeatable.",
+)
+_profile = click.option(
+    "--profile",
+    type=click.Choice(["documented", "observed"]),
+    default="documented",
+    show_default=True,
+    help="What answers hold: what is promised, or what was recorded as well.",
+)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "MOCKSERVER"})
 @click.version_option(__version__, prog_name="mockserver")
 def main() -> None:
@@ -20,13 +37,6 @@ def main() -> None:
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8787, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
-@click.option(
-    "--profile",
-    type=click.Choice(["documented", "observed"]),
-    default="documented",
-    show_default=True,
-    help="What answers hold: what is promised, or what was recorded as well.",
-)
 @click.option("--seed", default=0, show_default=True, help="Ids, queues and chances are drawn from it.")
 @click.option(
     "--clock",
@@ -102,6 +112,8 @@ def main() -> None:
     type=click.IntRange(1, 10_000_000),
     help="Tasks kept for each key; past it the oldest ended one is forgotten.",
 )
+@_specs
+@_profile
 def serve(**arguments: Any) -> None:
     """Serve until interrupted. Each option can also be set as MOCKSERVER_SERVE_<OPTION>."""
     from mockserver import config
@@ -148,6 +160,32 @@ def replay(file: Path, until: int | None, profile: str | None, show: str) -> Non
         raise click.ClickException(f"{file}: {error}") from error
     for line in getattr(again, show)():
         sys.stdout.buffer.write(line + b"\n")
+
+
+@main.command()
+@_specs
+@_profile
+@click.option("--model", help="Only the operation that serves this model.")
+@click.option("--faults", is_flag=True, help="What is wrong with the documents, with file and place.")
+def explain(specs: tuple[Path, ...], profile: str, model: str | None, faults: bool) -> None:
+    """What was read from the documents, what was inferred and from where, and what is not enforced."""
+    from mockserver import explain as explanation
+    from mockserver.contract.behaviour import Profile
+    from mockserver.contract.document import DocumentError
+    from mockserver.web.app import OptionsError, documents_of, registry_of
+    from mockserver.web.options import Options
+
+    options = Options(specs=specs, profile=Profile(profile))
+    try:
+        documents = {document.file: document for document in documents_of(options)}
+        registry = registry_of(options)
+    except (DocumentError, OptionsError) as error:
+        raise click.UsageError(str(error)) from error
+    if model is not None and registry.of_model(model) is None:
+        nearest = ", ".join(registry.nearest_models(model))
+        raise click.UsageError(f"--model: received {model}; near it are {nearest}")
+    for line in explanation.faults(registry) if faults else explanation.models(registry, documents, model):
+        click.echo(line)
 
 
 @main.command()

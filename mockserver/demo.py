@@ -64,7 +64,7 @@ def _client(mock: MockServer) -> httpx.Client:
 
 
 def _submit(console: Console, client: httpx.Client, callback_url: str) -> dict[str, Any]:
-    create = Registry([load(data("openapi", "evolink.yaml"))]).of_role(Role.CREATE_TASK)
+    create = Registry(load(data("openapi", "evolink.yaml"))).of_role(Role.CREATE_TASK)
     body = {**next(iter(create.examples.values())), "callback_url": callback_url}
     console.print(f"\n[bold]POST {create.path}[/]  with a callback to {callback_url}", soft_wrap=True)
     response = client.post(create.path, json=body)

@@ -24,7 +24,8 @@ MAY_KNOW = {
     "config": {"web", "runtime", "contract"},
     "testing": {"web", "runtime"},
     "demo": {"testing", "contract", "data"},
-    "cli": {"config", "web", "log", "contract", "demo"},
+    "explain": {"contract"},
+    "cli": {"explain", "config", "web", "log", "contract", "demo"},
     "__main__": {"cli"},
 }
 """Arrows point inward: web -> runtime -> log -> simulation, web -> contract; the two innermost know nobody."""

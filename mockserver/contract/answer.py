@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from mockserver.contract.behaviour import GeneralRefusal
-from mockserver.contract.document import PREFIX, Document
+from mockserver.contract.document import JSON, PREFIX, Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,9 @@ class ErrorTable:
     def __getitem__(self, refusal: str) -> ErrorAnswer:
         return self._by_refusal[refusal]
 
+    def __iter__(self) -> Iterator[ErrorAnswer]:
+        return iter(self._answers)
+
     def __contains__(self, refusal: str) -> bool:
         return refusal in self._by_refusal
 
@@ -81,6 +84,22 @@ def _answers(document: Document, operation: dict[str, Any], place: str) -> Itera
                 raise document.error(where, f"{PREFIX}refusal is missing")
             message = example.get(f"{PREFIX}message")
             yield ErrorAnswer(example[f"{PREFIX}refusal"], int(status), example["value"], message)
+
+
+def example_bodies(document: Document, operation: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """The first example of each error status that looks like an error of this API, by status."""
+    found = {}
+    for status, response in operation.get("responses", {}).items():
+        media = document.resolved(response).get("content", {}).get(JSON, {})
+        named = (document.resolved(one).get("value") for one in media.get("examples", {}).values())
+        body = media.get("example", next(named, None))
+        if str(status).isdigit() and int(status) >= 400 and _is_error(body):
+            found[int(status)] = body
+    return found
+
+
+def _is_error(body: Any) -> bool:
+    return isinstance(body, dict) and isinstance(body.get("error"), dict) and "message" in body["error"]
 
 
 def general_answers(refusals: dict[str, GeneralRefusal]) -> ErrorTable:

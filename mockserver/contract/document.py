@@ -9,6 +9,7 @@ import msgspec
 import yaml
 
 PREFIX = "x-evolink-"
+JSON = "application/json"
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 KEYS = frozenset(
     PREFIX + key
@@ -67,6 +68,19 @@ class Document:
             node = self._target(reference, place)
         return node
 
+    def ok_schema(self, operation: dict[str, Any], place: str = "") -> Any:
+        """The schema of an operation's JSON answer 200. Raises DocumentError where it has none."""
+        answer = self.resolved(operation.get("responses", {}).get("200", {}), place)
+        schema = answer.get("content", {}).get(JSON, {}).get("schema")
+        if not isinstance(schema, dict):
+            raise self.error(f"{place}/responses/200", "no JSON schema of the answer 200")
+        return self.resolved(schema, place)
+
+    def request_schema(self, operation: dict[str, Any], place: str = "") -> Any:
+        """The schema of an operation's JSON request body as it stands; None where it takes none."""
+        body = self.resolved(operation.get("requestBody", {}), place)
+        return body.get("content", {}).get(JSON, {}).get("schema")
+
     def error(self, place: str, message: str) -> DocumentError:
         return DocumentError(self.file, place, message)
 
@@ -82,8 +96,13 @@ class Document:
         return node
 
 
+def load_any(path: Path) -> Document:
+    """Read somebody else's document. Raises DocumentError only where nothing of it can be used."""
+    return parse(path.read_bytes(), file=path.name)
+
+
 def load(path: Path) -> Document:
-    """Read a document, JSON or YAML, and refuse keys of our own that mean nothing.
+    """Read a document of our own, JSON or YAML, and refuse keys of our own that mean nothing.
 
     Raises DocumentError with file and place.
     """

@@ -6,13 +6,12 @@ from typing import Any
 
 import jsonschema_rs
 
-from mockserver.contract.answer import ErrorTable, error_table
+from mockserver.contract.answer import ErrorTable, error_table, example_bodies
 from mockserver.contract.behaviour import Profile, Role, TaskBehaviour, task_behaviour
-from mockserver.contract.document import PREFIX, Document
+from mockserver.contract.document import JSON, PREFIX, Document
+from mockserver.contract.inference import Base, Inferred, Note
 from mockserver.contract.objection import Objection, of_schema_error
 from mockserver.contract.shape import CREDITS_SOURCES, TASK_SOURCES, Shape
-
-_JSON = "application/json"
 
 
 class Request:
@@ -22,7 +21,7 @@ class Request:
         self.schema = document.resolved(schema)
         self.required = required
         self._validator = jsonschema_rs.Draft202012Validator(
-            {**schema, "components": document.raw.get("components", {})}, validate_formats=True
+            {**schema, "components": document.raw.get("components", {})}, validate_formats=True, offline=True
         )
 
     def objection(self, body: Any) -> Objection | None:
@@ -34,13 +33,15 @@ class Request:
     def models(self) -> tuple[str, ...]:
         """The models that this request is for."""
         model = self.schema.get("properties", {}).get("model", {})
-        return tuple(model.get("enum", ())) or tuple(filter(None, [model.get("default")]))
+        named = model.get("enum") or [model.get("const", model.get("default", model.get("example")))]
+        return tuple(one for one in named if isinstance(one, str))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Operation:
     """One method and path (and, where several documents share it, the models it is for)."""
 
+    document: str
     id: str
     method: str
     path: str
@@ -51,6 +52,7 @@ class Operation:
     parameters: dict[str, re.Pattern[str]]
     behaviour: TaskBehaviour | None
     examples: dict[str, Any]
+    notes: tuple[Note, ...] = ()
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -63,9 +65,22 @@ class Operation:
             raise AssertionError(f"{self.id} creates no task")
         return self.behaviour
 
-    def fixed(self, name: str) -> str:
-        """The value that the 200 schema fixes for a property."""
-        return self.shape.fixed(name)
+    @property
+    def task_object(self) -> str:
+        """What its tasks call themselves; derived from what they yield where the 200 schema does not say."""
+        values = self.shape.schema_at("object").get("enum", ())
+        return str(values[0]) if values else f"{self.task_behaviour.results.type}.generation.task"
+
+    @property
+    def can_cancel(self) -> bool:
+        """Whether its tasks say that they can be cancelled."""
+        schema = self.shape.schema_at("task_info.can_cancel")
+        return bool(schema.get("example", True)) and True in schema.get("enum", (True,))
+
+    @property
+    def cancelled_as(self) -> str:
+        """What a cancelled task reads (facts, section 2)."""
+        return "cancelled" if "cancelled" in self.shape.schema_at("status").get("enum", ()) else "failed"
 
     def parameter_fits(self, name: str, value: str) -> bool:
         pattern = self.parameters.get(name)
@@ -73,18 +88,18 @@ class Operation:
 
 
 def read_operation(document: Document, method: str, path: str, profile: Profile) -> Operation:
-    """Make one operation of a document ready. Raises DocumentError with the place that is wrong."""
-    place = f"#/paths/{path.replace('~', '~0').replace('/', '~1')}/{method.lower()}"
-    raw = document.raw["paths"][path][method.lower()]
+    """Make an operation of a document of our own ready. Raises DocumentError with the place that is wrong."""
+    place, raw = _find(document, method, path)
     role = _role(document, raw, place)
     sources = CREDITS_SOURCES if role is Role.GET_CREDITS else TASK_SOURCES
     return Operation(
+        document=document.file,
         id=raw.get("operationId", f"{method} {path}"),
         method=method,
         path=path,
         role=role,
         request=read_request(document, raw),
-        shape=Shape(document, _ok_schema(document, raw, place), sources, profile, place),
+        shape=Shape(document, document.ok_schema(raw, place), sources, profile, place),
         errors=error_table(document, raw, place),
         parameters=_parameters(raw),
         behaviour=task_behaviour(document, raw, place) if role is Role.CREATE_TASK else None,
@@ -92,17 +107,57 @@ def read_operation(document: Document, method: str, path: str, profile: Profile)
     )
 
 
+def mount_operation(document: Document, method: str, path: str, profile: Profile, base: Base) -> Operation:
+    """Make an operation of somebody else's document ready: what it leaves open is inferred, and noted.
+
+    Raises DocumentError where it can't be served: its answer 200 has no `id` and `status`, or nothing names a model.
+    """
+    place, raw = _find(document, method, path)
+    schema = document.ok_schema(raw, place)
+    if method != "POST" or not {"id", "status"} <= schema.get("properties", {}).keys():
+        raise document.error(place, "not served: the answer 200 is no task (it has no id and status)")
+    inferred = Inferred(document, raw, path, base)
+    operation = Operation(
+        document=document.file,
+        id=raw.get("operationId", f"{method} {path}"),
+        method=method,
+        path=path,
+        role=Role.CREATE_TASK,
+        request=read_request(document, raw),
+        shape=Shape(document, schema, TASK_SOURCES, profile, place),
+        errors=inferred.errors(example_bodies(document, raw)),
+        parameters=base.parameters,
+        behaviour=inferred.behaviour(),
+        examples=_examples(document, raw),
+        notes=tuple(inferred.notes),
+    )
+    if not operation.models:
+        raise document.error(place, "not served: no enum, default or example of `model` says which model it is for")
+    return operation
+
+
+def _find(document: Document, method: str, path: str) -> tuple[str, dict[str, Any]]:
+    place = f"#/paths/{path.replace('~', '~0').replace('/', '~1')}/{method.lower()}"
+    return place, document.raw["paths"][path][method.lower()]
+
+
 def read_request(document: Document, raw: dict[str, Any]) -> Request | None:
-    """The JSON body an operation takes; None where it takes none."""
-    body = document.resolved(raw.get("requestBody", {}))
-    media = body.get("content", {}).get(_JSON)
-    return Request(document, media["schema"], required=bool(body.get("required"))) if media else None
+    """The JSON body an operation takes; None where it takes none. Raises DocumentError for an unusable schema."""
+    schema = document.request_schema(raw)
+    if schema is None:
+        return None
+    required = bool(document.resolved(raw.get("requestBody", {})).get("required"))
+    try:
+        return Request(document, schema, required=required)
+    except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
+        raise document.error("#/requestBody", f"the schema can't be used: {str(error)[:300]}") from error
 
 
 def _examples(document: Document, raw: dict[str, Any]) -> dict[str, Any]:
     """The example request bodies, by name."""
-    media = document.resolved(raw.get("requestBody", {})).get("content", {}).get(_JSON, {})
-    return {name: document.resolved(example)["value"] for name, example in media.get("examples", {}).items()}
+    media = document.resolved(raw.get("requestBody", {})).get("content", {}).get(JSON, {})
+    named = {name: document.resolved(one).get("value") for name, one in media.get("examples", {}).items()}
+    return named | ({"example": media["example"]} if "example" in media else {})
 
 
 def _role(document: Document, raw: dict[str, Any], place: str) -> Role:
@@ -111,13 +166,6 @@ def _role(document: Document, raw: dict[str, Any], place: str) -> Role:
     except (KeyError, ValueError) as error:
         known = ", ".join(Role)
         raise document.error(f"{place}/{PREFIX}role", f"missing or unknown; known are {known}") from error
-
-
-def _ok_schema(document: Document, raw: dict[str, Any], place: str) -> Any:
-    try:
-        return raw["responses"]["200"]["content"][_JSON]["schema"]
-    except KeyError as error:
-        raise document.error(f"{place}/responses/200", f"no JSON schema: {error} is missing") from error
 
 
 def _parameters(raw: dict[str, Any]) -> dict[str, re.Pattern[str]]:

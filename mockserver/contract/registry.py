@@ -1,14 +1,17 @@
 """Every operation that is served, found by method, path and model."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple
 
 from mockserver.contract.answer import ErrorTable, general_answers
 from mockserver.contract.behaviour import Failure, GeneralRefusal, Profile, Role, read
-from mockserver.contract.document import Document
-from mockserver.contract.operation import Operation, read_operation
+from mockserver.contract.document import Document, DocumentError
+from mockserver.contract.faults import Fault, faults, of_error
+from mockserver.contract.inference import Base
+from mockserver.contract.operation import Operation, mount_operation, read_operation
 from mockserver.contract.shape import Shape
 
 
@@ -26,22 +29,40 @@ class _Pattern:
 
 
 class Registry:
-    """The operations of one or more documents, and what the documents say of all operations together."""
+    """The operations of the built-in document and of those mounted beside it.
 
-    def __init__(self, documents: list[Document], profile: Profile = Profile.DOCUMENTED) -> None:
-        first = documents[0]
+    A model named in several documents goes to the one that names the fewest, so a model's own page wins over its
+    family's overview; among equals the earlier document wins, the built-in one first.
+    """
+
+    def __init__(
+        self, document: Document, profile: Profile = Profile.DOCUMENTED, mounted: Sequence[Document] = ()
+    ) -> None:
         self.profile = profile
-        self.operations = [
-            read_operation(document, method, path, profile)
-            for document in documents
-            for method, path, _ in document.operations()
-        ]
-        self.failures: dict[str, Failure] = read(first, first.raw, "failures", dict[str, Failure], "#")
-        refusals = read(first, first.raw, "refusals", dict[str, GeneralRefusal], "#")
+        self.operations = [read_operation(document, *one[:2], profile) for one in document.operations()]
+        self.faults: list[Fault] = []
+        self.failures: dict[str, Failure] = read(document, document.raw, "failures", dict[str, Failure], "#")
+        refusals = read(document, document.raw, "refusals", dict[str, GeneralRefusal], "#")
         self.general: ErrorTable = general_answers(refusals)
+        for one in mounted:
+            self._mount(one)
         self._patterns = _patterns(self.operations)
-        self._by_model = {model: one for one in reversed(self.operations) for model in one.models}
+        self._by_model = _by_model(self.operations)
         self._task_shape = self.of_role(Role.GET_TASK).shape
+
+    def _mount(self, document: Document) -> None:
+        """Add what can be served of a document, and report what is wrong with it."""
+        create = self.of_role(Role.CREATE_TASK)
+        base = Base(create.task_behaviour, create.errors, create.parameters)
+        built_in = {(one.method, one.path) for one in self.operations if one.role is not Role.CREATE_TASK}
+        self.faults += faults(document)
+        for method, path, _ in document.operations():
+            if (method, path) in built_in:
+                continue
+            try:
+                self.operations.append(mount_operation(document, method, path, self.profile, base))
+            except DocumentError as error:
+                self.faults.append(of_error(error))
 
     @property
     def task_shape(self) -> Shape:
@@ -81,6 +102,15 @@ class Registry:
     def nearest_models(self, model: str) -> list[str]:
         """Known models that look most like this name; all of them where none does and they are few."""
         return get_close_matches(model, self.models, n=3, cutoff=0.5) or self.models[:5]
+
+
+def _by_model(operations: list[Operation]) -> dict[str, Operation]:
+    found: dict[str, Operation] = {}
+    for one in operations:
+        for model in one.models:
+            if model not in found or len(one.models) < len(found[model].models):
+                found[model] = one
+    return found
 
 
 def _patterns(operations: list[Operation]) -> list[_Pattern]:

@@ -5,13 +5,14 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from mockserver.contract.behaviour import Extension, MaxBytes, PublicUrl, Rule, Scheme
+from mockserver.contract import behaviour, fields
 from mockserver.contract.objection import Objection, shown
 
 JudgeUrl = Callable[[str], str | None]
 """Why the server may not call this URL; None where it may."""
 SizeOf = Callable[[str], int | None]
 """How many bytes lie behind a media URL; None where nothing says it (media are never fetched)."""
+Body = dict[str, Any]
 
 
 class Facts(NamedTuple):
@@ -21,23 +22,34 @@ class Facts(NamedTuple):
     size_of: SizeOf
 
 
-def objections(rules: tuple[Rule, ...], body: dict[str, Any], facts: Facts) -> Iterator[Objection]:
+def objections(rules: tuple[behaviour.Rule, ...], body: Body, facts: Facts) -> Iterator[Objection]:
     """All that the rules have against a body that its schema accepts."""
     for rule in rules:
-        for place, url in _urls(rule.field, body.get(rule.field)):
-            objection = _JUDGES[type(rule)](rule, place, url, facts)
+        if isinstance(rule, behaviour.UrlRule):
+            yield from _of_urls(rule, body, facts)
+        else:
+            objection = _FIELD_JUDGES[type(rule)](rule, body)
             if objection is not None:
                 yield objection
 
 
-def _urls(field: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield field, value
-    elif isinstance(value, list):
-        yield from ((f"{field}[{index}]", url) for index, url in enumerate(value) if isinstance(url, str))
+def _of_urls(rule: behaviour.UrlRule, body: Body, facts: Facts) -> Iterator[Objection]:
+    for place, url in _urls(rule.field, body):
+        objection = _URL_JUDGES[type(rule)](rule, place, url, facts)
+        if objection is not None:
+            yield objection
 
 
-def _extension(rule: Extension, place: str, url: str, _: Facts) -> Objection | None:
+def _urls(path: str, body: Body) -> Iterator[tuple[str, str]]:
+    """The URLs of a field, single or listed."""
+    for place, value in fields.values(body, path):
+        if isinstance(value, str):
+            yield place, value
+        elif isinstance(value, list):
+            yield from ((f"{place}[{index}]", url) for index, url in enumerate(value) if isinstance(url, str))
+
+
+def _extension(rule: behaviour.Extension, place: str, url: str, _: Facts) -> Objection | None:
     """A path without any ending passes: what it holds is only known once it is fetched."""
     ending = PurePosixPath(urlsplit(url).path).suffix.lower()
     if not ending or ending in rule.allowed:
@@ -45,28 +57,105 @@ def _extension(rule: Extension, place: str, url: str, _: Facts) -> Objection | N
     return Objection(place, f"a file that ends in {shown(ending)}", ", ".join(rule.allowed))
 
 
-def _max_bytes(rule: MaxBytes, place: str, url: str, facts: Facts) -> Objection | None:
+def _max_bytes(rule: behaviour.MaxBytes, place: str, url: str, facts: Facts) -> Objection | None:
     size = facts.size_of(url)
     if size is None or size <= rule.bytes:
         return None
     return Objection(place, f"a file of {size} bytes", f"at most {rule.bytes} bytes")
 
 
-def _scheme(rule: Scheme, place: str, url: str, _: Facts) -> Objection | None:
+def _scheme(rule: behaviour.Scheme, place: str, url: str, _: Facts) -> Objection | None:
     scheme = urlsplit(url).scheme.lower()
     if scheme in rule.schemes:
         return None
     return Objection(place, f"the scheme {shown(scheme)}", ", ".join(rule.schemes))
 
 
-def _public_url(_: PublicUrl, place: str, url: str, facts: Facts) -> Objection | None:
+def _public_url(rule: behaviour.PublicUrl, place: str, url: str, facts: Facts) -> Objection | None:
+    if len(url) > rule.maximum_characters:
+        return Objection(place, f"{len(url)} characters", f"at most {rule.maximum_characters} characters")
     reason = facts.judge_url(url)
     return None if reason is None else Objection(place, shown(url), f"a public https URL ({reason})")
 
 
-_JUDGES: dict[type, Callable[[Any, str, str, Facts], Objection | None]] = {
-    Extension: _extension,
-    MaxBytes: _max_bytes,
-    Scheme: _scheme,
-    PublicUrl: _public_url,
+def _required_when(rule: behaviour.RequiredWhen, body: Body) -> Objection | None:
+    if not fields.holds(body, rule.when) or fields.present(body, rule.field):
+        return None
+    return Objection(rule.field, "nothing", f"a value{fields.told(rule.when)}")
+
+
+def _at_least_one_of(rule: behaviour.AtLeastOneOf, body: Body) -> Objection | None:
+    if not fields.holds(body, rule.when) or any(fields.present(body, name) for name in rule.fields):
+        return None
+    return Objection(_listed(rule.fields), "none of them", f"at least one of them{fields.told(rule.when)}")
+
+
+def _mutually_exclusive(rule: behaviour.MutuallyExclusive, body: Body) -> Objection | None:
+    given = tuple(name for name in rule.fields if fields.present(body, name))
+    return Objection(_listed(given), "all of them", "one of them at most") if len(given) > 1 else None
+
+
+def _total_count(rule: behaviour.TotalCount, body: Body) -> Objection | None:
+    if not fields.holds(body, rule.when):
+        return None
+    found = (value for name in rule.fields for _, value in fields.values(body, name))
+    count = sum(len(value) if isinstance(value, list) else 1 for value in found)
+    if rule.minimum <= count and (rule.maximum is None or count <= rule.maximum):
+        return None
+    allowed = _between(rule.minimum, rule.maximum)
+    return Objection(_listed(rule.fields), f"{count} items", f"{allowed} together{fields.told(rule.when)}")
+
+
+def _total_seconds(rule: behaviour.TotalSeconds, body: Body) -> Objection | None:
+    numbers = [_number(value) for _, value in fields.values(body, rule.field)]
+    if not numbers or not fields.holds(body, rule.when):
+        return None
+    total = sum(numbers)
+    if rule.equals_field is not None:
+        expected = [_number(value) for _, value in fields.values(body, rule.equals_field)]
+        wrong = bool(expected) and total != expected[0]
+        allowed = f"the {expected[0]:g} s of {rule.equals_field}" if expected else ""
+    else:
+        wrong = total < rule.minimum or (rule.maximum is not None and total > rule.maximum)
+        allowed = f"{_between(rule.minimum, rule.maximum)} s"
+    return Objection(rule.field, f"{total:g} s in all", allowed) if wrong else None
+
+
+def _min_length(rule: behaviour.MinLength, body: Body) -> Objection | None:
+    text = next((value for _, value in fields.values(body, rule.field)), "")
+    if not fields.holds(body, rule.when) or not isinstance(text, str) or len(text) >= rule.characters:
+        return None
+    return Objection(rule.field, f"{len(text)} characters", f"at least {rule.characters}{fields.told(rule.when)}")
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+
+
+def _between(minimum: float, maximum: float | None) -> str:
+    if maximum is None:
+        return f"at least {minimum:g}"
+    return f"at most {maximum:g}" if not minimum else f"{minimum:g} to {maximum:g}"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names)
+
+
+_URL_JUDGES: dict[type, Callable[[Any, str, str, Facts], Objection | None]] = {
+    behaviour.Extension: _extension,
+    behaviour.MaxBytes: _max_bytes,
+    behaviour.Scheme: _scheme,
+    behaviour.PublicUrl: _public_url,
+}
+_FIELD_JUDGES: dict[type, Callable[[Any, Body], Objection | None]] = {
+    behaviour.RequiredWhen: _required_when,
+    behaviour.AtLeastOneOf: _at_least_one_of,
+    behaviour.MutuallyExclusive: _mutually_exclusive,
+    behaviour.TotalCount: _total_count,
+    behaviour.TotalSeconds: _total_seconds,
+    behaviour.MinLength: _min_length,
 }

@@ -4,6 +4,7 @@ Keys come in the schema's order. Where a value comes from is known by the proper
 source knows is what the schema itself fixes: a const, a sole enum value, an example, a default.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ class Source(NamedTuple):
     variants: frozenset[str] = frozenset()
 
 
+_KEY = re.compile(r'"([^"]+)":')
 OPEN, COMPLETED, FAILED = "open", "completed", "failed"
 VARIANTS = (OPEN, COMPLETED, FAILED)
 _DONE = frozenset({COMPLETED})
@@ -83,11 +85,17 @@ class Shape:
     def render(self, view: Any, variant: str = OPEN) -> bytes:
         return self.templates[variant].render(view)
 
-    def fixed(self, name: str) -> str:
-        """The one value that the schema allows a property; the empty string where it allows several."""
-        properties = self._document.resolved(self._schema, self._place).get("properties", {})
-        values = self._document.resolved(properties.get(name, {}), self._place).get("enum", ())
-        return str(values[0]) if len(values) == 1 else ""
+    def described(self) -> str:
+        """Its keys, those of completed and failed tasks included."""
+        keys = (_KEY.findall(self.templates[variant].pattern.decode()) for variant in VARIANTS)
+        return ", ".join(dict.fromkeys(key for found in keys for key in found))
+
+    def schema_at(self, path: str) -> dict[str, Any]:
+        """The schema of the property at this dotted path; empty where there is none."""
+        schema: Any = self._document.resolved(self._schema, self._place)
+        for name in path.split("."):
+            schema = self._document.resolved(schema.get("properties", {}).get(name, {}), self._place)
+        return dict(schema)
 
     def _template(self, schema: Any, variant: str) -> Template:
         slots: list[str] = []
@@ -108,9 +116,9 @@ class Shape:
         if schema.get(f"{PREFIX}profile", self._profile) != self._profile:
             return b""
         source = self._sources.get(path)
-        if source is not None:
-            if source.variants and variant not in source.variants:
-                return b""
+        if source is not None and source.variants and variant not in source.variants:
+            return b""
+        if source is not None and not _sole(schema):
             slots.append(source.attribute)
             return b"%b"
         if "properties" in schema:
@@ -119,11 +127,16 @@ class Shape:
         return _fixed(schema)
 
 
-def _fixed(schema: dict[str, Any]) -> bytes:
+def _sole(schema: dict[str, Any]) -> list[Any]:
+    """The one value that a schema allows, in a list; an empty one where it allows more."""
     if "const" in schema:
-        return _literal(schema["const"])
-    if len(schema.get("enum", ())) == 1:
-        return _literal(schema["enum"][0])
+        return [schema["const"]]
+    return schema["enum"] if len(schema.get("enum", ())) == 1 else []
+
+
+def _fixed(schema: dict[str, Any]) -> bytes:
+    for value in _sole(schema):
+        return _literal(value)
     for key in ("example", "default"):
         if key in schema:
             return _literal(schema[key])

@@ -62,6 +62,8 @@ class Terms(Struct, frozen=True, kw_only=True, omit_defaults=True):
     link_valid_ms: int
     retry_delays_ms: tuple[int, ...] = ()
     callback_timeout_ms: int = 0
+    can_cancel: bool = True
+    cancelled_as: str = "failed"
 
 
 class Task(Struct, gc=False, kw_only=True):

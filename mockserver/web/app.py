@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from mockserver import __version__
-from mockserver.contract.document import Document, load
+from mockserver.contract.document import Document, load, load_any
 from mockserver.contract.operation import Request as RequestContract
 from mockserver.contract.registry import Registry
 from mockserver.data import data
@@ -51,9 +51,8 @@ class Application:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.public_url = options.public_url or DEFAULT_URL
-        self.documents = _documents(options)
         self._control_document = load(data("openapi", "control.yaml"))
-        self.registry = Registry(self.documents, options.profile)
+        self.registry = registry_of(options)
         self.journal = Journal(options.bounds.journal_entries, options.bounds.journal_body_bytes)
         self.stream = EventStream()
         self.render_task = TaskRenderer(self.registry, lambda: self.public_url, self._user_group)
@@ -193,9 +192,26 @@ class Application:
         return Starlette(routes=routes, exception_handlers={HTTPException: control.unrouted})
 
 
-def _documents(options: Options) -> list[Document]:
-    contract = options.document or data("openapi", "evolink.yaml")
-    return [load(contract), *(load(path) for path in options.specs)]
+def registry_of(options: Options) -> Registry:
+    """The built-in document with those of `specs` mounted beside it. Raises DocumentError, OptionsError."""
+    built_in, *mounted = documents_of(options)
+    return Registry(built_in, options.profile, mounted)
+
+
+def documents_of(options: Options) -> list[Document]:
+    """The built-in document, then the mounted ones. Raises DocumentError, OptionsError."""
+    built_in = load(options.document or data("openapi", "evolink.yaml"))
+    return [built_in, *(load_any(file) for path in options.specs for file in _spec_files(path))]
+
+
+def _spec_files(path: Path) -> list[Path]:
+    """A file itself, or the documents of a folder in the order of their names."""
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.iterdir() if file.suffix in (".json", ".yaml", ".yml"))
+    if not files:
+        raise OptionsError(f"--spec {path}: no .json, .yaml or .yml file is in this folder")
+    return files
 
 
 def _log(options: Options, settings: Settings) -> Log:

@@ -17,7 +17,7 @@ from mockserver.simulation.playbook import Playbook
 from mockserver.simulation.scenario import Effect, Match, Subject
 from mockserver.simulation.task import Terms
 from mockserver.web.identity import Headers
-from mockserver.web.order import MediaTable, Pace, length_ms, media_of, terms_of, urls_of
+from mockserver.web.order import Asked, MediaTable, Pace, asked, media_of, terms_of, urls_of
 from mockserver.web.refused import RefusedError, answerable, error, invalid
 from mockserver.web.script import MARK, ScriptError, Scripts
 
@@ -66,14 +66,14 @@ class Intake:
             effect = self._triggers(call, body)
             table = _media_table(playbook, call.tenant)
             self._judge(operation, behaviour, body, table)
-            length = length_ms(behaviour, body, table)
+            request = asked(behaviour, self._registry.profile, body, table)
         except ScriptError as script_error:
             raise invalid(operation, script_error.objection) from script_error
         key = self._idempotency_key(call, operation, behaviour)
         command = Submit(
             at_ms=call.now_ms,
             tenant=call.tenant,
-            terms=self._terms(operation, body["model"], length),
+            terms=self._terms(operation, request),
             callback_url=body.get("callback_url"),
             idempotency_key=key,
             fingerprint=None if key is None else _fingerprint(body),
@@ -105,8 +105,8 @@ class Intake:
             if rule.when.matches(subject) and answerable(operation, rule.then)
         )
 
-    def _make_terms(self, operation: Operation, model: str, length: int) -> Terms:
-        return terms_of(operation, model, length, self._registry.profile, self._pace)
+    def _make_terms(self, operation: Operation, request: Asked) -> Terms:
+        return terms_of(operation, request, self._registry.profile, self._pace)
 
     def _parsed(self, call: Call) -> Any:
         """The body as JSON; what is wrong with it is told, whatever it is."""

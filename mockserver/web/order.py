@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from mockserver.contract import fields
 from mockserver.contract.behaviour import Profile, TaskBehaviour
 from mockserver.contract.operation import Operation
 from mockserver.simulation.scenario import Media
@@ -22,6 +23,9 @@ class Pace:
         return round(seconds * 1000)
 
 
+_LONGEST_S = 86_400
+_MOST_RESULTS = 100
+
 MediaTable = dict[str, Media]
 """What scenarios say of media, by URL."""
 
@@ -35,34 +39,74 @@ def media_of(url: str, table: MediaTable) -> Media:
     )
 
 
-def terms_of(operation: Operation, model: str, length: int, profile: Profile, pace: Pace) -> Terms:
-    """The terms of a task whose billed media last `length` ms."""
-    behaviour = operation.task_behaviour
-    price = behaviour.prices[profile]
-    callback = behaviour.callback
-    return Terms(
-        model=model,
-        object=operation.fixed("object"),
-        type=behaviour.results.type,
-        estimated_s=behaviour.timeline.estimated_seconds,
-        work_ms=pace.work_ms(behaviour),
-        queue_share=behaviour.queue.share,
-        reserve_uc=price.amount_uc(length),
-        billing_rule=price.billing_rule,
-        length_ms=length,
-        results=behaviour.results.count,
-        sample=behaviour.results.sample,
-        link_valid_ms=behaviour.results.valid_seconds * 1000,
-        retry_delays_ms=tuple(round(delay * 1000) for delay in callback.retry_delays_seconds),
-        callback_timeout_ms=round(callback.timeout_seconds * 1000),
+class Asked(NamedTuple):
+    """What of a request its terms depend on; equal requests share one set of terms."""
+
+    model: str
+    length_ms: int
+    results: int
+    priced: tuple[Any, ...]
+
+
+def asked(behaviour: TaskBehaviour, profile: Profile, body: dict[str, Any], table: MediaTable) -> Asked:
+    """Read it off a valid request."""
+    factors = behaviour.prices[profile].factors
+    return Asked(
+        model=body.get("model", ""),
+        length_ms=_length_ms(behaviour, body, table),
+        results=_count(behaviour, body),
+        priced=tuple(_first(body, one.field) for one in factors),
     )
 
 
-def length_ms(behaviour: TaskBehaviour, body: dict[str, Any], table: MediaTable) -> int:
-    """How long the billed media of a request last, in ms."""
-    lengths = [media_of(url, table).length_ms for url in urls_of(body, behaviour.length.field)]
-    told = [length for length in lengths if length is not None]
-    return sum(told) if told else round(behaviour.length.default_seconds * 1000)
+def terms_of(operation: Operation, request: Asked, profile: Profile, pace: Pace) -> Terms:
+    """The terms of a task."""
+    behaviour = operation.task_behaviour
+    price, callback, results = behaviour.prices[profile], behaviour.callback, behaviour.results
+    return Terms(
+        model=request.model,
+        object=operation.task_object,
+        type=results.type,
+        estimated_s=behaviour.timeline.estimated_seconds,
+        work_ms=pace.work_ms(behaviour),
+        queue_share=behaviour.queue.share,
+        reserve_uc=price.amount_uc(request.length_ms, request.priced),
+        billing_rule=price.billing_rule,
+        length_ms=request.length_ms,
+        results=request.results,
+        sample=results.sample,
+        link_valid_ms=results.valid_seconds * 1000,
+        retry_delays_ms=tuple(round(delay * 1000) for delay in callback.retry_delays_seconds),
+        callback_timeout_ms=round(callback.timeout_seconds * 1000),
+        can_cancel=operation.can_cancel,
+        cancelled_as=operation.cancelled_as,
+    )
+
+
+def _length_ms(behaviour: TaskBehaviour, body: dict[str, Any], table: MediaTable) -> int:
+    """How long the billed media of a request last."""
+    length = behaviour.length
+    if length.field is not None:
+        lengths = [media_of(url, table).length_ms for url in urls_of(body, length.field)]
+        told = [one for one in lengths if one is not None]
+        if told:
+            return sum(told)
+    seconds = _first(body, length.seconds_field) if length.seconds_field else None
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds <= _LONGEST_S:
+        return round(seconds * 1000)
+    return round(length.default_seconds * 1000)
+
+
+def _count(behaviour: TaskBehaviour, body: dict[str, Any]) -> int:
+    results = behaviour.results
+    wanted = _first(body, results.count_field) if results.count_field else None
+    if isinstance(wanted, int) and not isinstance(wanted, bool) and 0 < wanted <= _MOST_RESULTS:
+        return wanted
+    return results.count
+
+
+def _first(body: dict[str, Any], path: str) -> Any:
+    return next((value for _, value in fields.values(body, path)), None)
 
 
 def urls_of(body: dict[str, Any], *fields: str) -> Iterator[str]:

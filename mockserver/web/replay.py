@@ -55,7 +55,7 @@ class Replay:
     def tasks(self) -> Iterator[bytes]:
         """The body of each task, byte for byte as a query answered it."""
         profile = Profile(self.header.profile)
-        registry = Registry([load(data("openapi", "evolink.yaml"))], profile)
+        registry = Registry(load(data("openapi", "evolink.yaml")), profile)
         world, url = self.world, self.header.public_url
         render = TaskRenderer(registry, lambda: url, lambda one: world.tenant(one).account.user_group)
         return (render(task, world.now_ms) for task in world.tasks.values())

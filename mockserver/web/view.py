@@ -40,7 +40,7 @@ class TaskView:
     def variant(self) -> str:
         if self._task.state is State.COMPLETED:
             return COMPLETED
-        return FAILED if self._task.ended else OPEN
+        return FAILED if self.status == State.FAILED else OPEN
 
     @property
     def created(self) -> int:
@@ -52,12 +52,12 @@ class TaskView:
 
     @property
     def status(self) -> str:
-        """The document has no `cancelled`: such a task reads as failed (facts, section 2)."""
-        return State.FAILED if self._task.state is State.CANCELLED else self._task.state
+        """A cancelled task reads as failed where its document knows no `cancelled` (facts, section 2)."""
+        return self._task.terms.cancelled_as if self._task.state is State.CANCELLED else self._task.state
 
     @property
     def can_cancel(self) -> bool:
-        return not self._task.ended
+        return self._task.terms.can_cancel and not self._task.ended
 
     @property
     def estimated_time(self) -> int:
@@ -125,7 +125,10 @@ class SubmittedView(TaskView):
     variant = OPEN
     progress = 0
     status = State.PENDING
-    can_cancel = True
+
+    @property
+    def can_cancel(self) -> bool:
+        return self._task.terms.can_cancel
 
 
 class CreditsView:

@@ -1,0 +1,115 @@
+"""What is wrong with a document that is served all the same: found at load, reported with file and place."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jsonschema_rs
+
+from mockserver.contract.document import KEYS, PREFIX, Document, DocumentError
+
+_KEYWORDS_OF = {
+    "string": {"maxLength", "minLength", "pattern"},
+    "array": {"items", "maxItems", "minItems", "uniqueItems"},
+    "number": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"},
+    "object": {"properties", "required", "additionalProperties", "maxProperties", "minProperties"},
+}
+_META = jsonschema_rs.Draft202012Validator({"$ref": "https://json-schema.org/draft/2020-12/schema"}, offline=True)
+
+
+class Fault(NamedTuple):
+    """One thing wrong, and where: a JSON pointer into the file."""
+
+    file: str
+    place: str
+    message: str
+
+
+def of_error(error: DocumentError) -> Fault:
+    """The fault that keeps something from being served."""
+    return Fault(error.file, error.place, error.message)
+
+
+def faults(document: Document) -> Iterator[Fault]:
+    """Everything found wrong, in the order of the document."""
+    for place, node in _nodes(document.raw):
+        yield from _of_reference(document, place, node)
+        yield from _of_keys(document, place, node)
+        if _is_schema(place):
+            yield from _of_schema(document, place, node)
+    yield from _of_examples(document)
+
+
+def _nodes(node: Any, place: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object of the document; examples are data, not document."""
+    if isinstance(node, dict):
+        yield place, node
+        for key, value in node.items():
+            if key not in ("example", "examples", "default", "enum", "const") or place.endswith("/properties"):
+                yield from _nodes(value, f"{place}/{str(key).replace('~', '~0').replace('/', '~1')}")
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _nodes(value, f"{place}/{index}")
+
+
+def _is_schema(place: str) -> bool:
+    parts = place.split("/")
+    named = len(parts) > 2 and parts[-2] in ("properties", "schemas")
+    return named or (parts[-1] in ("schema", "items") and parts[-2] not in ("properties", "schemas"))
+
+
+def _of_reference(document: Document, place: str, node: dict[str, Any]) -> Iterator[Fault]:
+    reference = node.get("$ref")
+    if isinstance(reference, str):
+        try:
+            document.resolved(node, place)
+        except DocumentError as error:
+            yield of_error(error)
+
+
+def _of_keys(document: Document, place: str, node: dict[str, Any]) -> Iterator[Fault]:
+    for key in node:
+        if isinstance(key, str) and key.startswith(PREFIX) and key not in KEYS:
+            yield Fault(document.file, place, f"{key} means nothing here")
+
+
+def _of_schema(document: Document, place: str, node: dict[str, Any]) -> Iterator[Fault]:
+    """Keywords that are no keywords of JSON Schema, stand where they have no effect, or have a wrong value."""
+    bare = {key: value for key, value in node.items() if key not in ("properties", "items")}
+    for error in _META.iter_errors(bare):
+        where = "/".join(map(str, error.instance_path))
+        yield Fault(document.file, f"{place}/{where}".rstrip("/"), f"not JSON Schema: {error.message[:200]}")
+    if "nullable" in node:
+        yield Fault(document.file, f"{place}/nullable", "nullable means nothing in OpenAPI 3.1")
+    kind = {"integer": "number"}.get(str(node.get("type")), str(node.get("type")))
+    if kind in _KEYWORDS_OF:
+        for other, keywords in _KEYWORDS_OF.items():
+            for key in keywords & node.keys() if other != kind else ():
+                yield Fault(document.file, f"{place}/{key}", f"{key} has no effect on type {node['type']}")
+
+
+def _of_examples(document: Document) -> Iterator[Fault]:
+    """Request examples that their own schema refuses."""
+    for method, path, operation in document.operations():
+        place = f"#/paths/{path.replace('/', '~1')}/{method.lower()}/requestBody"
+        body = operation.get("requestBody")
+        content = body.get("content", {}) if isinstance(body, dict) else {}
+        for media_type, media in content.items():
+            schema = media.get("schema") if isinstance(media, dict) else None
+            if isinstance(schema, dict):
+                yield from _of_media(document, media, schema, f"{place}/content/{media_type.replace('/', '~1')}")
+
+
+def _of_media(document: Document, media: dict[str, Any], schema: dict[str, Any], place: str) -> Iterator[Fault]:
+    named = {f"examples/{name}": one.get("value") for name, one in media.get("examples", {}).items()}
+    if "example" in media:
+        named["example"] = media["example"]
+    try:
+        validator = jsonschema_rs.Draft202012Validator(
+            {**schema, "components": document.raw.get("components", {})}, validate_formats=True, offline=True
+        )
+    except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
+        yield Fault(document.file, f"{place}/schema", f"the schema can't be used: {str(error)[:200]}")
+        return
+    for name, value in named.items():
+        for breach in validator.iter_errors(value):
+            yield Fault(document.file, f"{place}/{name}", f"the example breaks its own schema: {breach.message[:200]}")

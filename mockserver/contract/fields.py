@@ -1,0 +1,57 @@
+"""Fields of a request by path: `a.b` goes inward, `a[].b` over every item of an array."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mockserver.contract.behaviour import Condition
+
+
+def values(body: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """(place, value) of everything at this path; nothing where it is absent."""
+    step, _, rest = path.partition(".")
+    name = step.removesuffix("[]")
+    if not isinstance(body, dict) or name not in body:
+        return
+    if not step.endswith("[]"):
+        yield from _inward(name, body[name], rest)
+    elif isinstance(body[name], list):
+        for index, item in enumerate(body[name]):
+            yield from _inward(f"{name}[{index}]", item, rest)
+
+
+def present(body: Any, path: str) -> bool:
+    """Whether a field is there and says something: an empty text or array says nothing."""
+    return any(value not in ("", [], None) for _, value in values(body, path))
+
+
+def holds(body: Any, conditions: tuple[Condition, ...]) -> bool:
+    """Whether every condition is met."""
+    return all(_holds(body, condition) for condition in conditions)
+
+
+def told(conditions: tuple[Condition, ...]) -> str:
+    """Conditions in words, for a message; empty where there are none."""
+    words = (f"{one.field} is {'given' if one.equals is None else _json(one.equals)}" for one in conditions)
+    return f" where {' and '.join(words)}" if conditions else ""
+
+
+def _holds(body: Any, condition: Condition) -> bool:
+    if condition.equals is None:
+        return present(body, condition.field)
+    return any(_same(value, condition.equals) for _, value in values(body, condition.field))
+
+
+def _same(value: Any, expected: Any) -> bool:
+    """Equal as JSON is: true is not 1."""
+    return bool(value == expected and isinstance(value, bool) == isinstance(expected, bool))
+
+
+def _json(value: str | int | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _inward(place: str, value: Any, rest: str) -> Iterator[tuple[str, Any]]:
+    if not rest:
+        yield place, value
+        return
+    yield from ((f"{place}.{inner}", found) for inner, found in values(value, rest))

@@ -1,0 +1,173 @@
+"""What a document leaves unsaid: behaviour read off its examples, or taken from the built-in document.
+
+Every choice is noted with where it came from, so that `explain` can tell.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from mockserver.contract import behaviour as rules
+from mockserver.contract.answer import ErrorAnswer, ErrorTable
+from mockserver.contract.behaviour import Evidence, Profile, TaskBehaviour
+from mockserver.contract.document import PREFIX, Document
+
+SAMPLES = {"video": "video.mp4", "image": "image.png", "audio": "audio.mp3", "text": "text.txt"}
+"""Which sample stands for each type of result."""
+_ESTIMATE_S = 60
+_RULE_KEYS = ("timeline", "queue", "price", "length", "results", "idempotency", "rate-limit", "rules")
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing that was read or inferred: what, which value, and from where."""
+
+    aspect: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What the built-in document says, for whatever another one leaves open."""
+
+    behaviour: TaskBehaviour
+    errors: ErrorTable
+    parameters: dict[str, re.Pattern[str]]
+
+
+@dataclass(slots=True)
+class Inferred:
+    """Works through one operation, noting as it goes."""
+
+    document: Document
+    operation: dict[str, Any]
+    path: str
+    base: Base
+    notes: list[Note] = field(default_factory=list)
+
+    def behaviour(self) -> TaskBehaviour:
+        """The behaviour of a creating operation."""
+        results = self._results()
+        return TaskBehaviour(
+            timeline=self._own("timeline", rules.Timeline) or self._timeline(),
+            queue=self._own("queue", rules.Queue) or self._builtin("queue", self.base.behaviour.queue),
+            prices=self._own("price", dict[Profile, rules.Price]) or self._prices(),
+            length=self._own("length", rules.Length) or self._length(),
+            results=self._own("results", rules.Results) or results,
+            idempotency=self._own("idempotency", rules.Idempotency)
+            or self._builtin("idempotency", self.base.behaviour.idempotency),
+            rate_limit=self._own("rate-limit", rules.RateLimit)
+            or self._builtin("rate limit", self.base.behaviour.rate_limit),
+            rules=(*self._url_rules(), *(self._own("rules", tuple[rules.Rule, ...]) or ())),
+            callback=self._builtin("callback", self.base.behaviour.callback),
+        )
+
+    def errors(self, own: dict[int, dict[str, Any]]) -> ErrorTable:
+        """The errors: the document's bodies where it has an example of the status, else the built-in ones.
+
+        `own` are the examples by status. Messages that name a field come from the built-in templates.
+        """
+        answers = [self._error(answer, own.get(answer.status)) for answer in self.base.errors]
+        known = {answer.status for answer in answers}
+        extra = [ErrorAnswer(f"status_{status}", status, body, None) for status, body in own.items()]
+        return ErrorTable([*answers, *(one for one in extra if one.status not in known)])
+
+    def _error(self, answer: ErrorAnswer, own: dict[str, Any] | None) -> ErrorAnswer:
+        documented = self.base.errors.find(answer.status, None)
+        if own is None or documented is None or documented.code != answer.code:
+            return answer
+        return ErrorAnswer(answer.refusal, answer.status, own, answer.message)
+
+    # --- one rule after the other
+
+    def _own(self, key: str, kind: Any) -> Any:
+        """The document's own rule, if it (or an overlay) has one."""
+        if f"{PREFIX}{key}" not in self.operation:
+            return None
+        rule = rules.read(self.document, self.operation, key, kind, f"#/paths ({self.path})")
+        self._note(key, "as written", f"{PREFIX}{key}")
+        return rule
+
+    def _builtin(self, aspect: str, rule: Any) -> Any:
+        self._note(aspect, "as everywhere", "the built-in document")
+        return rule
+
+    def _timeline(self) -> rules.Timeline:
+        seconds = self._example("task_info.estimated_time")
+        usable = isinstance(seconds, int) and not isinstance(seconds, bool) and seconds >= 0
+        if usable:
+            self._note("estimated time", f"{seconds} s", "the example of task_info.estimated_time")
+            return rules.Timeline(evidence=Evidence.DOCUMENTED, estimated_seconds=seconds)
+        self._note("estimated time", f"{_ESTIMATE_S} s", "nothing says it: assumed")
+        return rules.Timeline(evidence=Evidence.ASSUMED, estimated_seconds=_ESTIMATE_S)
+
+    def _prices(self) -> dict[Profile, rules.Price]:
+        """What the example reserves, for every request: the documents tell prices in prose only."""
+        credits_reserved = self._example("usage.credits_reserved")
+        rule = str(self._example("usage.billing_rule") or "per_call")
+        priced = isinstance(credits_reserved, int | float) and not isinstance(credits_reserved, bool)
+        amount = str(credits_reserved) if priced else "0"
+        source = "the example of usage.credits_reserved" if priced else "no usage in the 200 schema: free"
+        self._note("price", f"{amount} credits a request ({rule})", source)
+        price = rules.Price(evidence=Evidence.ASSUMED, billing_rule=rule, credits=amount)
+        return dict.fromkeys(Profile, price)
+
+    def _length(self) -> rules.Length:
+        example = self._example("task_info.video_duration")
+        default = example if isinstance(example, int) and not isinstance(example, bool) else 0
+        asks = "duration" in self._request_properties()
+        told = "the field duration, else " if asks else ""
+        self._note(
+            "length", f"{told}{default} s", "the example of task_info.video_duration" if default else "assumed"
+        )
+        return rules.Length(
+            evidence=Evidence.ASSUMED, seconds_field="duration" if asks else None, default_seconds=default
+        )
+
+    def _results(self) -> rules.Results:
+        kind, source = self._kind()
+        many = self._request_properties().get("n", {}).get("type") == "integer"
+        count = "as many as the field n asks for" if many else "1"
+        self._note("results", f"{count}, type {kind}", source)
+        return rules.Results(
+            evidence=Evidence.ASSUMED,
+            type=kind,
+            count=1,
+            count_field="n" if many else None,
+            sample=SAMPLES[kind],
+            valid_seconds=self.base.behaviour.results.valid_seconds,
+        )
+
+    def _kind(self) -> tuple[str, str]:
+        """The type of result: by the 200 schema, else by the path."""
+        said = self._example("type")
+        if said in SAMPLES:
+            return said, "the property type of the 200 schema"
+        in_path = next((kind for kind in SAMPLES if f"/{kind}s/" in self.path), None)
+        return (in_path, "the path") if in_path else ("video", "assumed")
+
+    def _url_rules(self) -> tuple[rules.Rule, ...]:
+        if "callback_url" not in self._request_properties():
+            return ()
+        own = (one for one in self.base.behaviour.rules if isinstance(one, rules.PublicUrl))
+        self._note("callback_url", "https, no internal address", "the built-in document")
+        return tuple(own)
+
+    def _note(self, aspect: str, value: str, source: str) -> None:
+        self.notes.append(Note(aspect, value, source))
+
+    # --- looking things up
+
+    def _request_properties(self) -> dict[str, Any]:
+        schema = self.document.resolved(self.document.request_schema(self.operation) or {})
+        return {name: self.document.resolved(one) for name, one in schema.get("properties", {}).items()}
+
+    def _example(self, path: str) -> Any:
+        """The one value that the 200 schema gives a property: its const, sole enum value, example or default."""
+        schema = self.document.ok_schema(self.operation)
+        for name in path.split("."):
+            schema = self.document.resolved(schema.get("properties", {}).get(name, {}))
+        if len(schema.get("enum", ())) == 1:
+            return schema["enum"][0]
+        return schema.get("const", schema.get("example", schema.get("default")))
