@@ -22,8 +22,8 @@ class Mock:
     """An application and a client of it, both on one event loop that runs only while a test asks something."""
 
     def __init__(self, options: Options) -> None:
-        self.loop = asyncio.new_event_loop()
         self.app = Application(options)
+        self.loop = asyncio.new_event_loop()
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app, raise_app_exceptions=True),  # type: ignore[arg-type]
             base_url="http://127.0.0.1:8787",

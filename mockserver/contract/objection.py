@@ -34,7 +34,7 @@ def of_schema_error(error: Any) -> Objection:
         return Objection(_join(field, str(unexpected[0])), "a field that is not known here", "only known fields")
     words = _WORDS.get(kind)
     if words is None:
-        return Objection(field or "body", shown(instance), f"what the document says: {kind} {shown(limit)}")
+        return Objection(field or "body", shown(instance), f"what the document says under {kind}")
     received, allowed = words
     return Objection(field or "body", received(instance), allowed(limit))
 
@@ -79,11 +79,15 @@ _WORDS: dict[str, _Words] = {
     "minLength": (_count("character"), lambda limit: f"at least {limit} characters"),
     "maxItems": (_count("item"), lambda limit: f"at most {limit} items"),
     "minItems": (_count("item"), lambda limit: f"at least {limit} items"),
+    "maxProperties": (_count("field"), lambda limit: f"at most {limit}"),
+    "minProperties": (_count("field"), lambda limit: f"at least {limit}"),
     "maximum": (shown, lambda limit: f"at most {limit}"),
     "minimum": (shown, lambda limit: f"at least {limit}"),
     "exclusiveMaximum": (shown, lambda limit: f"less than {limit}"),
     "exclusiveMinimum": (shown, lambda limit: f"more than {limit}"),
     "multipleOf": (shown, lambda step: f"a multiple of {step}"),
     "uniqueItems": (shown, lambda _: "items that differ"),
+    "oneOf": (shown, lambda _: "exactly one of the forms that the document describes"),
+    "anyOf": (shown, lambda _: "one of the forms that the document describes"),
 }
 """How each keyword is told: (what was received, what is allowed)."""

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import jsonschema_rs
@@ -12,6 +13,9 @@ from mockserver.contract.document import JSON, PREFIX, Document
 from mockserver.contract.inference import Base, Inferred, Note
 from mockserver.contract.objection import Objection, of_schema_error
 from mockserver.contract.shape import CREDITS_SOURCES, TASK_SOURCES, Shape
+
+_ERRORS_LIMIT = 100
+"""Errors of one body that are looked at; it may have as many as it has items."""
 
 
 class Request:
@@ -25,10 +29,14 @@ class Request:
         )
 
     def objection(self, body: Any) -> Objection | None:
-        """The first thing that the schema has against this body; None where it is valid."""
+        """The first thing that the schema has against this body; None where it is valid.
+
+        A field that is not known goes first: misspelt, it is mostly the reason for the rest.
+        """
         if self._validator.is_valid(body):
             return None
-        return of_schema_error(next(self._validator.iter_errors(body)))
+        errors = islice(self._validator.iter_errors(body), _ERRORS_LIMIT)
+        return of_schema_error(min(errors, key=lambda error: error.kind.name != "additionalProperties"))
 
     def models(self) -> tuple[str, ...]:
         """The models that this request is for."""

@@ -5,36 +5,34 @@ Nothing here decides: the world plans attempts and retries, the courier sends on
 
 import asyncio
 import contextlib
+import os
 import ssl
-from collections import deque
-from collections.abc import Callable
+import string
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from mockserver.runtime.target import Target, TargetPolicy, TargetRefusedError, TargetUnresolvedError
+from mockserver.runtime.target import Target, TargetPolicy, TargetRefusedError, TargetUnresolvedError, locate
 
 if TYPE_CHECKING:
     import httpx
 
 _ERROR_LIMIT = 300
+_LEAVE_BYTES = 4096
+_LEAVE_S = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatch:
-    """One attempt to make. `timeout_ms` bounds all of it: name, connection, request, answer."""
+    """One attempt to make. `timeout_ms` bounds all of it: name, connection, request, head of the answer."""
 
     delivery_id: str
     attempt: int
     url: str
     body: bytes
     timeout_ms: int
-
-    @property
-    def receiver(self) -> str:
-        """Whom it is for: attempts for one receiver wait for each other, never for another's."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +50,54 @@ class Receipt:
 class _Lane:
     """What waits for one receiver, and how many attempts to it are under way."""
 
+    receiver: str
     waiting: deque[Dispatch] = field(default_factory=deque)
     sending: int = 0
+
+
+class _Lanes:
+    """Who goes next: first in, first out for one receiver; receivers with room take turns."""
+
+    def __init__(self, parallel_per_receiver: int) -> None:
+        self._limit = parallel_per_receiver
+        self._lanes: dict[str, _Lane] = {}
+        self._turns: OrderedDict[str, _Lane] = OrderedDict()
+        self.waiting = 0
+
+    def put(self, dispatch: Dispatch) -> None:
+        receiver = _receiver(dispatch.url)
+        lane = self._lanes.setdefault(receiver, _Lane(receiver))
+        lane.waiting.append(dispatch)
+        self.waiting += 1
+        self._enrol(lane)
+
+    def take(self) -> tuple[_Lane, Dispatch] | None:
+        """The next one to send, if any may be sent; to be released once sent."""
+        if not self._turns:
+            return None
+        _, lane = self._turns.popitem(last=False)
+        lane.sending += 1
+        self.waiting -= 1
+        dispatch = lane.waiting.popleft()
+        self._enrol(lane)
+        return lane, dispatch
+
+    def release(self, lane: _Lane) -> None:
+        lane.sending -= 1
+        self._enrol(lane)
+        if not lane.sending and not lane.waiting:
+            del self._lanes[lane.receiver]
+
+    def _enrol(self, lane: _Lane) -> None:
+        if lane.waiting and lane.sending < self._limit:
+            self._turns.setdefault(lane.receiver, lane)
 
 
 class Courier:
     """Sends attempts in the background, `parallel` at a time and `parallel_per_receiver` to one receiver.
 
-    Every dispatch is reported exactly once, unless the courier is closed first.
+    Every dispatch is reported exactly once, unless the courier is closed first. A receiver is a scheme, host and
+    port: a dead one makes nobody else wait.
     """
 
     def __init__(
@@ -73,17 +111,18 @@ class Courier:
         ca_file: str | None = None,
     ) -> None:
         self._policy, self._report = policy, report
-        self._parallel, self._parallel_per_receiver = parallel, parallel_per_receiver
-        self._queue_limit, self._ca_file = queue_limit, ca_file
-        self._lanes: dict[str, _Lane] = {}
-        self._ready: deque[str] = deque()
+        self._parallel, self._queue_limit, self._ca_file = parallel, queue_limit, ca_file
+        self._lanes = _Lanes(parallel_per_receiver)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._client: httpx.AsyncClient | None = None
+        self._trust: ssl.SSLContext | None = None
         self._closed = False
         self._unreported = 0
         self._idle = asyncio.Event()
-        self._idle.set()
-        self.waiting = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many attempts wait for room."""
+        return 0 if self._closed else self._lanes.waiting
 
     @property
     def sending(self) -> int:
@@ -96,18 +135,15 @@ class Courier:
             return
         self._unreported += 1
         self._idle.clear()
-        if self.waiting >= self._queue_limit:
-            receipt = _failed(dispatch, f"the delivery queue is full ({self._queue_limit})")
-            asyncio.get_running_loop().call_soon(self._finish, receipt)
+        if self._lanes.waiting < self._queue_limit:
+            self._lanes.put(dispatch)
+            self._start_some()
             return
-        lane = self._lanes.setdefault(dispatch.receiver, _Lane())
-        lane.waiting.append(dispatch)
-        self.waiting += 1
-        self._ready.append(dispatch.receiver)
-        self._start_some()
+        receipt = _failed(dispatch, f"delivery queue is full ({self._queue_limit})")
+        asyncio.get_running_loop().call_soon(self._finish, receipt)
 
     async def settled(self) -> None:
-        """Return once nothing is waiting or under way, also of what reports led to."""
+        """Return once nothing is waiting or under way, also of what reports led to; or once closed."""
         while self._unreported and not self._closed:
             await self._idle.wait()
 
@@ -119,48 +155,20 @@ class Courier:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._lanes.clear()
-        self._ready.clear()
-        self.waiting = 0
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
-
-    # --- who goes next
+        self._tasks.clear()  # one that was cancelled before its first step could not take itself out
 
     def _start_some(self) -> None:
-        """Start what may start. A name stands in `_ready` once for each dispatch that may be able to."""
-        while self._ready and len(self._tasks) < self._parallel:
-            receiver = self._ready.popleft()
-            lane = self._lanes.get(receiver)
-            if lane is None or not lane.waiting or lane.sending >= self._parallel_per_receiver:
-                continue
-            lane.sending += 1
-            self.waiting -= 1
-            task = asyncio.get_running_loop().create_task(self._carry(lane.waiting.popleft(), receiver))
-            self._tasks.add(task)
+        while not self._closed and len(self._tasks) < self._parallel and (taken := self._lanes.take()):
+            self._tasks.add(asyncio.get_running_loop().create_task(self._carry(*taken)))
 
-    async def _carry(self, dispatch: Dispatch, receiver: str) -> None:
+    async def _carry(self, lane: _Lane, dispatch: Dispatch) -> None:
         try:
             receipt = await self._attempt(dispatch)
         finally:
-            self._leave(receiver)
+            self._tasks -= {asyncio.current_task()}
+            self._lanes.release(lane)
         self._finish(receipt)
         self._start_some()
-
-    def _leave(self, receiver: str) -> None:
-        """Make room in a lane; its next one, if any, gets its turn after those of other receivers."""
-        task = asyncio.current_task()
-        if task is not None:
-            self._tasks.discard(task)
-        lane = self._lanes.get(receiver)
-        if lane is None:
-            return
-        lane.sending -= 1
-        if lane.waiting:
-            self._ready.append(receiver)
-        elif not lane.sending:
-            del self._lanes[receiver]
 
     def _finish(self, receipt: Receipt) -> None:
         """Report first, then count: what the report sends belongs to the same settling."""
@@ -168,72 +176,97 @@ class Courier:
             return
         try:
             self._report(receipt)
-        finally:
-            self._unreported -= 1
-            if not self._unreported:
-                self._idle.set()
+        except Exception as error:  # loud, but the deliveries of others go on
+            context = {"message": "The receipt of a callback was not taken", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+        self._unreported -= 1
+        if not self._unreported:
+            self._idle.set()
 
     # --- one attempt
 
     async def _attempt(self, dispatch: Dispatch) -> Receipt:
         timeout_s = dispatch.timeout_ms / 1000
+        bound = asyncio.timeout(timeout_s)
         try:
-            async with asyncio.timeout(timeout_s):
-                status = await self._post(dispatch)
-        except TimeoutError:
-            return _failed(dispatch, f"no answer within {timeout_s:g} s", timed_out=True)
-        except TargetRefusedError as error:
-            return _failed(dispatch, f"target refused: {error}")
-        except TargetUnresolvedError as error:
-            return _failed(dispatch, str(error))
+            async with bound:
+                response = await self._post(dispatch)
         except Exception as error:
+            if bound.expired():
+                return _failed(dispatch, f"no answer within {timeout_s:g} s", timed_out=True)
             return _failed(dispatch, _words(error))
-        return Receipt(delivery_id=dispatch.delivery_id, attempt=dispatch.attempt, status=status)
+        await _take_leave(response)
+        return Receipt(delivery_id=dispatch.delivery_id, attempt=dispatch.attempt, status=response.status_code)
 
-    async def _post(self, dispatch: Dispatch) -> int:
-        """POST to the judged address, with the name for TLS and the Host header; the status of the answer."""
-        target = await self._policy.target(dispatch.url)
-        client = self._client or self._open_client()
-        request = client.build_request(
-            "POST",
-            _url(target, dispatch.url),
-            content=dispatch.body,
-            headers={
-                "host": urlsplit(dispatch.url).netloc,
-                "content-type": "application/json",
-                "user-agent": "evolink-mock",
-            },
-            extensions={"sni_hostname": target.host},
-        )
-        response = await client.send(request, stream=True)
-        with contextlib.suppress(Exception):  # the answer is known; how the receiver hangs up is its own affair
-            await response.aclose()
-        return response.status_code
+    async def _post(self, dispatch: Dispatch) -> "httpx.Response":
+        """POST to the first judged address that takes a connection; the head of its answer."""
+        target = await self._policy.address(dispatch.url)
+        import httpx  # here and not before: a server that calls nobody starts without it
 
-    def _open_client(self) -> "httpx.AsyncClient":
-        """httpx is loaded here and not before: a server that calls nobody starts without it."""
+        *others, last = target.origins()
+        for origin in others:
+            with contextlib.suppress(httpx.ConnectError):
+                return await self._post_to(origin, target, dispatch.body)
+        return await self._post_to(last, target, dispatch.body)
+
+    async def _post_to(self, origin: str, target: Target, body: bytes) -> "httpx.Response":
+        """A bare transport for each attempt: no proxy, redirect, cookie, log line or connection to share."""
         import httpx
 
-        context = ssl.create_default_context()
-        if self._ca_file is not None:
-            context.load_verify_locations(self._ca_file)
-        limits = httpx.Limits(max_connections=self._parallel, max_keepalive_connections=0)
-        self._client = httpx.AsyncClient(
-            verify=context, limits=limits, timeout=None, trust_env=False, follow_redirects=False
+        trust = self._trusted() if target.location.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        transport = httpx.AsyncHTTPTransport(verify=trust, trust_env=False)
+        request = httpx.Request(
+            "POST",
+            origin,
+            content=body,
+            headers={
+                "host": target.location.host_header,
+                "content-type": "application/json",
+                "user-agent": "evolink-mock",
+                "connection": "close",
+            },
+            extensions={"target": _on_the_wire(target.location.path), "sni_hostname": target.location.host},
         )
-        return self._client
+        return await transport.handle_async_request(request)
+
+    def _trusted(self) -> ssl.SSLContext:
+        """The authorities of httpx, of this machine, and the one given. Some 40 ms, once, and for https alone."""
+        if self._trust is None:
+            import httpx
+
+            trust = httpx.create_ssl_context(trust_env=False)
+            trust.load_default_certs()
+            if self._ca_file is not None:
+                trust.load_verify_locations(self._ca_file)
+            self._trust = trust
+        return self._trust
 
 
-def _url(target: Target, url: str) -> Any:
-    """The URL with the address in the host's place; path and query byte for byte as they were given."""
-    import httpx
+async def _take_leave(response: "httpx.Response") -> None:
+    """Read a short body to its end, so that the receiver need not see it cut off; a long or slow one is dropped.
 
-    host = f"[{target.address}]" if ":" in target.address else target.address
-    parts = urlsplit(url)
-    raw_path = (parts.path or "/") + (f"?{parts.query}" if "?" in url.partition("#")[0] else "")
-    return httpx.URL(f"{target.scheme}://{host}:{target.port}/").copy_with(
-        raw_path=raw_path.encode("utf-8", "surrogateescape")
-    )
+    The answer is known by now: whatever goes wrong here is no failure.
+    """
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(_LEAVE_S):
+            async for _ in response.aiter_raw():
+                if response.num_bytes_downloaded > _LEAVE_BYTES:
+                    break
+    with contextlib.suppress(Exception):
+        await response.aclose()
+
+
+def _receiver(url: str) -> str:
+    try:
+        location = locate(url)
+    except ValueError:
+        return url  # refused before anything is sent
+    return f"{location.scheme}://{location.host}:{location.port}"
+
+
+def _on_the_wire(path: str) -> bytes:
+    """Path and query byte for byte; only what a request line cannot hold (letters beyond ASCII) is escaped."""
+    return quote(path, safe=string.punctuation).encode("ascii")
 
 
 def _failed(dispatch: Dispatch, error: str, *, timed_out: bool = False) -> Receipt:
@@ -246,13 +279,26 @@ def _failed(dispatch: Dispatch, error: str, *, timed_out: bool = False) -> Recei
 
 
 def _words(error: BaseException) -> str:
-    """The innermost cause in plain words."""
-    chain = [error]
-    while (inner := chain[-1].__cause__ or chain[-1].__context__) and inner not in chain:
-        chain.append(inner)
-    for one in chain:
-        if isinstance(one, ConnectionRefusedError):
-            return "connection refused"
-        if isinstance(one, ssl.SSLError):
-            return f"TLS: {getattr(one, 'verify_message', '') or one.reason or one}"
-    return str(error) or type(error).__name__
+    """A failure in plain words: ours as they are, others by the innermost cause that says what happened."""
+    if isinstance(error, TargetRefusedError):
+        return f"target refused: {error}"
+    if isinstance(error, TargetUnresolvedError):
+        return str(error)
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS: {_tls_words(cause)}"
+        if isinstance(cause, OSError) and cause.errno:
+            return os.strerror(cause.errno).lower()
+    return f"no HTTP answer: {str(error) or type(error).__name__}"
+
+
+def _tls_words(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate verify failed: {error.verify_message}"
+    return (error.reason or str(error)).replace("_", " ").lower()
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

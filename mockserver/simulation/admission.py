@@ -29,20 +29,24 @@ def repeat(tenant: Tenant, command: Submit, now_ms: int) -> Reply | None:
     task = tenant.tasks.get(known.task_id) if known else None
     if known is None or task is None:
         return None
-    if known.fingerprint != command.fingerprint:
+    if known.fingerprint != (command.fingerprint or ""):
         return Reply(refusal=Refusal.IDEMPOTENCY_CONFLICT)
     if now_ms < known.running_until_ms:
         return Reply(refusal=Refusal.OUTCOME_UNKNOWN)
     return Reply(task=task, replayed=True)
 
 
+def rate(tenant: Tenant, command: Submit) -> tuple[int | None, int]:
+    """(requests, window in ms) that count: the account's own limit, by the minute, or else the document's."""
+    if tenant.account.requests_per_minute is not None:
+        return tenant.account.requests_per_minute, _MINUTE_MS
+    return command.requests_per_window, command.window_ms
+
+
 def limits(tenant: Tenant, command: Submit, now_ms: int) -> Reply | None:
     """Rate window and parallel tasks, each with the time after which to try again."""
     account, model = tenant.account, command.terms.model
-    requests, window_ms = command.requests_per_window, command.window_ms
-    if account.requests_per_minute is not None:
-        requests, window_ms = account.requests_per_minute, _MINUTE_MS
-    wait_ms = tenant.window_wait_ms(model, requests, window_ms, now_ms)
+    wait_ms = tenant.window_wait_ms(model, *rate(tenant, command), now_ms)
     if wait_ms:
         return Reply(refusal=Refusal.RATE_LIMITED, retry_after_ms=wait_ms)
     if account.concurrent_tasks is not None and tenant.active >= account.concurrent_tasks:

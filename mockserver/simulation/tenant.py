@@ -66,6 +66,7 @@ class Tenant(Struct, kw_only=True):
 
     def remember(self, key: str, entry: Idempotency, now_ms: int) -> None:
         """Keep what an idempotency key stands for; the oldest go as they expire or past the bound."""
+        self.idempotency.pop(key, None)  # a key used anew is the youngest again
         self.idempotency[key] = entry
         while self.idempotency:
             oldest = next(iter(self.idempotency))

@@ -90,7 +90,7 @@ class Scripts:
             when=when,
             skip=written.get("skip", 0),
             times=written.get("times"),
-            chance=written.get("chance", 1.0),
+            chance=float(written.get("chance", 1)),
             then=self._then(written["then"], f"{place}.then."),
         )
 
