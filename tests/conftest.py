@@ -1,15 +1,25 @@
 """Fixtures that every test can use; what they hand out is in tests/house.py."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
 
+from mockserver.contract import document
 from mockserver.runtime.clock import Mode
 from mockserver.web.options import Options
 from tests.house import Mock
 
 MakeMock = Callable[..., Mock]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def read_yaml_once() -> Iterator[None]:
+    """Hundreds of mocks read the same documents, and none changes what it has read."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(document, "_read_yaml", cache(document._read_yaml))
+        yield
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 import ssl
 import struct
@@ -384,6 +385,28 @@ def test_an_answer_that_takes_too_long(answer: Answer) -> None:
         assert receipt == Receipt(delivery_id="d1", attempt=1, error="no answer within 0.05 s", timed_out=True)
 
     run(body())
+
+
+def test_a_handshake_that_takes_too_long_leaves_no_connection_open() -> None:
+    async def body() -> None:
+        ended = asyncio.Event()
+
+        async def no_handshake(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            ended.set()
+            writer.close()
+
+        async with await asyncio.start_server(no_handshake, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            (receipt,) = await deliver(dispatch(f"https://127.0.0.1:{port}/", timeout_ms=100))
+            await ended.wait()
+        assert receipt.timed_out
+
+    gc.disable()  # or the collector might close it in the courier's place
+    try:
+        run(body())
+    finally:
+        gc.enable()
 
 
 def test_a_name_that_takes_too_long() -> None:

@@ -85,27 +85,34 @@ def test_the_bodies_of_a_replay_are_those_that_clients_got(mock: Mock, tmp_path:
     assert shown(tmp_path / "run.jsonl", "tasks") == lines(*got)
 
 
-def test_a_replay_is_the_same_after_the_log_was_folded(
-    make_mock: MakeMock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("mockserver.log.memory._CHUNK_LINES", 8)
+def fill_the_log(mock: Mock) -> None:
+    """Commands of some hundred kilobytes each, so that the log has to fold what came before them."""
+    for _ in range(4):
+        mock.account("sk-somebody-with-many-models", models=[f"{number:0200}" for number in range(1000)])
+
+
+def folded(mock: Mock) -> bool:
+    return b'{"snapshot":' in mock.get("/_mock/log").content
+
+
+def test_a_replay_is_the_same_after_the_log_was_folded(make_mock: MakeMock, tmp_path: Path) -> None:
     mock = make_mock(allow_local_callbacks=True, bounds=Bounds(log_bytes=4000))
     file = tmp_path / "run.jsonl"
     with Receiver(mock, *[500, 200] * 20) as receiver:
-        for _ in range(4):
+        for turn in range(3):
             live(mock, receiver)
             compare(mock, file)
-    assert b'{"snapshot":' in file.read_bytes()
-    assert len(file.read_bytes().splitlines()) > 10
+            fill_the_log(mock)
+            assert folded(mock), turn
+            compare(mock, file)
 
 
-def test_a_folded_log_still_answers_a_repeat(make_mock: MakeMock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mockserver.log.memory._CHUNK_LINES", 8)
+def test_a_folded_log_still_answers_a_repeat(make_mock: MakeMock) -> None:
     mock = make_mock(bounds=Bounds(log_bytes=1000))
     headers = {"idempotency-key": "invoice-2025-09-06.0001"}
     first = mock.submit(headers=headers)
-    for _ in range(50):
-        mock.task_id()
+    fill_the_log(mock)
+    assert folded(mock)
     assert mock.submit(headers=headers).json() == first.json()
 
 

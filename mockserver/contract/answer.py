@@ -1,13 +1,29 @@
 """Error answers: one table from names of refusals to status and body, read from the document."""
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from mockserver.contract.behaviour import GeneralRefusal
+from mockserver.contract.behaviour import GeneralRefusal, Role
 from mockserver.contract.document import JSON, PREFIX, Document
+
+_ALWAYS = frozenset({"unauthorized", "internal_error", "service_unavailable"})
+NEEDED = {
+    Role.CREATE_TASK: _ALWAYS
+    | {"invalid_request", "malformed_body", "unknown_model", "invalid_idempotency_key"}
+    | {"insufficient_credits", "insufficient_token_credits", "model_access_denied"}
+    | {"idempotency_conflict", "outcome_unknown", "rate_limited", "too_many_tasks"},
+    Role.GET_TASK: _ALWAYS | {"invalid_task_id", "permission_denied", "task_not_found"},
+    Role.GET_CREDITS: _ALWAYS,
+}
+"""The refusals that the server gives by itself: without their words it would have nothing to say."""
+NEEDED_OF_ALL = (
+    {"unknown_path", "method_not_allowed", "unsupported_media_type", "body_too_large"}
+    | {"result_expired", "result_not_found", "internal_error"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +83,37 @@ class ErrorTable:
         return [(answer.status, answer.code) for answer in self._answers]
 
 
-def error_table(document: Document, operation: dict[str, Any], place: str) -> ErrorTable:
-    """Read the examples of every error response. Raises DocumentError where one names no refusal."""
-    return ErrorTable(list(_answers(document, operation, place)))
+def error_table(document: Document, operation: dict[str, Any], place: str, role: Role) -> ErrorTable:
+    """Read the examples of every error response. Raises DocumentError where one is no answer, or one is missing."""
+    return _complete(document, list(_answers(document, operation, place)), f"{place}/responses", NEEDED[role])
+
+
+def general_table(document: Document, refusals: dict[str, GeneralRefusal]) -> ErrorTable:
+    """The answers that belong to no operation. Raises DocumentError as `error_table` does."""
+    place = f"#/{PREFIX}refusals"
+    answers = [
+        _answer(document, f"{place}/{name}", ErrorAnswer(name, one.status, one.body, one.message))
+        for name, one in refusals.items()
+    ]
+    return _complete(document, answers, place, NEEDED_OF_ALL)
+
+
+def _complete(document: Document, answers: list[ErrorAnswer], place: str, needed: AbstractSet[str]) -> ErrorTable:
+    missing = needed - {answer.refusal for answer in answers}
+    if missing:
+        raise document.error(place, f"no error for {', '.join(sorted(missing))}")
+    return ErrorTable(answers)
+
+
+def _answer(document: Document, place: str, answer: ErrorAnswer) -> ErrorAnswer:
+    """The answer itself, if it can be given."""
+    if not _is_error(answer.body):
+        raise document.error(place, "the example is no error: it has no error.message")
+    try:
+        answer.render()
+    except (ValueError, LookupError, AttributeError, TypeError) as error:
+        raise document.error(f"{place}/{PREFIX}message", f"no template: {error}") from error
+    return answer
 
 
 def _answers(document: Document, operation: dict[str, Any], place: str) -> Iterator[ErrorAnswer]:
@@ -83,7 +127,8 @@ def _answers(document: Document, operation: dict[str, Any], place: str) -> Itera
             if f"{PREFIX}refusal" not in example:
                 raise document.error(where, f"{PREFIX}refusal is missing")
             message = example.get(f"{PREFIX}message")
-            yield ErrorAnswer(example[f"{PREFIX}refusal"], int(status), example["value"], message)
+            refusal = example[f"{PREFIX}refusal"]
+            yield _answer(document, where, ErrorAnswer(refusal, int(status), example.get("value"), message))
 
 
 def example_bodies(document: Document, operation: dict[str, Any]) -> dict[int, dict[str, Any]]:
@@ -100,8 +145,3 @@ def example_bodies(document: Document, operation: dict[str, Any]) -> dict[int, d
 
 def _is_error(body: Any) -> bool:
     return isinstance(body, dict) and isinstance(body.get("error"), dict) and "message" in body["error"]
-
-
-def general_answers(refusals: dict[str, GeneralRefusal]) -> ErrorTable:
-    """The answers that belong to no operation."""
-    return ErrorTable([ErrorAnswer(name, one.status, one.body, one.message) for name, one in refusals.items()])

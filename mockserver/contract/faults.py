@@ -112,4 +112,6 @@ def _of_media(document: Document, media: dict[str, Any], schema: dict[str, Any],
         return
     for name, value in named.items():
         for breach in validator.iter_errors(value):
-            yield Fault(document.file, f"{place}/{name}", f"the example breaks its own schema: {breach.message[:200]}")
+            yield Fault(
+                document.file, f"{place}/{name}", f"the example breaks its own schema: {breach.message[:200]}"
+            )

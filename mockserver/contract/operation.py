@@ -12,6 +12,7 @@ from mockserver.contract.behaviour import Profile, Role, TaskBehaviour, task_beh
 from mockserver.contract.document import JSON, PREFIX, Document
 from mockserver.contract.inference import Base, Inferred, Note
 from mockserver.contract.objection import Objection, of_schema_error
+from mockserver.contract.rules import RuleSet
 from mockserver.contract.shape import CREDITS_SOURCES, TASK_SOURCES, Shape
 
 _ERRORS_LIMIT = 100
@@ -59,6 +60,7 @@ class Operation:
     errors: ErrorTable
     parameters: dict[str, re.Pattern[str]]
     behaviour: TaskBehaviour | None
+    rules: RuleSet
     examples: dict[str, Any]
     notes: tuple[Note, ...] = ()
 
@@ -99,6 +101,7 @@ def read_operation(document: Document, method: str, path: str, profile: Profile)
     """Make an operation of a document of our own ready. Raises DocumentError with the place that is wrong."""
     place, raw = _find(document, method, path)
     role = _role(document, raw, place)
+    behaviour = task_behaviour(document, raw, place) if role is Role.CREATE_TASK else None
     sources = CREDITS_SOURCES if role is Role.GET_CREDITS else TASK_SOURCES
     return Operation(
         document=document.file,
@@ -108,9 +111,10 @@ def read_operation(document: Document, method: str, path: str, profile: Profile)
         role=role,
         request=read_request(document, raw),
         shape=Shape(document, document.ok_schema(raw, place), sources, profile, place),
-        errors=error_table(document, raw, place),
+        errors=error_table(document, raw, place, role),
         parameters=_parameters(raw),
-        behaviour=task_behaviour(document, raw, place) if role is Role.CREATE_TASK else None,
+        behaviour=behaviour,
+        rules=RuleSet(behaviour.rules if behaviour else ()),
         examples=_examples(document, raw),
     )
 
@@ -125,6 +129,7 @@ def mount_operation(document: Document, method: str, path: str, profile: Profile
     if method != "POST" or not {"id", "status"} <= schema.get("properties", {}).keys():
         raise document.error(place, "not served: the answer 200 is no task (it has no id and status)")
     inferred = Inferred(document, raw, path, base)
+    behaviour = inferred.behaviour()
     operation = Operation(
         document=document.file,
         id=raw.get("operationId", f"{method} {path}"),
@@ -135,7 +140,8 @@ def mount_operation(document: Document, method: str, path: str, profile: Profile
         shape=Shape(document, schema, TASK_SOURCES, profile, place),
         errors=inferred.errors(example_bodies(document, raw)),
         parameters=base.parameters,
-        behaviour=inferred.behaviour(),
+        behaviour=behaviour,
+        rules=RuleSet(behaviour.rules),
         examples=_examples(document, raw),
         notes=tuple(inferred.notes),
     )

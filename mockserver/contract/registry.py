@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from mockserver.contract.answer import ErrorTable, general_answers
+from mockserver.contract.answer import ErrorTable, general_table
 from mockserver.contract.behaviour import Failure, GeneralRefusal, Profile, Role, read
 from mockserver.contract.document import Document, DocumentError
 from mockserver.contract.faults import Fault, faults, of_error
@@ -43,10 +43,11 @@ class Registry:
         self.faults: list[Fault] = []
         self.failures: dict[str, Failure] = read(document, document.raw, "failures", dict[str, Failure], "#")
         refusals = read(document, document.raw, "refusals", dict[str, GeneralRefusal], "#")
-        self.general: ErrorTable = general_answers(refusals)
+        self.general: ErrorTable = general_table(document, refusals)
         for one in mounted:
             self._mount(one)
         self._patterns = _patterns(self.operations)
+        self._plain = _plain_routes(self.operations)
         self._by_model = _by_model(self.operations)
         self._task_shape = self.of_role(Role.GET_TASK).shape
 
@@ -81,6 +82,9 @@ class Registry:
 
     def route(self, method: str, path: str) -> Route | None:
         """The operations of this method and path; None where the path is unknown or lacks the method."""
+        plain = self._plain.get((method, path))
+        if plain is not None:
+            return plain
         for pattern in self._patterns:
             match = pattern.regex.fullmatch(path)
             if match is not None and method in pattern.methods:
@@ -111,6 +115,16 @@ def _by_model(operations: list[Operation]) -> dict[str, Operation]:
             if model not in found or len(one.models) < len(found[model].models):
                 found[model] = one
     return found
+
+
+def _plain_routes(operations: list[Operation]) -> dict[tuple[str, str], Route]:
+    """The routes of paths without parameters, which need no search."""
+    plain: dict[tuple[str, str], Route] = {}
+    for one in operations:
+        if "{" not in one.path:
+            known = plain.get((one.method, one.path), Route((), {}))
+            plain[one.method, one.path] = Route((*known.operations, one), {})
+    return plain
 
 
 def _patterns(operations: list[Operation]) -> list[_Pattern]:

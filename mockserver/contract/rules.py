@@ -1,6 +1,7 @@
 """Rules beyond the schema, each a typed entry of x-evolink-rules, judged one after the other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -22,36 +23,54 @@ class Facts(NamedTuple):
     size_of: SizeOf
 
 
-def objections(rules: tuple[behaviour.Rule, ...], body: Body, facts: Facts) -> Iterator[Objection]:
-    """All that the rules have against a body that its schema accepts."""
-    for rule in rules:
-        if isinstance(rule, behaviour.UrlRule):
-            yield from _of_urls(rule, body, facts)
-        else:
-            objection = _FIELD_JUDGES[type(rule)](rule, body)
-            if objection is not None:
-                yield objection
+class RuleSet:
+    """The rules of an operation, grouped once so that a field without rules costs nothing."""
+
+    def __init__(self, rules: tuple[behaviour.Rule, ...]) -> None:
+        self._of_urls: dict[str, list[behaviour.UrlRule]] = {}
+        self._of_fields: list[behaviour.FieldRule] = []
+        for rule in rules:
+            if isinstance(rule, behaviour.UrlRule):
+                self._of_urls.setdefault(rule.field, []).append(rule)
+            else:
+                self._of_fields.append(rule)
+
+    def objection(self, body: Body, facts: Facts) -> Objection | None:
+        """The first thing that the rules have against a body that its schema accepts."""
+        for path, rules in self._of_urls.items():
+            for place, url in _urls(path, body):
+                for rule in rules:
+                    objection = _URL_JUDGES[type(rule)](rule, place, url, facts)
+                    if objection is not None:
+                        return objection
+        return self._field_objection(body)
+
+    def _field_objection(self, body: Body) -> Objection | None:
+        found = (_FIELD_JUDGES[type(rule)](rule, body) for rule in self._of_fields)
+        return next((objection for objection in found if objection is not None), None)
 
 
-def _of_urls(rule: behaviour.UrlRule, body: Body, facts: Facts) -> Iterator[Objection]:
-    for place, url in _urls(rule.field, body):
-        objection = _URL_JUDGES[type(rule)](rule, place, url, facts)
-        if objection is not None:
-            yield objection
-
-
-def _urls(path: str, body: Body) -> Iterator[tuple[str, str]]:
-    """The URLs of a field, single or listed."""
+def _urls(path: str, body: Body) -> list[tuple[str, str]]:
+    """(place, URL) of a field, single or listed."""
+    found = []
     for place, value in fields.values(body, path):
         if isinstance(value, str):
-            yield place, value
+            found.append((place, value))
         elif isinstance(value, list):
-            yield from ((f"{place}[{index}]", url) for index, url in enumerate(value) if isinstance(url, str))
+            found += [(f"{place}[{index}]", url) for index, url in enumerate(value) if isinstance(url, str)]
+    return found
+
+
+@lru_cache(maxsize=4_096)
+def _parts(url: str) -> tuple[str, str]:
+    """(scheme, ending of the path with its dot) in lower case; the ending is empty where there is none."""
+    parts = urlsplit(url)
+    return parts.scheme.lower(), PurePosixPath(parts.path).suffix.lower()
 
 
 def _extension(rule: behaviour.Extension, place: str, url: str, _: Facts) -> Objection | None:
     """A path without any ending passes: what it holds is only known once it is fetched."""
-    ending = PurePosixPath(urlsplit(url).path).suffix.lower()
+    ending = _parts(url)[1]
     if not ending or ending in rule.allowed:
         return None
     return Objection(place, f"a file that ends in {shown(ending)}", ", ".join(rule.allowed))
@@ -65,7 +84,7 @@ def _max_bytes(rule: behaviour.MaxBytes, place: str, url: str, facts: Facts) -> 
 
 
 def _scheme(rule: behaviour.Scheme, place: str, url: str, _: Facts) -> Objection | None:
-    scheme = urlsplit(url).scheme.lower()
+    scheme = _parts(url)[0]
     if scheme in rule.schemes:
         return None
     return Objection(place, f"the scheme {shown(scheme)}", ", ".join(rule.schemes))

@@ -2,31 +2,43 @@
 
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 
-_CHUNK_LINES = 512
+_CHUNK_BYTES = 256 * 1024
 _LEVEL = 1
 
 
 class _Packed:
-    """Lines in compressed chunks of a few hundred; commands resemble each other, so they shrink tenfold."""
+    """Lines in compressed chunks; commands resemble each other, so they shrink tenfold."""
 
     def __init__(self) -> None:
         self.size = 0
         self._chunks: list[bytes] = []
         self._open: list[bytes] = []
+        self._open_bytes = 0
 
     def append(self, line: bytes) -> None:
         self._open.append(line)
-        if len(self._open) >= _CHUNK_LINES:
+        self._open_bytes += len(line)
+        if self._open_bytes >= _CHUNK_BYTES:
+            self.seal()
+
+    def seal(self) -> None:
+        """Compress what is still open; a snapshot's lines are as long as a tenant's history."""
+        if self._open:
             chunk = zlib.compress(b"\n".join(self._open), _LEVEL)
             self._chunks.append(chunk)
-            self._open.clear()
             self.size += len(chunk)
+            self._open, self._open_bytes = [], 0
 
     def lines(self) -> Iterator[bytes]:
-        for chunk in tuple(self._chunks):
-            yield from zlib.decompress(chunk).split(b"\n")
-        yield from tuple(self._open)
+        """The lines as they stand now, whatever is appended while they are read."""
+        return chain(_unpacked(tuple(self._chunks)), tuple(self._open))
+
+
+def _unpacked(chunks: tuple[bytes, ...]) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield from zlib.decompress(chunk).split(b"\n")
 
 
 class MemoryLog:
@@ -44,9 +56,8 @@ class MemoryLog:
         self._commands[-1].append(line)
 
     def lines(self) -> Iterator[bytes]:
-        yield from self._snapshots[0].lines()
-        for commands in self._commands:
-            yield from commands.lines()
+        """The lines as they stand now: somebody may read on while commands are appended and folded."""
+        return chain(*(packed.lines() for packed in (self._snapshots[0], *self._commands)))
 
     @property
     def wants_snapshot(self) -> bool:
@@ -56,6 +67,7 @@ class MemoryLog:
         packed = _Packed()
         for line in snapshot:
             packed.append(line)
+        packed.seal()
         self._snapshots = [self._snapshots[-1], packed]
         self._commands = [self._commands[-1], _Packed()]
 

@@ -37,7 +37,7 @@ def write(header: Header, log: Log) -> Iterator[bytes]:
 def read_header(lines: Iterator[bytes]) -> Header:
     try:
         return msgspec.json.decode(next(lines, b""), type=Header)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ReplayError(f"line 1 is no header of a replay file: {error}") from error
 
 
@@ -57,8 +57,10 @@ def fold(
                 world = restorer.world
                 continue
             one = command.decode(line)
-        except (msgspec.DecodeError, KeyError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, KeyError) as error:
             raise ReplayError(f"line {number} of the log is neither snapshot nor command: {error}") from error
+        if number == 1:
+            world.now_ms = min(world.now_ms, one.at_ms)  # born before its log, however late it is made again
         if on_command:
             on_command(world, one)
         world.apply(one)

@@ -11,7 +11,7 @@ import string
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from mockserver.runtime.target import Target, TargetPolicy, TargetRefusedError, TargetUnresolvedError, locate
@@ -215,19 +215,21 @@ class Courier:
 
         trust = self._trusted() if target.location.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         transport = httpx.AsyncHTTPTransport(verify=trust, trust_env=False)
-        request = httpx.Request(
-            "POST",
-            origin,
-            content=body,
-            headers={
-                "host": target.location.host_header,
-                "content-type": "application/json",
-                "user-agent": "evolink-mock",
-                "connection": "close",
-            },
-            extensions={"target": _on_the_wire(target.location.path), "sni_hostname": target.location.host},
-        )
-        return await transport.handle_async_request(request)
+        headers = {
+            "host": target.location.host_header,
+            "content-type": "application/json",
+            "user-agent": "evolink-mock",
+            "connection": "close",
+        }
+        opened = _Opened()
+        extensions = {
+            "target": _on_the_wire(target.location.path),
+            "sni_hostname": target.location.host,
+            "trace": opened,
+        }
+        request = httpx.Request("POST", origin, content=body, headers=headers, extensions=extensions)
+        async with opened:
+            return await transport.handle_async_request(request)
 
     def _trusted(self) -> ssl.SSLContext:
         """The authorities of httpx, of this machine, and the one given. Some 40 ms, once, and for https alone."""
@@ -240,6 +242,24 @@ class Courier:
                 trust.load_verify_locations(self._ca_file)
             self._trust = trust
         return self._trust
+
+
+class _Opened:
+    """The connection of an attempt, closed if that fails: httpcore forgets it when a TLS handshake is cut short."""
+
+    def __init__(self) -> None:
+        self._streams: list[Any] = []
+
+    async def __call__(self, event: str, details: dict[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            self._streams.append(details["return_value"])
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        for stream in self._streams if failure else ():
+            await stream.aclose()
 
 
 async def _take_leave(response: "httpx.Response") -> None:

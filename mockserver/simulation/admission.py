@@ -1,6 +1,6 @@
 """May this submission be accepted? The judgement in documented precedence, and the task it becomes."""
 
-from mockserver.simulation.chance import fraction, task_suffix
+from mockserver.simulation.chance import task_chances
 from mockserver.simulation.command import AccountState, Submit
 from mockserver.simulation.event import Reply
 from mockserver.simulation.refusal import Refusal
@@ -57,16 +57,17 @@ def limits(tenant: Tenant, command: Submit, now_ms: int) -> Reply | None:
 def draft(seed: int, tenant: Tenant, number: int, command: Submit, effect: Effect | None, now_ms: int) -> Task:
     """The task of an accepted submission. Its whole timeline is decided here, from the seed."""
     terms = command.terms
+    suffix, chance = task_chances(seed, tenant.id, number)
     work_ms = terms.work_ms if effect is None or effect.work_ms is None else effect.work_ms
     if effect is None or effect.queue_ms is None:
         low, high = terms.queue_share
-        queue_ms = int(work_ms * (low + (high - low) * fraction(seed, tenant.id, "queue", number)))
+        queue_ms = int(work_ms * (low + (high - low) * chance))
         ends_ms = now_ms + work_ms
     else:
         queue_ms = effect.queue_ms
         ends_ms = now_ms + queue_ms + work_ms
     return Task(
-        id=f"{TASK_ID_PREFIX}{now_ms // 1000}-{task_suffix(seed, tenant.id, 'id', number)}",
+        id=f"{TASK_ID_PREFIX}{now_ms // 1000}-{suffix}",
         tenant=tenant.id,
         terms=terms,
         submitted_ms=now_ms,

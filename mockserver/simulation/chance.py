@@ -5,9 +5,8 @@ A draw in one stream therefore never shifts another, and a tenant's ids do not d
 
 from hashlib import blake2b
 
-_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
-_SUFFIX_LENGTH = 8
-_SUFFIXES = 36**_SUFFIX_LENGTH
+_LETTERS = b"abcdefghijklmnopqrstuvwxyz0123456789"
+_LETTER_OF_BYTE = bytes(_LETTERS[number % len(_LETTERS)] for number in range(256))
 
 
 def draw(seed: int, *stream: str | int) -> int:
@@ -21,11 +20,7 @@ def fraction(seed: int, *stream: str | int) -> float:
     return draw(seed, *stream) / 2**64
 
 
-def task_suffix(seed: int, *stream: str | int) -> str:
-    """Eight characters of a-z0-9, as documented task ids end."""
-    number = draw(seed, *stream) % _SUFFIXES
-    characters = []
-    for _ in range(_SUFFIX_LENGTH):
-        number, digit = divmod(number, 36)
-        characters.append(_ALPHABET[digit])
-    return "".join(characters)
+def task_chances(seed: int, tenant: str, number: int) -> tuple[str, float]:
+    """What is left to chance of a tenant's n-th task: how its id ends (eight of a-z0-9), its queue in [0, 1)."""
+    digest = blake2b(f"{seed}\x1f{tenant}\x1ftask\x1f{number}".encode(), digest_size=12).digest()
+    return digest[:8].translate(_LETTER_OF_BYTE).decode(), int.from_bytes(digest[8:], "big") / 2**32

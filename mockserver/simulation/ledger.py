@@ -23,14 +23,14 @@ class Kind(StrEnum):
     VOIDED = "voided"
 
 
-ENTRIES: dict[Kind, tuple[str, str]] = {
-    Kind.GRANT: ("granted", "available"),
-    Kind.WITHDRAW: ("available", "granted"),
-    Kind.PENDING: ("available", "reserved"),
-    Kind.POSTED: ("reserved", "charged"),
-    Kind.VOIDED: ("reserved", "available"),
+ENTRIES: dict[Kind, tuple[int, int, int, int]] = {
+    Kind.GRANT: (+1, +1, 0, 0),
+    Kind.WITHDRAW: (-1, -1, 0, 0),
+    Kind.PENDING: (0, -1, +1, 0),
+    Kind.POSTED: (0, 0, -1, +1),
+    Kind.VOIDED: (0, +1, -1, 0),
 }
-"""(debited bucket, credited bucket) of each kind. `granted` is the source: it counts what came in."""
+"""What each kind does to granted, available, reserved and charged. Every row keeps granted the sum of the rest."""
 
 
 class Balance(Struct, kw_only=True):
@@ -41,23 +41,15 @@ class Balance(Struct, kw_only=True):
     reserved: int = 0
     charged: int = 0
 
-    @property
-    def balanced(self) -> bool:
-        parts = (self.available, self.reserved, self.charged)
-        return self.granted == sum(parts) and min(parts) >= 0
-
     def move(self, kind: Kind, amount_uc: int) -> None:
-        if kind is Kind.GRANT:
-            self.granted += amount_uc
-            self.available += amount_uc
-        elif kind is Kind.WITHDRAW:
-            self.granted -= amount_uc
-            self.available -= amount_uc
-        else:
-            debit, credit = ENTRIES[kind]
-            setattr(self, debit, getattr(self, debit) - amount_uc)
-            setattr(self, credit, getattr(self, credit) + amount_uc)
-        if not self.balanced:
+        """Make one entry. Raises AssertionError where it breaks the balance: that is a mistake of the world."""
+        granted, available, reserved, charged = ENTRIES[kind]
+        self.granted += granted * amount_uc
+        self.available += available * amount_uc
+        self.reserved += reserved * amount_uc
+        self.charged += charged * amount_uc
+        parts = self.available + self.reserved + self.charged
+        if self.granted != parts or self.available < 0 or self.reserved < 0 or self.charged < 0:
             raise AssertionError(f"ledger out of balance after {kind} of {amount_uc} uc: {self}")
 
 

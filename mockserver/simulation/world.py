@@ -70,7 +70,7 @@ class World:
     def next_due_ms(self) -> int | None:
         """When something happens by itself next."""
         first = self.timers.first()
-        return first.due_ms if first else None
+        return first[0] if first else None
 
     def tenant(self, tenant_id: str) -> Tenant:
         """The tenant as it stands; one never seen is shown as it would be opened, and stays unseen."""
@@ -89,7 +89,9 @@ class World:
         self._pass_until(command.at_ms)
         reply = self._handlers[type(command)](command)
         self._pass_until(self.now_ms)
-        return Outcome(reply, self._events, self._sends)
+        self._drop_stale()
+        sends = [send for send in self._sends if send.delivery_id in self.deliveries]  # less what was just forgotten
+        return Outcome(reply, self._events, sends)
 
     def _opened(self, tenant_id: str) -> Tenant:
         return Tenant.opened(tenant_id, self.settings.credits_uc, self.now_ms)
@@ -119,7 +121,7 @@ class World:
             or self._limits(tenant, command)
             or self._accept(tenant, command, effect)
         )
-        if reply.effect is not None or reply.refusal is None:
+        if reply.effect is not None or (reply.refusal is None and not reply.replayed):
             self.playbook.count(tenant.id, counters)
         return reply
 
@@ -163,24 +165,30 @@ class World:
 
     def _pass_until(self, now_ms: int) -> None:
         self.now_ms = max(self.now_ms, now_ms)
-        timer = self.timers.first()
-        while timer and (timer.due_ms <= self.now_ms or self._stale(timer)):
+        heap = self.timers.heap
+        while heap and heap[0][0] <= self.now_ms:
+            timer = heap[0]
             self.timers.drop_first()
             if not self._stale(timer):
                 self._fire(timer)
-            timer = self.timers.first()
+
+    def _drop_stale(self) -> None:
+        """What was planned for a subject that has ended or gone is not what comes next."""
+        while (timer := self.timers.first()) is not None and self._stale(timer):
+            self.timers.drop_first()
 
     def _stale(self, timer: Timer) -> bool:
         """Whether its subject has ended, moved on or gone since the timer was set."""
-        owner: Task | Delivery | None
-        owner = self.tasks.get(timer.subject) if timer.kind == TASK else self.deliveries.get(timer.subject)
-        return owner is None or owner.due_ms != timer.due_ms
+        due_ms, _, kind, subject = timer
+        owner: Task | Delivery | None = (self.tasks if kind == TASK else self.deliveries).get(subject)
+        return owner is None or owner.due_ms != due_ms
 
     def _fire(self, timer: Timer) -> None:
-        if timer.kind == TASK:
-            self._move_task(self.tasks[timer.subject], timer.due_ms)
+        due_ms, _, kind, subject = timer
+        if kind == TASK:
+            self._move_task(self.tasks[subject], due_ms)
         else:
-            self._start_attempt(self.deliveries[timer.subject], timer.due_ms)
+            self._start_attempt(self.deliveries[subject], due_ms)
 
     def _move_task(self, task: Task, at_ms: int) -> None:
         if task.state is State.PENDING:

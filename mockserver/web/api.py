@@ -19,7 +19,7 @@ from mockserver.simulation.scenario import Effect
 from mockserver.simulation.task import Task
 from mockserver.simulation.tenant import Tenant
 from mockserver.web.exchange import Answer, json_answer
-from mockserver.web.identity import Headers, api_key, tenant_of
+from mockserver.web.identity import Headers, tenant_asking
 from mockserver.web.intake import Call, Intake, Order
 from mockserver.web.refused import RefusedError, error, on_the_wire, retry_after, scripted
 from mockserver.web.view import CreditsView, SubmittedView, TaskView, in_credits
@@ -51,20 +51,22 @@ class Api:
         route = self._registry.route(method, path)
         if route is None:
             return self._unrouted(method, path)
-        key = api_key(headers)
-        if key is None:
+        tenant = tenant_asking(headers)
+        if tenant is None:
             return error(route.operations[0].errors["unauthorized"])
-        call = Call(tenant_of(key), route, headers, body, now_ms)
+        call = Call(tenant, route, headers, body, now_ms)
         try:
             answer = self._roles[call.operation.role](call)
         except RefusedError as refused:
             answer = refused.answer
-        return answer._replace(tenant=call.tenant)
+        answer.tenant = tenant
+        return answer
 
     def too_large(self) -> Answer:
         """The answer to a body over the bound, which nobody reads to its end."""
         answer = error(self._registry.general["body_too_large"], limit=self.body_limit)
-        return answer._replace(headers=[*answer.headers, (b"connection", b"close")])
+        answer.add_header("Connection", "close")
+        return answer
 
     def broken(self) -> Answer:
         """The answer where the mock itself fails."""
@@ -85,10 +87,9 @@ class Api:
             raise AssertionError("an accepted submission has a task")
         user_group = self._node.world.tenant(task.tenant).account.user_group
         body = operation.shape.render(SubmittedView(task, task.submitted_ms, user_group=user_group), OPEN)
-        answer = json_answer(200, body)._replace(task_id=task.id)
+        answer = json_answer(200, body, task.id)
         if reply.replayed:
-            header = operation.task_behaviour.idempotency.replayed_header.lower().encode()
-            answer = answer._replace(headers=[*answer.headers, (header, b"true")])
+            answer.add_header(operation.task_behaviour.idempotency.replayed_header, "true")
         return on_the_wire(answer, reply.effect)
 
     def _get_task(self, call: Call) -> Answer:
@@ -99,7 +100,7 @@ class Api:
             raise RefusedError(error(call.operation.errors["invalid_task_id"], received=shown(task_id)))
         now_ms = self._polled(call.now_ms)
         task = tenant.tasks.get(task_id) or self._foreign(call, task_id)
-        answer = json_answer(200, self._render_task(task, now_ms))._replace(task_id=task.id)
+        answer = json_answer(200, self._render_task(task, now_ms), task.id)
         return on_the_wire(answer, effect)
 
     def _get_credits(self, call: Call) -> Answer:
@@ -115,7 +116,8 @@ class Api:
             return error(self._registry.general["unknown_path"], method=method, path=path[:200])
         allowed = ", ".join(methods)
         answer = error(self._registry.general["method_not_allowed"], method=method, allowed=allowed)
-        return answer._replace(headers=[*answer.headers, (b"allow", allowed.encode())])
+        answer.add_header("Allow", allowed)
+        return answer
 
     def _admitted(self, call: Call) -> Tenant:
         tenant = self._node.world.tenant(call.tenant)

@@ -1,13 +1,13 @@
 """One answer to one request, before it meets the wire."""
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from mockserver.simulation.scenario import Fault
 
 RawHeaders = list[tuple[bytes, bytes]]
 
 
-class Answer(NamedTuple):
+class Answer(Struct):
     """Status, headers and body, and what the wire does to them.
 
     `stall_ms` is how long (of the clock) a stalled answer is held; `task_id` and `tenant` are for the journal.
@@ -21,9 +21,12 @@ class Answer(NamedTuple):
     tenant: str | None = None
     task_id: str | None = None
 
+    def add_header(self, name: str, value: str) -> None:
+        self.headers.append((name.lower().encode("ascii"), value.encode("latin-1", "replace")))
 
-JSON_TYPE = (b"content-type", b"application/json")
+
+_JSON_TYPE = (b"content-type", b"application/json")
 
 
-def json_answer(status: int, body: bytes, *more: tuple[bytes, bytes]) -> Answer:
-    return Answer(status, [JSON_TYPE, (b"content-length", b"%d" % len(body)), *more], body)
+def json_answer(status: int, body: bytes, task_id: str | None = None) -> Answer:
+    return Answer(status, [_JSON_TYPE, (b"content-length", b"%d" % len(body))], body, task_id=task_id)

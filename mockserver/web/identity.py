@@ -12,9 +12,24 @@ _LONG_ENOUGH = 8
 """A key shorter than this would be half told by its last four characters."""
 
 
+def tenant_asking(headers: Headers) -> str | None:
+    """The tenant of a request; None where it carries no key."""
+    return _tenant_of_header(headers.get(b"authorization", b""))
+
+
+@lru_cache(maxsize=10_000)
+def _tenant_of_header(value: bytes) -> str | None:
+    key = _bearer(value)
+    return None if key is None else tenant_of(key)
+
+
 def api_key(headers: Headers) -> str | None:
-    """The bearer token; None where there is none (RFC 6750: the scheme's name is case-insensitive)."""
-    value = headers.get(b"authorization", b"")
+    """The bearer token; None where there is none."""
+    return _bearer(headers.get(b"authorization", b""))
+
+
+def _bearer(value: bytes) -> str | None:
+    """The token of an Authorization header (RFC 6750: the scheme's name is case-insensitive)."""
     scheme, _, key = value.partition(b" ")
     key = key.strip()
     return key.decode("latin-1") if key and scheme.lower() == b"bearer" else None

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from mockserver.contract import rules
 from mockserver.contract.behaviour import TaskBehaviour
 from mockserver.contract.objection import shown
 from mockserver.contract.operation import Operation
 from mockserver.contract.registry import Registry, Route
+from mockserver.contract.rules import Facts
 from mockserver.runtime.target import TargetPolicy
 from mockserver.simulation.command import Submit
 from mockserver.simulation.playbook import Playbook
@@ -65,7 +65,7 @@ class Intake:
         try:
             effect = self._triggers(call, body)
             table = _media_table(playbook, call.tenant)
-            self._judge(operation, behaviour, body, table)
+            self._judge(operation, body, table)
             request = asked(behaviour, self._registry.profile, body, table)
         except ScriptError as script_error:
             raise invalid(operation, script_error.objection) from script_error
@@ -128,7 +128,7 @@ class Intake:
         if not isinstance(model, str):
             return call.operation
         operation = self._registry.of_model(model)
-        if operation is None or operation not in call.route.operations:
+        if operation is None or operation.path != call.operation.path:
             allowed = ", ".join(self._registry.nearest_models(model))
             answer = call.operation.errors["unknown_model"]
             raise RefusedError(error(answer, model=shown(model), received=shown(model), allowed=allowed))
@@ -140,9 +140,10 @@ class Intake:
             return None
         return self._scripts.triggers(str(body.get("prompt", "")), _media_urls(body))
 
-    def _judge(self, operation: Operation, behaviour: TaskBehaviour, body: dict[str, Any], table: MediaTable) -> None:
-        facts = rules.Facts(self._policy.objection, lambda url: media_of(url, table).bytes)
-        for objection in rules.objections(behaviour.rules, body, facts):
+    def _judge(self, operation: Operation, body: dict[str, Any], table: MediaTable) -> None:
+        facts = Facts(self._policy.objection, lambda url: media_of(url, table).bytes)
+        objection = operation.rules.objection(body, facts)
+        if objection is not None:
             raise invalid(operation, objection)
 
     def _idempotency_key(self, call: Call, operation: Operation, behaviour: TaskBehaviour) -> str | None:
@@ -164,6 +165,8 @@ def _media_urls(body: dict[str, Any]) -> list[str]:
 def _media_table(playbook: Playbook, tenant: str) -> MediaTable:
     """What the scenarios in force say of media; the tenant's own win."""
     table: MediaTable = {}
+    if not playbook.scenarios:
+        return table
     for scenario, _ in playbook.of(tenant):
         table = {**scenario.media, **table}
     return table

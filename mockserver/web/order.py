@@ -32,7 +32,10 @@ MediaTable = dict[str, Media]
 
 def media_of(url: str, table: MediaTable) -> Media:
     """What lies behind a URL: its trigger words first, then the scenarios. Nothing is fetched."""
-    told, listed = media_facts(url), table.get(url, Media())
+    told = media_facts(url)
+    listed = table.get(url)
+    if listed is None:
+        return told
     return Media(
         length_ms=listed.length_ms if told.length_ms is None else told.length_ms,
         bytes=listed.bytes if told.bytes is None else told.bytes,

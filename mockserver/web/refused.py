@@ -31,7 +31,8 @@ def invalid(operation: Operation, objection: Objection) -> RefusedError:
 
 
 def retry_after(answer: Answer, value: int | str) -> Answer:
-    return answer._replace(headers=[*answer.headers, (b"retry-after", str(value).encode("latin-1", "replace"))])
+    answer.add_header("Retry-After", str(value))
+    return answer
 
 
 def answerable(operation: Operation, effect: Effect) -> bool:
@@ -52,6 +53,6 @@ def scripted(operation: Operation, asked: scenario.Answer) -> Answer:
 
 def on_the_wire(answer: Answer, effect: Effect | None) -> Answer:
     """The answer with what the effect does to it on its way out."""
-    if effect is None or effect.fault is None:
-        return answer
-    return answer._replace(fault=effect.fault, stall_ms=effect.stall_ms or 0)
+    if effect is not None and effect.fault is not None:
+        answer.fault, answer.stall_ms = effect.fault, effect.stall_ms or 0
+    return answer

@@ -36,6 +36,8 @@ EFFECT_WORDS: dict[str, tuple[str, ...]] = {
     "callback_copies": ("callback", "copies"),
 }
 """Each trigger word of a prompt or URL, and the place in a scenario's `then` that it stands for."""
+_PREFIX = MARK.decode()
+_UNTOLD = Media()
 MEDIA_WORDS = {"duration_seconds": "length_ms", "bytes": "bytes"}
 """Trigger words of a media URL: what lies behind it."""
 
@@ -136,6 +138,8 @@ def whole(value: Any) -> Any:
 
 def media_facts(url: str) -> Media:
     """What the trigger words of a media URL say of the file behind it. Raises ScriptError."""
+    if _PREFIX not in url:
+        return _UNTOLD
     facts: dict[str, Any] = {}
     for word, value in _WORD.findall(url):
         if word in MEDIA_WORDS:
