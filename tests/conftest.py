@@ -40,3 +40,9 @@ def make_mock() -> Iterator[MakeMock]:
 def mock(make_mock: MakeMock) -> Mock:
     """A mock with the default options on a manual clock."""
     return make_mock()
+
+
+@pytest.fixture
+def local(make_mock: MakeMock) -> Mock:
+    """A mock whose callbacks may go to this machine, on a manual clock."""
+    return make_mock(allow_local_callbacks=True)

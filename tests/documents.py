@@ -62,6 +62,13 @@ def check_schema(body: Any, schema: dict[str, Any], name: str = "evolink") -> No
     _validator(name, str(schema)).validate(body)
 
 
+def message(response: httpx.Response, status: int = 400) -> str:
+    """What an error of the control API says, having checked its status and its shape."""
+    assert response.status_code == status, response.text
+    check_schema(response.json(), schema("control", "Error"), "control")
+    return str(response.json()["error"]["message"])
+
+
 def schema(name: str, component: str) -> dict[str, Any]:
     return {"$ref": f"#/components/schemas/{component}"}
 

@@ -9,6 +9,9 @@ from mockserver.web.app import Application
 from mockserver.web.options import Options
 
 KEY = "sk-test-0123456789"
+OTHER_KEY = "sk-other-9876543210"
+START_MS = 1_757_169_743_000
+"""Where a manual clock starts: `created` of the documented example."""
 MODEL = "kling-o1-video-edit-fast"
 CREATE = "/v1/videos/generations"
 MINIMAL: dict[str, Any] = {

@@ -10,17 +10,10 @@ import yaml
 from mockserver.runtime.clock import Mode
 from tests.conftest import MakeMock
 from tests.documents import OPENAPI, check_schema, document, schema
-from tests.house import KEY, Mock
+from tests.house import KEY, START_MS, Mock
 from tests.receiver import HANG, RESET, Received, Receiver, redirect
 
-START_MS = 1757169743000
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "scenarios"
-
-
-@pytest.fixture
-def local(make_mock: MakeMock) -> Mock:
-    """A mock whose callbacks may go to this machine."""
-    return make_mock(allow_local_callbacks=True)
 
 
 def deliveries(mock: Mock, task_id: str) -> list[dict[str, Any]]:

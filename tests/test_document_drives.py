@@ -9,14 +9,13 @@ import pytest
 from mockserver.contract.document import DocumentError
 from tests.conftest import MakeMock
 from tests.documents import OPENAPI
-from tests.house import KEY, MODEL, Mock
+from tests.house import KEY, MODEL, START_MS, Mock
 from tests.receiver import Receiver
 
 SOURCE = (OPENAPI / "evolink.yaml").read_text()
 FAILURES_PLACE = "evolink.yaml#/x-evolink-failures"
 GET_PLACE = "evolink.yaml#/paths/~1v1~1tasks~1{task_id}/get"
 CREATE_PLACE = "evolink.yaml#/paths/~1v1~1videos~1generations/post"
-START_MS = 1757169743000
 
 Edited = Callable[..., Mock]
 

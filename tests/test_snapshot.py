@@ -107,6 +107,12 @@ def test_dumping_changes_nothing() -> None:
     assert world.tenant(ALICE).tasks.keys() <= world.tasks.keys()
 
 
+def test_each_task_stands_on_one_line_only() -> None:
+    world = full_world()
+    tenants = [msgspec.json.decode(line) for line in dumped(world) if line.startswith(b'{"snapshot":"tenant"')]
+    assert [one["tenant"]["tasks"] for one in tenants] == [{}] * len(world.tenants)
+
+
 def test_every_kind_of_line_is_there() -> None:
     kinds = {msgspec.json.decode(line)["snapshot"] for line in dumped(full_world())}
     assert kinds == {"moment", "tenant", "task", "delivery", "scenario", "timer"}

@@ -8,11 +8,10 @@ import pytest
 from mockserver.web.script import EFFECT_WORDS, MEDIA_WORDS
 from tests.conftest import MakeMock
 from tests.documents import check, document
-from tests.house import KEY, Mock
+from tests.house import KEY, START_MS, Mock
 from tests.receiver import Receiver
 
 VIDEO = "https://example.com/street.mp4"
-START_MS = 1757169743000
 
 
 def record(mock: Mock) -> dict[str, Any]:

@@ -479,6 +479,12 @@ def test_while_the_first_answer_is_stalled_its_outcome_is_unknown() -> None:
     assert (reply.task, reply.replayed) == (task, True)
 
 
+def test_another_body_conflicts_even_while_the_first_answer_is_stalled() -> None:
+    world = new_world()
+    accepted(world, keyed(effect=Effect(stall_ms=2_000)))
+    assert refusal(world, keyed(fingerprint="other")) is Refusal.IDEMPOTENCY_CONFLICT
+
+
 def test_a_key_is_forgotten_at_the_end_of_its_window() -> None:
     world = new_world()
     first = accepted(world, keyed(idempotency_window_ms=1_000))

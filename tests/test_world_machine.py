@@ -529,7 +529,7 @@ ACCOUNTS = st.fixed_dictionaries(
     {},
     optional={
         "credits_uc": st.sampled_from([0, 70_000, 300_000]),
-        "token_credits_uc": st.sampled_from([None, 0, 70_000, 400_000]),
+        "token_credits_uc": st.sampled_from([0, 70_000, 400_000]),
         "models": st.sampled_from([None, (), (MODEL,)]),
         "state": st.sampled_from(list(AccountState)),
         "requests_per_minute": st.sampled_from([None, 0, 1, 1]),
@@ -721,6 +721,15 @@ class WorldMachine(RuleBasedStateMachine):
     def set_account(self, tenant: str, changes: dict[str, Any]) -> None:
         self.do(commands.SetAccount(at_ms=self.now(), tenant=tenant, **changes))
 
+    @rule(tenant=TENANTS, available=st.sampled_from([None, None, 400_000]))
+    def limit_token(self, tenant: str, available: int | None) -> None:
+        self.do(commands.SetAccount(at_ms=self.now(), tenant=tenant, token_credits_uc=available))
+
+    @rule(tenant=TENANTS, requests=st.sampled_from([1, 2]), credits_uc=st.sampled_from([70_000, CREDITS_UC]))
+    def limit_rate(self, tenant: str, requests: int, credits_uc: int) -> None:
+        changes = {**OPEN_ACCOUNT, "requests_per_minute": requests, "credits_uc": credits_uc}
+        self.do(commands.SetAccount(at_ms=self.now(), tenant=tenant, **changes))
+
     @rule(tenant=TENANTS)
     def open_account(self, tenant: str) -> None:
         self.do(commands.SetAccount(at_ms=self.now(), tenant=tenant, **OPEN_ACCOUNT))
@@ -817,7 +826,7 @@ def belongings(world: World, tenant_id: str) -> list[bytes]:
     return [encode(one) for one in things]
 
 
-QUICK = settings(max_examples=250, stateful_step_count=50, deadline=None, derandomize=True)
+QUICK = settings(max_examples=300, stateful_step_count=50, deadline=None, derandomize=True)
 LONG = settings(
     max_examples=250,
     stateful_step_count=200,

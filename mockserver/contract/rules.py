@@ -23,30 +23,29 @@ class Facts(NamedTuple):
     size_of: SizeOf
 
 
+_UrlJudge = Callable[[Any, str, str, Facts], Objection | None]
+
+
 class RuleSet:
-    """The rules of an operation, grouped once so that a field without rules costs nothing."""
+    """The rules of an operation, grouped once so that a field that is absent costs nothing."""
 
     def __init__(self, rules: tuple[behaviour.Rule, ...]) -> None:
-        self._of_urls: dict[str, list[behaviour.UrlRule]] = {}
-        self._of_fields: list[behaviour.FieldRule] = []
+        judges: dict[str, list[tuple[_UrlJudge, behaviour.UrlRule]]] = {}
         for rule in rules:
             if isinstance(rule, behaviour.UrlRule):
-                self._of_urls.setdefault(rule.field, []).append(rule)
-            else:
-                self._of_fields.append(rule)
+                judges.setdefault(rule.field, []).append((_URL_JUDGES[type(rule)], rule))
+        self._of_urls = list(judges.items())
+        self._of_fields = [(_FIELD_JUDGES[type(one)], one) for one in rules if isinstance(one, behaviour.FieldRule)]
 
     def objection(self, body: Body, facts: Facts) -> Objection | None:
         """The first thing that the rules have against a body that its schema accepts."""
-        for path, rules in self._of_urls.items():
+        for path, judges in self._of_urls:
             for place, url in _urls(path, body):
-                for rule in rules:
-                    objection = _URL_JUDGES[type(rule)](rule, place, url, facts)
+                for judge, rule in judges:
+                    objection = judge(rule, place, url, facts)
                     if objection is not None:
                         return objection
-        return self._field_objection(body)
-
-    def _field_objection(self, body: Body) -> Objection | None:
-        found = (_FIELD_JUDGES[type(rule)](rule, body) for rule in self._of_fields)
+        found = (judge(rule, body) for judge, rule in self._of_fields)
         return next((objection for objection in found if objection is not None), None)
 
 
@@ -164,7 +163,7 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(names)
 
 
-_URL_JUDGES: dict[type, Callable[[Any, str, str, Facts], Objection | None]] = {
+_URL_JUDGES: dict[type, _UrlJudge] = {
     behaviour.Extension: _extension,
     behaviour.MaxBytes: _max_bytes,
     behaviour.Scheme: _scheme,

@@ -62,14 +62,20 @@ CREDITS_SOURCES: dict[str, Source] = {
 }
 
 
-class Template(NamedTuple):
-    """Bytes with a %b for each slot, and the getter of the slots' values."""
+class Template:
+    """Bytes with a %b for each slot, and the attributes of the view that fill them."""
 
-    pattern: bytes
-    values: Callable[[Any], Iterable[Any]]
+    def __init__(self, pattern: bytes, slots: tuple[str, ...]) -> None:
+        self.pattern, self.slots = pattern, slots
+        self._values = _getter(slots)
 
     def render(self, view: Any) -> bytes:
-        return self.pattern % tuple(map(encode, self.values(view)))
+        return self.pattern % tuple(map(encode, self._values(view)))
+
+    def bound(self, view: Any, fixed: frozenset[str]) -> "Template":
+        """The same with these slots filled for good: what never changes need not be encoded again and again."""
+        filled = tuple(_literal(getattr(view, slot)) if slot in fixed else b"%b" for slot in self.slots)
+        return Template(self.pattern.replace(b"%%", b"%%%%") % filled, tuple(s for s in self.slots if s not in fixed))
 
 
 class Shape:
@@ -100,7 +106,7 @@ class Shape:
     def _template(self, schema: Any, variant: str) -> Template:
         slots: list[str] = []
         pattern = self._object(schema, "", variant, slots)
-        return Template(pattern, _getter(slots))
+        return Template(pattern, tuple(slots))
 
     def _object(self, schema: Any, path: str, variant: str, slots: list[str]) -> bytes:
         members = []
@@ -147,7 +153,7 @@ def _literal(value: Any) -> bytes:
     return encode(value).replace(b"%", b"%%")
 
 
-def _getter(slots: list[str]) -> Callable[[Any], Iterable[Any]]:
+def _getter(slots: tuple[str, ...]) -> Callable[[Any], Iterable[Any]]:
     if len(slots) > 1:
         return attrgetter(*slots)
     return lambda view: [getattr(view, slot) for slot in slots]

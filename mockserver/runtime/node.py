@@ -192,12 +192,12 @@ class Node:
     def _plan_wake(self) -> None:
         """Set the one alarm for what is due next; a clock that does not run needs none."""
         due_ms = self.world.next_due_ms()
-        wait_s = None if due_ms is None or self._loop is None else self.clock.wait_s(due_ms)
-        if self._wake is not None and wait_s is not None and self._wake_ms == due_ms:
-            return
         if self._wake is not None:
+            if self._wake_ms == due_ms:
+                return
             self._wake.cancel()
             self._wake = None
+        wait_s = None if due_ms is None or self._loop is None else self.clock.wait_s(due_ms)
         if self._loop is not None and wait_s is not None:
             self._wake, self._wake_ms = self._loop.call_later(wait_s, self._alarm), due_ms
 

@@ -20,11 +20,11 @@ class AccountState(StrEnum):
     EXPIRED = "expired"
 
 
-class _Command(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="command"):
+class _Command(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="command"):
     at_ms: int
 
 
-class Submit(_Command, frozen=True, tag="submit"):
+class Submit(_Command, frozen=True, gc=False, tag="submit"):
     """A valid creation request. `matches` are the scenario rules it meets, `effect` its own trigger words."""
 
     tenant: str
@@ -39,18 +39,18 @@ class Submit(_Command, frozen=True, tag="submit"):
     effect: Effect | None = None
 
 
-class Strike(_Command, frozen=True, tag="strike"):
+class Strike(_Command, frozen=True, gc=False, tag="strike"):
     """A request that creates nothing met these scenario rules; the first in force acts."""
 
     tenant: str
     matches: tuple[Match, ...]
 
 
-class Pass(_Command, frozen=True, tag="pass"):
+class Pass(_Command, frozen=True, gc=False, tag="pass"):
     """Time has passed: fire everything due."""
 
 
-class Report(_Command, frozen=True, tag="report"):
+class Report(_Command, frozen=True, gc=False, tag="report"):
     """An attempt ended at `ended_ms` (later than `at_ms` where a timeout did not wait for the clock)."""
 
     delivery_id: str
@@ -60,7 +60,7 @@ class Report(_Command, frozen=True, tag="report"):
     error: str | None = None
 
 
-class Steer(_Command, frozen=True, tag="steer"):
+class Steer(_Command, frozen=True, gc=False, tag="steer"):
     """End a task now, as the control API asks."""
 
     task_id: str
@@ -73,7 +73,7 @@ class Steer(_Command, frozen=True, tag="steer"):
             raise ValueError("only the timeline starts a task")
 
 
-class SetAccount(_Command, frozen=True, tag="set_account"):
+class SetAccount(_Command, frozen=True, gc=False, tag="set_account"):
     """Change what is given of a tenant's account; None where it is a value means: no limit."""
 
     tenant: str
@@ -86,26 +86,26 @@ class SetAccount(_Command, frozen=True, tag="set_account"):
     concurrent_tasks: int | None | UnsetType = UNSET
 
 
-class AddScenario(_Command, frozen=True, tag="add_scenario"):
+class AddScenario(_Command, frozen=True, gc=False, tag="add_scenario"):
     """Put a scenario in force; one of the same name and tenant is replaced and counts anew."""
 
     scenario: Scenario
 
 
-class RemoveScenarios(_Command, frozen=True, tag="remove_scenarios"):
+class RemoveScenarios(_Command, frozen=True, gc=False, tag="remove_scenarios"):
     """Take scenarios out of force: one by name, or all of a tenant's (None: those for every tenant)."""
 
     tenant: str | None = None
     name: str | None = None
 
 
-class Redeliver(_Command, frozen=True, tag="redeliver"):
+class Redeliver(_Command, frozen=True, gc=False, tag="redeliver"):
     """Send a callback once more."""
 
     delivery_id: str
 
 
-class ForgetTenant(_Command, frozen=True, tag="forget_tenant"):
+class ForgetTenant(_Command, frozen=True, gc=False, tag="forget_tenant"):
     """Forget a tenant: tasks, money, limits, scenarios."""
 
     tenant: str

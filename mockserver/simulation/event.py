@@ -30,7 +30,7 @@ class Happening(StrEnum):
     TENANT_FORGOTTEN = "tenant.forgotten"
 
 
-class Fired(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Fired(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One event, at its own time (which may lie before the command that let time pass over it)."""
 
     at_ms: int
@@ -46,7 +46,7 @@ class Fired(Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str | None = None
 
 
-class Send(Struct, frozen=True, kw_only=True):
+class Send(Struct, frozen=True, gc=False, kw_only=True):
     """An intent: make this attempt, then report its outcome as a command."""
 
     delivery_id: str
@@ -56,7 +56,7 @@ class Send(Struct, frozen=True, kw_only=True):
     timeout_ms: int
 
 
-class Reply(Struct, frozen=True, kw_only=True):
+class Reply(Struct, frozen=True, gc=False, kw_only=True):
     """The answer to one command."""
 
     refusal: Refusal | None = None
@@ -66,7 +66,7 @@ class Reply(Struct, frozen=True, kw_only=True):
     retry_after_ms: int = 0
 
 
-class Outcome(Struct, frozen=True):
+class Outcome(Struct, frozen=True, gc=False):
     """All that a command brought about."""
 
     reply: Reply

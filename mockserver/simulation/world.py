@@ -128,18 +128,12 @@ class World:
     def _limits(self, tenant: Tenant, command: commands.Submit) -> Reply | None:
         """The tenant's own limits, then the bound on what is kept, where no ended task could make room."""
         reply = admission.limits(tenant, command, self.now_ms)
-        if reply is None and self._is_full(tenant) and not tenant.ended:
+        if reply is None and len(tenant.tasks) >= self.settings.tasks_limit and not tenant.ended:
             return Reply(refusal=Refusal.TOO_MANY_TASKS, retry_after_ms=1000)
         return reply
 
-    def _is_full(self, tenant: Tenant) -> bool:
-        return len(tenant.tasks) >= self.settings.tasks_limit
-
     def _accept(self, tenant: Tenant, command: commands.Submit, effect: Effect | None) -> Reply:
-        """Reserve, then let the task begin: a task without a reservation never exists.
-
-        Past the bound the oldest ended task makes room.
-        """
+        """Reserve (or there is no task), let the oldest ended task make room past the bound, and begin."""
         number, seed = tenant.submissions, self.settings.seed
         while (task := admission.draft(seed, tenant, number, command, effect, self.now_ms)).id in self.tasks:
             number += 1  # one in 2.8e12: the next number of the stream gives another id
@@ -147,7 +141,7 @@ class World:
         refusal = tenant.book.reserve(task.id, amount_uc, self.now_ms)
         if refusal is not None:
             return Reply(refusal=refusal)
-        if self._is_full(tenant):
+        if len(tenant.tasks) >= self.settings.tasks_limit:
             self._forget_task(tenant.ended.popleft())
         tenant.submissions = number + 1
         tenant.count_request(command.terms.model, admission.rate(tenant, command)[1], self.now_ms)

@@ -9,7 +9,6 @@ from mockserver.contract.behaviour import Role
 from mockserver.contract.objection import shown
 from mockserver.contract.operation import Operation
 from mockserver.contract.registry import Registry
-from mockserver.contract.shape import OPEN
 from mockserver.runtime.clock import Mode
 from mockserver.runtime.node import Node
 from mockserver.simulation.command import AccountState, Strike
@@ -18,11 +17,12 @@ from mockserver.simulation.refusal import Refusal
 from mockserver.simulation.scenario import Effect
 from mockserver.simulation.task import Task
 from mockserver.simulation.tenant import Tenant
+from mockserver.web.body import TaskBodies
 from mockserver.web.exchange import Answer, json_answer
 from mockserver.web.identity import Headers, tenant_asking
 from mockserver.web.intake import Call, Intake, Order
 from mockserver.web.refused import RefusedError, error, on_the_wire, retry_after, scripted
-from mockserver.web.view import CreditsView, SubmittedView, TaskView, in_credits
+from mockserver.web.view import CreditsView, in_credits
 
 
 class Api:
@@ -34,11 +34,11 @@ class Api:
         node: Node,
         registry: Registry,
         intake: Intake,
-        render_task: Callable[[Task, int], bytes],
+        bodies: TaskBodies,
         body_limit: int,
     ) -> None:
         self._node, self._registry, self._intake = node, registry, intake
-        self._render_task = render_task
+        self._bodies = bodies
         self.body_limit = body_limit
         self._roles: dict[Role, Callable[[Call], Answer]] = {
             Role.CREATE_TASK: self._create,
@@ -85,9 +85,7 @@ class Api:
         task = reply.task
         if task is None:
             raise AssertionError("an accepted submission has a task")
-        user_group = self._node.world.tenant(task.tenant).account.user_group
-        body = operation.shape.render(SubmittedView(task, task.submitted_ms, user_group=user_group), OPEN)
-        answer = json_answer(200, body, task.id)
+        answer = json_answer(200, self._bodies.submitted(operation, task), task.id)
         if reply.replayed:
             answer.add_header(operation.task_behaviour.idempotency.replayed_header, "true")
         return on_the_wire(answer, reply.effect)
@@ -100,7 +98,7 @@ class Api:
             raise RefusedError(error(call.operation.errors["invalid_task_id"], received=shown(task_id)))
         now_ms = self._polled(call.now_ms)
         task = tenant.tasks.get(task_id) or self._foreign(call, task_id)
-        answer = json_answer(200, self._render_task(task, now_ms), task.id)
+        answer = json_answer(200, self._bodies.detail(task, now_ms), task.id)
         return on_the_wire(answer, effect)
 
     def _get_credits(self, call: Call) -> Answer:
@@ -173,21 +171,3 @@ class Api:
         wait_s = -(-reply.retry_after_ms // 1000)
         answer = error(operation.errors[reply.refusal or ""], retry_after=wait_s, **values)
         return retry_after(answer, wait_s) if wait_s else answer
-
-
-class TaskRenderer:
-    """The body of a task query, which is the body of its callback too."""
-
-    def __init__(self, registry: Registry, public_url: Callable[[], str], user_group: Callable[[str], str]) -> None:
-        self._registry, self._public_url, self._user_group = registry, public_url, user_group
-
-    def __call__(self, task: Task, now_ms: int) -> bytes:
-        """What a query of this task answers at this moment."""
-        view = TaskView(
-            task,
-            now_ms,
-            user_group=self._user_group(task.tenant),
-            public_url=self._public_url(),
-            failures=self._registry.failures,
-        )
-        return self._registry.task_shape.render(view, view.variant)

@@ -25,7 +25,8 @@ from mockserver.simulation.ledger import UC_PER_CREDIT
 from mockserver.simulation.scenario import Scenario
 from mockserver.simulation.world import Settings
 from mockserver.web import control, guard
-from mockserver.web.api import Api, TaskRenderer
+from mockserver.web.api import Api
+from mockserver.web.body import TaskBodies
 from mockserver.web.exchange import json_answer
 from mockserver.web.intake import Intake
 from mockserver.web.journal import Journal
@@ -55,7 +56,7 @@ class Application:
         self.registry = registry_of(options)
         self.journal = Journal(options.bounds.journal_entries, options.bounds.journal_body_bytes)
         self.stream = EventStream()
-        self.render_task = TaskRenderer(self.registry, lambda: self.public_url, self._user_group)
+        self._bodies = TaskBodies(self.registry, lambda: self.public_url, self._user_group)
         self._policy = TargetPolicy(allow_local=options.allow_local_callbacks)
         self.node = self._make_node()
         self.node.listeners.append(self.stream)
@@ -162,7 +163,7 @@ class Application:
             settings=settings,
             log=_log(options, settings),
             clock=Clock(options.clock, speed=options.speed),
-            render=self.render_task,
+            render=self._bodies.detail,
             make_courier=make_courier,
         )
 
@@ -172,7 +173,7 @@ class Application:
             node=self.node,
             registry=self.registry,
             intake=Intake(self.registry, self.scripts, self._policy, pace),
-            render_task=self.render_task,
+            bodies=self._bodies,
             body_limit=self.options.bounds.body_bytes,
         )
 

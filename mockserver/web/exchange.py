@@ -7,7 +7,7 @@ from mockserver.simulation.scenario import Fault
 RawHeaders = list[tuple[bytes, bytes]]
 
 
-class Answer(Struct):
+class Answer(Struct, gc=False):
     """Status, headers and body, and what the wire does to them.
 
     `stall_ms` is how long (of the clock) a stalled answer is held; `task_id` and `tenant` are for the journal.

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from mockserver.web.exchange import Answer
-from mockserver.web.identity import Headers, masked
+from mockserver.web.exchange import Answer, RawHeaders
+from mockserver.web.identity import masked
 
 _SECRET = frozenset({b"authorization", b"cookie", b"proxy-authorization", b"x-api-key"})
 
@@ -20,7 +20,7 @@ class Entry(Struct, gc=False):
     at_ms: int
     method: str
     path: str
-    headers: tuple[tuple[bytes, bytes], ...]
+    headers: RawHeaders
     body: bytes
     truncated: bool
     answer: Answer
@@ -51,11 +51,11 @@ class Journal:
         self._entries: deque[Entry] = deque(maxlen=limit)
         self._sequence = 0
 
-    def add(self, at_ms: int, method: str, path: str, headers: Headers, body: bytes, answer: Answer) -> None:
+    def add(self, at_ms: int, method: str, path: str, headers: RawHeaders, body: bytes, answer: Answer) -> None:
+        """Keep an exchange as it is; what it looks like is worked out when somebody asks."""
         self._sequence += 1
         kept = body if len(body) <= self.body_limit else body[: self.body_limit]
-        entry = Entry(self._sequence, at_ms, method, path, tuple(headers.items()), kept, kept is not body, answer)
-        self._entries.append(entry)
+        self._entries.append(Entry(self._sequence, at_ms, method, path, headers, kept, kept is not body, answer))
 
     def entries(self, tenant: str | None = None) -> Iterator[Entry]:
         """Oldest first; of one tenant, or of all."""

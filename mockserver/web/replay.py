@@ -13,7 +13,7 @@ from mockserver.data import data
 from mockserver.log.replay import Header, fold, read_header
 from mockserver.simulation import command, snapshot
 from mockserver.simulation.world import World
-from mockserver.web.api import TaskRenderer
+from mockserver.web.body import TaskBodies
 from mockserver.web.records import book_record, delivery_record
 
 _encode = msgspec.json.Encoder(enc_hook=list).encode
@@ -57,8 +57,8 @@ class Replay:
         profile = Profile(self.header.profile)
         registry = Registry(load(data("openapi", "evolink.yaml")), profile)
         world, url = self.world, self.header.public_url
-        render = TaskRenderer(registry, lambda: url, lambda one: world.tenant(one).account.user_group)
-        return (render(task, world.now_ms) for task in world.tasks.values())
+        bodies = TaskBodies(registry, lambda: url, lambda one: world.tenant(one).account.user_group)
+        return (bodies.detail(task, world.now_ms) for task in world.tasks.values())
 
     def ledger(self) -> Iterator[bytes]:
         """Each tenant's balances and transfers."""

@@ -22,6 +22,8 @@ class EventStream:
         self._queues: dict[asyncio.Queue[Fired | None], str | None] = {}
 
     def __call__(self, event: Fired) -> None:
+        if not self._queues:
+            return
         for queue, tenant in tuple(self._queues.items()):
             if tenant not in (None, event.tenant):
                 continue

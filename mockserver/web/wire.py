@@ -9,7 +9,7 @@ from mockserver.runtime.clock import Clock
 from mockserver.runtime.node import Node
 from mockserver.simulation.scenario import Fault
 from mockserver.web.api import Api
-from mockserver.web.exchange import Answer
+from mockserver.web.exchange import Answer, RawHeaders
 from mockserver.web.journal import Journal
 
 Message = MutableMapping[str, Any]
@@ -29,7 +29,7 @@ class ApiApp:
         self._api, self._node, self._journal = api, node, journal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
+        headers = scope["headers"]
         body = await _read(receive, self._api.body_limit)
         if body is None:
             return
@@ -42,11 +42,11 @@ class ApiApp:
         else:
             await self._break(answer, answer.fault, scope, receive, send)
 
-    def _answer(self, method: str, path: str, headers: dict[bytes, bytes], body: bytes, now_ms: int) -> Answer:
+    def _answer(self, method: str, path: str, headers: RawHeaders, body: bytes, now_ms: int) -> Answer:
         if len(body) > self._api.body_limit:
             return self._api.too_large()
         try:
-            return self._api.handle(method, path, headers, body, now_ms)
+            return self._api.handle(method, path, dict(headers), body, now_ms)
         except Exception:  # the client gets the API's own 500; the traceback is for whoever runs the mock
             logger.exception("%s %s broke the mock", method, path)
             return self._api.broken()
@@ -67,7 +67,7 @@ class ApiApp:
 async def hang_up(scope: Scope, receive: Receive, *, flush: bool = False) -> None:
     """Close the connection under the client (`flush`: after what was written).
 
-    The transport is put into the connection's state by `server.FaultyProtocol`. Without one (in process) the
+    The transport is put into the connection's state by `server.MockProtocol`. Without one (in process) the
     client sees the connection error that it would see on a wire.
     """
     transport = scope.get("state", {}).get("transport")

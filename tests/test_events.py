@@ -1,0 +1,50 @@
+"""Everything that happens, as server-sent events."""
+
+import asyncio
+
+import pytest
+
+from mockserver.simulation.event import Fired, Happening
+from tests.conftest import MakeMock
+from tests.documents import check_schema, schema
+from tests.house import OTHER_KEY, START_MS, Mock
+from tests.listener import Listener
+
+
+def test_events_stream_as_they_happen(mock: Mock) -> None:
+    with Listener(mock, "/_mock/events") as listener:
+        assert (listener.status, listener.headers[b"content-type"]) == (200, b"text/event-stream; charset=utf-8")
+        assert listener.events(0) == []
+        task_id = mock.task_id()
+        assert [one["type"] for one in listener.events(2)] == ["task.submitted", "credits.reserved"]
+        fired = mock.advance(5)["fired"]
+        assert listener.events(2 + len(fired))[2:] == fired
+        assert {one["task_id"] for one in listener.events(0)} == {task_id}
+        check_schema(listener.events(0), {"type": "array", "items": schema("control", "Event")}, "control")
+        assert b"event: task.completed\ndata: {" in b"".join(listener.chunks)
+
+
+def test_events_stream_of_one_key_only(mock: Mock) -> None:
+    with Listener(mock, f"/_mock/events?key={OTHER_KEY}") as listener:
+        mock.task_id()
+        theirs = mock.task_id(key=OTHER_KEY)
+        mock.advance(5)
+        assert {one["task_id"] for one in listener.events(5)} == {theirs}
+
+
+def test_a_listener_that_falls_behind_is_let_go(mock: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mockserver.web.stream.BACKLOG_LIMIT", 10)
+    with Listener(mock, "/_mock/events"):
+        event = Fired(at_ms=START_MS, type=Happening.ACCOUNT_CHANGED)
+        for _ in range(10):
+            mock.app.stream(event)
+        assert len(mock.app.stream._queues) == 1
+        mock.app.stream(event)
+        assert len(mock.app.stream._queues) == 0
+
+
+def test_a_stopping_server_ends_its_streams(make_mock: MakeMock) -> None:
+    mock = make_mock()
+    with Listener(mock, "/_mock/events") as listener:
+        mock.app.stream.close()
+        mock.run(asyncio.wait_for(listener._task, 8))

@@ -1,0 +1,136 @@
+"""The journal shows what came and what went, but no secret; and says whether a request like this was there."""
+
+from typing import Any
+
+import pytest
+
+from mockserver.web.options import Bounds
+from tests.conftest import MakeMock
+from tests.documents import check
+from tests.house import CREATE, KEY, MINIMAL, OTHER_KEY, Mock
+from tests.listener import Listener
+from tests.receiver import Receiver
+
+# --- journal
+
+
+def test_the_journal_shows_requests_and_answers(mock: Mock) -> None:
+    task_id = mock.task_id()
+    mock.get(f"/v1/tasks/{task_id}")
+    mock.get("/v1/credits", key=None)
+    first, second, third = mock.get("/_mock/requests").json()["requests"]
+    assert (first["method"], first["path"], first["body"], first["task_id"]) == ("POST", CREATE, MINIMAL, task_id)
+    assert (second["status"], second["answer"]["id"], second["body"]) == (200, task_id, None)
+    assert (third["status"], third["tenant"]) == (401, None)
+    assert [one["sequence"] for one in (first, second, third)] == [1, 2, 3]
+    assert first["headers"]["authorization"] == f"Bearer …{KEY[-4:]}"
+    own = mock.get("/_mock/requests", params={"key": KEY, "limit": 1}).json()["requests"]
+    assert own == [second]
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"{", b"[" * 5000, '"\u2603"'.encode(), b""])
+def test_the_journal_shows_any_body(mock: Mock, body: bytes) -> None:
+    mock.post(CREATE, content=body, headers={"content-type": "application/json"})
+    [entry] = mock.get("/_mock/requests").json()["requests"]
+    assert entry["status"] == 400
+    check(mock.get("/_mock/requests"), "listRequests", "control")
+
+
+def test_the_journal_is_bounded(make_mock: MakeMock) -> None:
+    mock = make_mock(bounds=Bounds(journal_entries=3, journal_body_bytes=150))
+    for number in range(5):
+        mock.submit(prompt=str(number) + "x" * (number * 50))
+    entries = mock.get("/_mock/requests").json()["requests"]
+    assert [(one["sequence"], one["body_truncated"]) for one in entries] == [(3, True), (4, True), (5, True)]
+    assert all(len(one["body"]) == 150 for one in entries)
+
+
+SECRETS = {
+    "authorization": f"Bearer {KEY}",
+    "cookie": f"session={KEY}; theme=dark",
+    "x-api-key": KEY,
+    "proxy-authorization": f"Basic {KEY}",
+}
+
+
+@pytest.mark.parametrize("odd", [None, KEY, f"{KEY} trailing", f"Token {KEY}", f"Bearer\t{KEY}", f"Bearer  {KEY} "])
+def test_no_secret_is_ever_written(
+    local: Mock, odd: str | None, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard: list[bytes] = []
+    with Receiver(local) as receiver, Listener(local, f"/_mock/events?key={KEY}") as listener:
+        local.scenario({"when": {"task_id": "x"}, "then": {"fail": "unknown_error"}})
+        local.account(credits=100)
+        local.submit(callback_url=receiver.url, headers=SECRETS)
+        local.request("POST", CREATE, key=None, json=MINIMAL, headers={**SECRETS, "authorization": odd or ""})
+        local.get("/v1/credits", key=None, headers={"authorization": odd or f"Bearer {KEY}"})
+        local.advance(5)
+        listener.events(7)
+        heard = listener.chunks
+    params = {"key": KEY}
+    for path in ("health", "clock", "tasks", "ledger", "callbacks", "requests", "scenarios", "log"):
+        for answer in (local.get(f"/_mock/{path}"), local.get(f"/_mock/{path}", params=params)):
+            assert answer.status_code == 200
+            assert KEY not in answer.text
+    assert heard
+    assert KEY.encode() not in b"".join(heard)
+    assert KEY not in repr(receiver.requests) + caplog.text + "".join(capsys.readouterr())
+
+
+# --- verify
+
+
+@pytest.mark.parametrize(
+    ("expected", "verified", "matched"),
+    [
+        ({}, True, 4),
+        ({"method": "POST"}, True, 3),
+        ({"method": "POST", "status": 200}, True, 2),
+        ({"path": "/v1/credits"}, True, 1),
+        ({"body": {"prompt": "Make it rain"}}, True, 1),
+        ({"body": {"prompt": "Make it hail"}}, False, 0),
+        ({"body": MINIMAL, "count": 2}, True, 2),
+        ({"body": MINIMAL, "count": 1}, False, 2),
+        ({"headers": {"Content-Type": "application/json"}}, True, 3),
+        ({"key": OTHER_KEY}, True, 1),
+        ({"key": OTHER_KEY, "at_most": 0}, False, 1),
+        ({"method": "DELETE", "at_most": 0}, True, 0),
+        ({"method": "DELETE", "count": 0}, True, 0),
+        ({"method": "POST", "at_least": 4}, False, 3),
+        ({"method": "POST", "at_least": 1, "at_most": 3}, True, 3),
+    ],
+)
+def test_verify_counts_the_requests_that_are_alike(
+    mock: Mock, expected: dict[str, Any], verified: bool, matched: int
+) -> None:
+    mock.submit()
+    mock.submit(key=OTHER_KEY)
+    mock.submit(prompt="Make it rain", video_urls=[])
+    mock.get("/v1/credits")
+    answer = check(mock.post("/_mock/requests/verify", expected), "verifyRequests", "control")
+    assert (answer["verified"], answer["matched"]) == (verified, matched)
+    assert ("nearest" in answer) == (matched == 0)
+
+
+def test_verify_shows_the_nearest_miss(mock: Mock) -> None:
+    mock.get("/v1/credits")
+    mock.submit(prompt="Make it rain")
+    expected = {
+        "method": "POST",
+        "path": CREATE,
+        "body": {"prompt": "Make it snow", "callback_url": "https://x.example"},
+    }
+    nearest = mock.post("/_mock/requests/verify", expected).json()["nearest"]
+    assert nearest["request"]["body"]["prompt"] == "Make it rain"
+    assert nearest["differences"] == [
+        {"place": "body.prompt", "expected": "Make it snow", "received": "Make it rain"},
+        {"place": "body.callback_url", "expected": "https://x.example", "received": None},
+    ]
+
+
+def test_verify_survives_bodies_nested_as_deep_as_they_get(mock: Mock) -> None:
+    for depth in range(50, 1000, 150):
+        nested = b'{"x":' * depth + b"1" + b"}" * depth
+        mock.post(CREATE, content=nested, headers={"content-type": "application/json"})
+        response = mock.post("/_mock/requests/verify", content=b'{"body":' + nested + b"}")
+        assert response.status_code in {200, 400}

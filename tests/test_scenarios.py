@@ -1,0 +1,151 @@
+"""Scenarios through the control API: whom they concern, when they act, what is refused and where."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mockserver.web.app import OptionsError
+from mockserver.web.options import Bounds
+from tests.conftest import MakeMock
+from tests.documents import message
+from tests.house import KEY, OTHER_KEY, Mock
+
+
+def test_a_scenario_is_for_its_key_or_for_everybody(mock: Mock) -> None:
+    mock.scenario({"then": {"answer": {"status": 500}}}, name="mine")
+    mock.scenario({"then": {"answer": {"status": 503}}}, name="all", key=None)
+    assert (mock.submit().status_code, mock.submit(key=OTHER_KEY).status_code) == (500, 503)
+    listed = mock.get("/_mock/scenarios", params={"key": KEY}).json()["scenarios"]
+    assert [(one["name"], one["own"], one["hits"]) for one in listed] == [("mine", True, [1]), ("all", False, [0])]
+    assert [one["name"] for one in mock.get("/_mock/scenarios").json()["scenarios"]] == ["mine", "all"]
+
+
+def test_a_scenario_of_the_same_name_is_replaced_and_counts_anew(mock: Mock) -> None:
+    rule = {"times": 1, "then": {"answer": {"status": 500}}}
+    for _ in range(2):
+        mock.scenario(rule)
+        assert [mock.submit().status_code for _ in range(2)] == [500, 200]
+    assert len(mock.get("/_mock/scenarios").json()["scenarios"]) == 1
+
+
+def test_scenarios_are_taken_out_of_force(mock: Mock) -> None:
+    for name in ("one", "two", "three"):
+        mock.scenario({"then": {"answer": {"status": 500}}}, name=name)
+    mock.scenario({"then": {"answer": {"status": 503}}}, name="all", key=None)
+    params = {"key": KEY}
+    assert mock.request("DELETE", "/_mock/scenarios", params={**params, "name": "one"}).json() == {"done": True}
+    assert message(mock.request("DELETE", "/_mock/scenarios", params={**params, "name": "one"}), 404)
+    mock.request("DELETE", "/_mock/scenarios", params=params)
+    assert [one["name"] for one in mock.get("/_mock/scenarios").json()["scenarios"]] == ["all"]
+    mock.request("DELETE", "/_mock/scenarios")
+    assert mock.submit().status_code == 200
+
+
+def test_rules_skip_repeat_and_take_turns(mock: Mock) -> None:
+    mock.scenario(
+        {"skip": 1, "times": 2, "then": {"answer": {"status": 500}}},
+        {"times": 3, "then": {"answer": {"status": 503}}},
+    )
+    assert [mock.submit().status_code for _ in range(5)] == [503, 500, 500, 503, 503]
+    assert mock.submit().status_code == 200
+
+
+def test_a_chance_is_drawn_from_the_seed(make_mock: MakeMock) -> None:
+    def run(seed: int) -> list[int]:
+        mock = make_mock(seed=seed)
+        mock.scenario({"chance": 0.5, "then": {"answer": {"status": 500}}})
+        return [mock.submit().status_code for _ in range(20)]
+
+    assert run(1) == run(1) != run(2)
+    assert set(run(1)) == {200, 500}
+
+
+@pytest.mark.parametrize(
+    ("when", "hit"),
+    [
+        ({}, True),
+        ({"operation": "createVideoGeneration"}, True),
+        ({"operation": "getTask"}, False),
+        ({"model": "kling-o1-video-edit-fast"}, True),
+        ({"model": "another"}, False),
+        ({"prompt_contains": "snow"}, True),
+        ({"prompt_contains": "rain"}, False),
+        ({"url_contains": "street"}, True),
+        ({"url_contains": "alley"}, False),
+        ({"operation": "createVideoGeneration", "prompt_contains": "rain"}, False),
+    ],
+)
+def test_a_rule_concerns_the_requests_it_describes(mock: Mock, when: dict[str, str], hit: bool) -> None:
+    mock.scenario({"when": when, "then": {"answer": {"status": 500}}})
+    assert mock.submit().status_code == (500 if hit else 200)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"name": None}, "name: received nothing"),
+        ({"name": "With Spaces"}, 'name: received "With Spaces"; allowed: a string that matches'),
+        ({"rules": [{"when": {}}]}, "rules[0].then: received nothing"),
+        ({"rules": [{"then": {}}]}, "rules[0].then: "),
+        ({"rules": [{"then": {"explode": True}}]}, "rules[0].then.explode: received a field that is not known"),
+        ({"rules": [{"when": {"promt": "x"}, "then": {"seconds": 1}}]}, "rules[0].when.promt: received a field"),
+        (
+            {"rules": [{"then": {"seconds": 1}}, {"when": {"operation": "createVideo"}, "then": {"seconds": 1}}]},
+            'rules[1].when.operation: received "createVideo"; allowed: createVideoGeneration, getCredits, getTask',
+        ),
+        ({"rules": [{"then": {"fail": "bad_luck"}}]}, 'rules[0].then.fail: received "bad_luck"; allowed: content_'),
+        (
+            {"rules": [{"then": {"answer": {"status": 418}}}]},
+            'rules[0].then.answer: received {"status":418}; allowed: ',
+        ),
+        (
+            {"rules": [{"then": {"answer": {"status": 429, "code": "unauthorized"}}}]},
+            'rules[0].then.answer: received {"status":429,"code":"unauthorized"}',
+        ),
+        (
+            {"rules": [{"then": {"answer": {"status": 200}}}]},
+            "rules[0].then.answer.status: received 200; allowed: at least",
+        ),
+        (
+            {"rules": [{"then": {"fault": "meteor"}}]},
+            'rules[0].then.fault: received "meteor"; allowed: "closed_before',
+        ),
+        ({"rules": [{"chance": 2, "then": {"seconds": 1}}]}, "rules[0].chance: received 2; allowed: at most 1"),
+        ({"rules": [{"times": 0, "then": {"seconds": 1}}]}, "rules[0].times: received 0; allowed: at least 1"),
+        ({"rules": [{"then": {"callback": {"copies": 6}}}]}, "rules[0].then.callback.copies: received 6"),
+        ({"media": {"u": {"length": 1}}}, "media.u.length: received a field that is not known here"),
+    ],
+)
+def test_a_wrong_scenario_is_refused_with_its_place(mock: Mock, change: dict[str, Any], told: str) -> None:
+    written = {name: value for name, value in {"name": "test", **change}.items() if value is not None}
+    assert message(mock.post("/_mock/scenarios", written)).startswith(told)
+    assert mock.get("/_mock/scenarios").json()["scenarios"] == []
+
+
+def test_scenarios_are_bounded(make_mock: MakeMock) -> None:
+    mock = make_mock(bounds=Bounds(scenarios=1))
+    mock.scenario({"then": {"seconds": 1}}, name="one")
+    mock.scenario({"then": {"seconds": 2}}, name="one")
+    assert "bound" in message(mock.post("/_mock/scenarios", {"name": "two"}), 409)
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("name: [", "test.yaml"),
+        ("name: 2020-01-01", "test.yaml"),
+        ("name: test\nrules:\n- {then: {fault: meteor}}", 'test.yaml: rules[0].then.fault: received "meteor"'),
+        ("- a list", "test.yaml: body: received array"),
+        ("", "test.yaml: body: received null"),
+        ("\x00", "test.yaml"),
+    ],
+)
+def test_a_wrong_scenario_file_is_refused_at_start(
+    make_mock: MakeMock, tmp_path: Path, written: str, told: str
+) -> None:
+    path = tmp_path / "test.yaml"
+    path.write_text(written)
+    with pytest.raises(OptionsError) as caught:
+        make_mock(scenarios=(path,))
+    assert told in str(caught.value)
