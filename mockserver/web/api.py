@@ -37,7 +37,7 @@ class Api:
         bodies: TaskBodies,
         body_limit: int,
     ) -> None:
-        self._node, self._registry, self._intake = node, registry, intake
+        self._node, self._registry, self.intake = node, registry, intake
         self._bodies = bodies
         self.body_limit = body_limit
         self._roles: dict[Role, Callable[[Call], Answer]] = {
@@ -75,7 +75,7 @@ class Api:
     # --- operations
 
     def _create(self, call: Call) -> Answer:
-        order = self._intake.order(call, self._node.world.playbook)
+        order = self.intake.order(call, self._node.world.playbook)
         reply = self._node.execute(order.command).reply
         if reply.refusal is not None:
             raise RefusedError(self._order_refused(order, reply))
@@ -125,7 +125,7 @@ class Api:
 
     def _struck(self, call: Call, task_id: str = "") -> Effect | None:
         """What a scenario does to a request that creates nothing; an error it asks for is answered at once."""
-        matches = self._intake.matches(call, call.operation, self._node.world.playbook, {}, task_id)
+        matches = self.intake.matches(call, call.operation, self._node.world.playbook, {}, task_id)
         if not matches:
             return None
         command = Strike(at_ms=call.now_ms, tenant=call.tenant, matches=matches)

@@ -1,0 +1,1 @@
+"""Measurements: ratios against something named, taken in one run. `python -m benchmarks [--quick]`."""
