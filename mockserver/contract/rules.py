@@ -17,36 +17,60 @@ Body = dict[str, Any]
 
 
 class Facts(NamedTuple):
-    """What the rules need to know of the world outside the document."""
+    """What the rules need to know of the world outside the document. `size_of` is None where nothing tells sizes."""
 
     judge_url: JudgeUrl
-    size_of: SizeOf
+    size_of: SizeOf | None = None
 
 
-_UrlJudge = Callable[[Any, str, str, Facts], Objection | None]
+Verdict = tuple[str, str] | None
+"""(what was received, what is allowed), or nothing wrong."""
 
 
 class RuleSet:
-    """The rules of an operation, grouped once so that a field that is absent costs nothing."""
+    """The rules of an operation, grouped once so that a field that is absent costs nothing.
+
+    What a URL's text alone decides is remembered: the same media come again and again.
+    """
 
     def __init__(self, rules: tuple[behaviour.Rule, ...]) -> None:
-        judges: dict[str, list[tuple[_UrlJudge, behaviour.UrlRule]]] = {}
+        self._of_urls: dict[str, list[behaviour.UrlRule]] = {}
         for rule in rules:
             if isinstance(rule, behaviour.UrlRule):
-                judges.setdefault(rule.field, []).append((_URL_JUDGES[type(rule)], rule))
-        self._of_urls = list(judges.items())
+                self._of_urls.setdefault(rule.field, []).append(rule)
         self._of_fields = [(_FIELD_JUDGES[type(one)], one) for one in rules if isinstance(one, behaviour.FieldRule)]
+        self._of_text = lru_cache(maxsize=4_096)(self._judged_by_text)
 
     def objection(self, body: Body, facts: Facts) -> Objection | None:
         """The first thing that the rules have against a body that its schema accepts."""
-        for path, judges in self._of_urls:
+        for path, rules in self._of_urls.items():
+            if path not in body and path.isidentifier():
+                continue
             for place, url in _urls(path, body):
-                for judge, rule in judges:
-                    objection = judge(rule, place, url, facts)
-                    if objection is not None:
-                        return objection
-        found = (judge(rule, body) for judge, rule in self._of_fields)
-        return next((objection for objection in found if objection is not None), None)
+                verdict = self._of_text(path, url) or _judged_by_facts(rules, url, facts)
+                if verdict is not None:
+                    return Objection(place, *verdict)
+        for judge, rule in self._of_fields:
+            objection = judge(rule, body)
+            if objection is not None:
+                return objection
+        return None
+
+    def _judged_by_text(self, path: str, url: str) -> Verdict:
+        judged = (_TEXT_JUDGES[type(rule)](rule, url) for rule in self._of_urls[path] if type(rule) in _TEXT_JUDGES)
+        return next((verdict for verdict in judged if verdict is not None), None)
+
+
+def _judged_by_facts(rules: list[behaviour.UrlRule], url: str, facts: Facts) -> Verdict:
+    for rule in rules:
+        verdict = None
+        if isinstance(rule, behaviour.PublicUrl):
+            verdict = _public_url(facts.judge_url(url), url)
+        elif isinstance(rule, behaviour.MaxBytes) and facts.size_of is not None:
+            verdict = _max_bytes(rule, facts.size_of(url))
+        if verdict is not None:
+            return verdict
+    return None
 
 
 def _urls(path: str, body: Body) -> list[tuple[str, str]]:
@@ -60,40 +84,33 @@ def _urls(path: str, body: Body) -> list[tuple[str, str]]:
     return found
 
 
-@lru_cache(maxsize=4_096)
-def _parts(url: str) -> tuple[str, str]:
-    """(scheme, ending of the path with its dot) in lower case; the ending is empty where there is none."""
-    parts = urlsplit(url)
-    return parts.scheme.lower(), PurePosixPath(parts.path).suffix.lower()
-
-
-def _extension(rule: behaviour.Extension, place: str, url: str, _: Facts) -> Objection | None:
+def _extension(rule: behaviour.Extension, url: str) -> Verdict:
     """A path without any ending passes: what it holds is only known once it is fetched."""
-    ending = _parts(url)[1]
+    ending = PurePosixPath(urlsplit(url).path).suffix.lower()
     if not ending or ending in rule.allowed:
         return None
-    return Objection(place, f"a file that ends in {shown(ending)}", ", ".join(rule.allowed))
+    return f"a file that ends in {shown(ending)}", ", ".join(rule.allowed)
 
 
-def _max_bytes(rule: behaviour.MaxBytes, place: str, url: str, facts: Facts) -> Objection | None:
-    size = facts.size_of(url)
+def _scheme(rule: behaviour.Scheme, url: str) -> Verdict:
+    scheme = urlsplit(url).scheme.lower()
+    return None if scheme in rule.schemes else (f"the scheme {shown(scheme)}", ", ".join(rule.schemes))
+
+
+def _length(rule: behaviour.PublicUrl, url: str) -> Verdict:
+    if len(url) <= rule.maximum_characters:
+        return None
+    return f"{len(url)} characters", f"at most {rule.maximum_characters} characters"
+
+
+def _max_bytes(rule: behaviour.MaxBytes, size: int | None) -> Verdict:
     if size is None or size <= rule.bytes:
         return None
-    return Objection(place, f"a file of {size} bytes", f"at most {rule.bytes} bytes")
+    return f"a file of {size} bytes", f"at most {rule.bytes} bytes"
 
 
-def _scheme(rule: behaviour.Scheme, place: str, url: str, _: Facts) -> Objection | None:
-    scheme = _parts(url)[0]
-    if scheme in rule.schemes:
-        return None
-    return Objection(place, f"the scheme {shown(scheme)}", ", ".join(rule.schemes))
-
-
-def _public_url(rule: behaviour.PublicUrl, place: str, url: str, facts: Facts) -> Objection | None:
-    if len(url) > rule.maximum_characters:
-        return Objection(place, f"{len(url)} characters", f"at most {rule.maximum_characters} characters")
-    reason = facts.judge_url(url)
-    return None if reason is None else Objection(place, shown(url), f"a public https URL ({reason})")
+def _public_url(reason: str | None, url: str) -> Verdict:
+    return None if reason is None else (shown(url), f"a public https URL ({reason})")
 
 
 def _required_when(rule: behaviour.RequiredWhen, body: Body) -> Objection | None:
@@ -163,11 +180,10 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(names)
 
 
-_URL_JUDGES: dict[type, _UrlJudge] = {
+_TEXT_JUDGES: dict[type, Callable[[Any, str], Verdict]] = {
     behaviour.Extension: _extension,
-    behaviour.MaxBytes: _max_bytes,
     behaviour.Scheme: _scheme,
-    behaviour.PublicUrl: _public_url,
+    behaviour.PublicUrl: _length,
 }
 _FIELD_JUDGES: dict[type, Callable[[Any, Body], Objection | None]] = {
     behaviour.RequiredWhen: _required_when,

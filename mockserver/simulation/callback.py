@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+ATTEMPTS_LIMIT = 100
+"""Attempts of one delivery that are kept: it may be sent again and again."""
+
 
 class DeliveryState(StrEnum):
     """Where a delivery stands."""
@@ -51,8 +54,8 @@ class Delivery(Struct, kw_only=True):
 
     def start(self, at_ms: int) -> Attempt:
         """The planned attempt goes out."""
-        attempt = Attempt(number=len(self.attempts) + 1, at_ms=at_ms)
-        self.attempts.append(attempt)
+        attempt = Attempt(number=self.attempts[-1].number + 1 if self.attempts else 1, at_ms=at_ms)
+        self.attempts = [*self.attempts[1 - ATTEMPTS_LIMIT :], attempt]
         self.state = DeliveryState.SENDING
         self.due_ms = None
         return attempt

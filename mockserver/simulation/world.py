@@ -69,8 +69,8 @@ class World:
 
     def next_due_ms(self) -> int | None:
         """When something happens by itself next."""
-        first = self.timers.first()
-        return first[0] if first else None
+        heap = self.timers.heap
+        return heap[0][0] if heap else None
 
     def tenant(self, tenant_id: str) -> Tenant:
         """The tenant as it stands; one never seen is shown as it would be opened, and stays unseen."""
@@ -89,9 +89,7 @@ class World:
         self._pass_until(command.at_ms)
         reply = self._handlers[type(command)](command)
         self._pass_until(self.now_ms)
-        self._drop_stale()
-        sends = [send for send in self._sends if send.delivery_id in self.deliveries]  # less what was just forgotten
-        return Outcome(reply, self._events, sends)
+        return Outcome(reply, self._events, self._sends)
 
     def _opened(self, tenant_id: str) -> Tenant:
         return Tenant.opened(tenant_id, self.settings.credits_uc, self.now_ms)
@@ -165,6 +163,7 @@ class World:
             self.timers.drop_first()
             if not self._stale(timer):
                 self._fire(timer)
+            self._drop_stale()
 
     def _drop_stale(self) -> None:
         """What was planned for a subject that has ended or gone is not what comes next."""
@@ -255,7 +254,7 @@ class World:
         delivery = self.deliveries.get(command.delivery_id)
         if delivery is None:
             return Reply(refusal=Refusal.DELIVERY_NOT_FOUND)
-        if delivery.state is not DeliveryState.SENDING or len(delivery.attempts) != command.attempt:
+        if delivery.state is not DeliveryState.SENDING or delivery.attempts[-1].number != command.attempt:
             return Reply(refusal=Refusal.DELIVERY_BUSY)
         attempt = delivery.end(command.ended_ms, command.status, command.error)
         outcome = Happening.CALLBACK_DELIVERED if attempt.succeeded else Happening.CALLBACK_FAILED
@@ -294,6 +293,7 @@ class World:
             return Reply(refusal=Refusal.TASK_ENDED, task=task)
         failure = CANCELLED_CODE if command.event is Event.CANCEL else command.failure
         self._end_task(task, command.event, self.now_ms, failure, command.message)
+        self._drop_stale()
         return Reply(task=task)
 
     def _set_account(self, command: commands.SetAccount) -> Reply:
@@ -344,6 +344,8 @@ class World:
         copy = 1
         while self.deliveries.pop(_delivery_id(task_id, copy), None):
             copy += 1
+        self._sends = [send for send in self._sends if send.task_id != task_id]
+        self._drop_stale()
 
 
 def _delivery_id(task_id: str, copy: int) -> str:
@@ -353,7 +355,7 @@ def _delivery_id(task_id: str, copy: int) -> str:
 def _send_of(delivery: Delivery) -> Send:
     return Send(
         delivery_id=delivery.id,
-        attempt=len(delivery.attempts),
+        attempt=delivery.attempts[-1].number,
         task_id=delivery.task_id,
         url=delivery.url,
         timeout_ms=delivery.timeout_ms,

@@ -1,6 +1,6 @@
 """The composition root: the parts of one server, put together. Nothing here outlives an Application."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,16 +67,13 @@ class Application:
         self._api_app = ApiApp(self.api, self.node, self.journal)
         self._starlette = self._make_starlette()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Straight to the generation API; only control and media take the way through a router."""
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-        elif scope["type"] == "http":
-            path = scope["path"]
-            if path.startswith((CONTROL_PREFIX, MEDIA_PREFIX)):
-                await self._beside(scope, receive, send)
-            else:
-                await self._api_app(scope, receive, send)
+        if scope["type"] == "http":
+            if scope["path"].startswith((CONTROL_PREFIX, MEDIA_PREFIX)):
+                return self._beside(scope, receive, send)
+            return self._api_app(scope, receive, send)
+        return self._live(receive, send)
 
     async def start(self) -> None:
         self.node.start()

@@ -17,7 +17,7 @@ from mockserver.simulation.playbook import Playbook
 from mockserver.simulation.scenario import Effect, Match, Subject
 from mockserver.simulation.task import Terms
 from mockserver.web.identity import Headers
-from mockserver.web.order import Asked, MediaTable, Pace, asked, media_of, terms_of, urls_of
+from mockserver.web.order import Asked, MediaTable, Pace, asked, media_of, plain, terms_of, urls_of
 from mockserver.web.refused import RefusedError, answerable, error, invalid
 from mockserver.web.script import MARK, ScriptError, Scripts
 
@@ -52,7 +52,8 @@ class Intake:
 
     def __init__(self, registry: Registry, scripts: Scripts, policy: TargetPolicy, pace: Pace) -> None:
         self._registry, self._scripts, self._policy, self._pace = registry, scripts, policy, pace
-        self._terms = lru_cache(maxsize=10_000)(self._make_terms)
+        self._terms_asked = lru_cache(maxsize=10_000)(self._make_terms)
+        self._plain_terms: dict[str, Terms] = {}
 
     def order(self, call: Call, playbook: Playbook) -> Order:
         """The submission that a creating request asks for."""
@@ -64,16 +65,16 @@ class Intake:
         behaviour = operation.task_behaviour
         try:
             effect = self._triggers(call, body)
-            table = _media_table(playbook, call.tenant)
+            table = _media_table(call, playbook)
             self._judge(operation, body, table)
-            request = asked(behaviour, self._registry.profile, body, table)
+            terms = self._terms(operation, body, table)
         except ScriptError as script_error:
             raise invalid(operation, script_error.objection) from script_error
         key = self._idempotency_key(call, operation, behaviour)
         command = Submit(
             at_ms=call.now_ms,
             tenant=call.tenant,
-            terms=self._terms(operation, request),
+            terms=terms,
             callback_url=body.get("callback_url"),
             idempotency_key=key,
             fingerprint=None if key is None else _fingerprint(body),
@@ -104,6 +105,17 @@ class Intake:
             for number, rule in enumerate(scenario.rules)
             if rule.when.matches(subject) and answerable(operation, rule.then)
         )
+
+    def _terms(self, operation: Operation, body: dict[str, Any], table: MediaTable | None) -> Terms:
+        """The terms of a request; equal requests share one object. Where only the model counts, nothing is asked."""
+        known = self._plain_terms.get(body["model"]) if table is None else None
+        if known is not None:
+            return known
+        behaviour, profile = operation.task_behaviour, self._registry.profile
+        terms = self._terms_asked(operation, asked(behaviour, profile, body, table))
+        if table is None and plain(behaviour, profile):
+            self._plain_terms[terms.model] = terms
+        return terms
 
     def _make_terms(self, operation: Operation, request: Asked) -> Terms:
         return terms_of(operation, request, self._registry.profile, self._pace)
@@ -140,8 +152,9 @@ class Intake:
             return None
         return self._scripts.triggers(str(body.get("prompt", "")), _media_urls(body))
 
-    def _judge(self, operation: Operation, body: dict[str, Any], table: MediaTable) -> None:
-        facts = Facts(self._policy.objection, lambda url: media_of(url, table).bytes)
+    def _judge(self, operation: Operation, body: dict[str, Any], table: MediaTable | None) -> None:
+        size_of = None if table is None else lambda url: media_of(url, table).bytes
+        facts = Facts(self._policy.objection, size_of)
         objection = operation.rules.objection(body, facts)
         if objection is not None:
             raise invalid(operation, objection)
@@ -162,12 +175,12 @@ def _media_urls(body: dict[str, Any]) -> list[str]:
     return list(urls_of(body, *(name for name in body if name not in _NOT_MEDIA)))
 
 
-def _media_table(playbook: Playbook, tenant: str) -> MediaTable:
-    """What the scenarios in force say of media; the tenant's own win."""
+def _media_table(call: Call, playbook: Playbook) -> MediaTable | None:
+    """What the scenarios in force say of media; the tenant's own win. None where nothing says anything at all."""
+    if not playbook.scenarios and MARK not in call.body:
+        return None
     table: MediaTable = {}
-    if not playbook.scenarios:
-        return table
-    for scenario, _ in playbook.of(tenant):
+    for scenario, _ in playbook.of(call.tenant):
         table = {**scenario.media, **table}
     return table
 

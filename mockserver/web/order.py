@@ -51,14 +51,20 @@ class Asked(NamedTuple):
     priced: tuple[Any, ...]
 
 
-def asked(behaviour: TaskBehaviour, profile: Profile, body: dict[str, Any], table: MediaTable) -> Asked:
+def plain(behaviour: TaskBehaviour, profile: Profile) -> bool:
+    """Whether nothing in a request but its model and its media decides the terms."""
+    asks = (behaviour.length.seconds_field, behaviour.results.count_field, *behaviour.prices[profile].factors)
+    return not any(asks)
+
+
+def asked(behaviour: TaskBehaviour, profile: Profile, body: dict[str, Any], table: MediaTable | None) -> Asked:
     """Read it off a valid request."""
     factors = behaviour.prices[profile].factors
     return Asked(
         model=body.get("model", ""),
         length_ms=_length_ms(behaviour, body, table),
         results=_count(behaviour, body),
-        priced=tuple(_first(body, one.field) for one in factors),
+        priced=tuple([_first(body, one.field) for one in factors]) if factors else (),
     )
 
 
@@ -86,10 +92,10 @@ def terms_of(operation: Operation, request: Asked, profile: Profile, pace: Pace)
     )
 
 
-def _length_ms(behaviour: TaskBehaviour, body: dict[str, Any], table: MediaTable) -> int:
+def _length_ms(behaviour: TaskBehaviour, body: dict[str, Any], table: MediaTable | None) -> int:
     """How long the billed media of a request last."""
     length = behaviour.length
-    if length.field is not None:
+    if length.field is not None and table is not None:
         lengths = [media_of(url, table).length_ms for url in urls_of(body, length.field)]
         told = [one for one in lengths if one is not None]
         if told:

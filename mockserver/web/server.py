@@ -92,6 +92,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 application,
                 http=MockProtocol,
+                interface="asgi3",
                 ws="none",
                 proxy_headers=False,
                 lifespan="on",

@@ -30,7 +30,10 @@ class ApiApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = scope["headers"]
-        body = await _read(receive, self._api.body_limit)
+        message = await receive()
+        body: bytes | None = message.get("body")
+        if body is None or message.get("more_body"):
+            body = await _read_on(message, receive, self._api.body_limit)
         if body is None:
             return
         now_ms = self._node.catch_up()
@@ -38,7 +41,8 @@ class ApiApp:
         answer = self._answer(method, path, headers, body, now_ms)
         self._journal.add(now_ms, method, path, headers, body, answer)
         if answer.fault is None:
-            await _send(send, answer, answer.body)
+            await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+            await send({"type": "http.response.body", "body": answer.body})
         else:
             await self._break(answer, answer.fault, scope, receive, send)
 
@@ -81,21 +85,17 @@ async def hang_up(scope: Scope, receive: Receive, *, flush: bool = False) -> Non
         """Until the server has seen it too, it would take the missing answer for a mistake."""
 
 
-async def _read(receive: Receive, limit: int) -> bytes | None:
-    """The body, or as much of it as shows that it is over the limit; None where the client left."""
+async def _read_on(message: Message, receive: Receive, limit: int) -> bytes | None:
+    """The rest of a body in pieces, or as much as shows that it is over the limit; None: the client left."""
     chunks: list[bytes] = []
     size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        chunk = message.get("body", b"")
-        if not message.get("more_body") and not chunks:
-            return bytes(chunk)
-        chunks.append(chunk)
-        size += len(chunk)
+    while message["type"] != "http.disconnect":
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
         if size > limit or not message.get("more_body"):
             return b"".join(chunks)
+        message = await receive()
+    return None
 
 
 async def _send(send: Send, answer: Answer, body: bytes, *, more: bool = False) -> None:
