@@ -72,14 +72,15 @@ class Node:
         """Carry out one command: into the log, into the world, out to listeners and courier."""
         self.log.append(commands.encode(command))
         outcome = self.world.apply(command)
-        for event in outcome.events:
-            for listener in self.listeners:
+        for listener in self.listeners:
+            for event in outcome.events:
                 listener(event)
         if self.log.wants_snapshot:
             self.log.fold(snapshot.dump(self.world))
         if outcome.sends:
             self._send(outcome.sends)
-        self._plan_wake()
+        if self._wake_ms != self.world.next_due_ms():
+            self._plan_wake()
         return outcome
 
     def catch_up(self) -> int:
@@ -143,7 +144,6 @@ class Node:
                 await asyncio.sleep(0)
         if target_ms is not None:
             self.clock.move_to(target_ms)
-        self._wake_ms = None  # an alarm set before the jump would ring too late
         self._plan_wake()
 
     def set_clock(
@@ -151,7 +151,6 @@ class Node:
     ) -> None:
         """Change what moves the clock, from where it stands."""
         self.clock.set(mode, speed=speed, poll_step_ms=poll_step_ms)
-        self._wake_ms = None
         self._plan_wake()
 
     # --- courier
@@ -191,15 +190,13 @@ class Node:
 
     def _plan_wake(self) -> None:
         """Set the one alarm for what is due next; a clock that does not run needs none."""
-        due_ms = self.world.next_due_ms()
         if self._wake is not None:
-            if self._wake_ms == due_ms:
-                return
             self._wake.cancel()
             self._wake = None
+        self._wake_ms = due_ms = self.world.next_due_ms()
         wait_s = None if due_ms is None or self._loop is None else self.clock.wait_s(due_ms)
         if self._loop is not None and wait_s is not None:
-            self._wake, self._wake_ms = self._loop.call_later(wait_s, self._alarm), due_ms
+            self._wake = self._loop.call_later(wait_s, self._alarm)
 
     def _alarm(self) -> None:
         """The alarm may ring a moment early (times are whole milliseconds): then it is set again."""

@@ -86,9 +86,10 @@ class World:
     def apply(self, command: Command) -> Outcome:
         """Let time pass up to the command, firing everything due in order; then carry it out."""
         self._events, self._sends = [], []
-        self._pass_until(command.at_ms)
+        self.now_ms = max(self.now_ms, command.at_ms)
+        self._fire_due()
         reply = self._handlers[type(command)](command)
-        self._pass_until(self.now_ms)
+        self._fire_due()
         return Outcome(reply, self._events, self._sends)
 
     def _opened(self, tenant_id: str) -> Tenant:
@@ -110,18 +111,23 @@ class World:
         tenant = self._open_tenant(command.tenant)
         if tenant is None:
             return Reply(refusal=Refusal.TOO_MANY_TENANTS)
-        effect, counters = self.playbook.effect(self.settings.seed, tenant.id, command.matches)
-        if command.effect is not None:
-            effect = command.effect.over(effect)
+        effect, counters = self._effect(tenant, command)
         reply = (
             admission.entry(tenant, command, effect)
             or admission.repeat(tenant, command, self.now_ms)
             or self._limits(tenant, command)
             or self._accept(tenant, command, effect)
         )
-        if reply.effect is not None or (reply.refusal is None and not reply.replayed):
+        if counters and (reply.effect is not None or (reply.refusal is None and not reply.replayed)):
             self.playbook.count(tenant.id, counters)
         return reply
+
+    def _effect(self, tenant: Tenant, command: commands.Submit) -> tuple[Effect | None, list[str]]:
+        """What the scenarios do to a submission, its own trigger words first; and the counters that then move."""
+        if not command.matches:
+            return command.effect, []
+        effect, counters = self.playbook.effect(self.settings.seed, tenant.id, command.matches)
+        return (effect if command.effect is None else command.effect.over(effect)), counters
 
     def _limits(self, tenant: Tenant, command: commands.Submit) -> Reply | None:
         """The tenant's own limits, then the bound on what is kept, where no ended task could make room."""
@@ -149,14 +155,21 @@ class World:
         tenant.active += 1
         self.tasks[task.id] = tenant.tasks[task.id] = task
         self.timers.plan(task.starts_ms, TASK, task.id)
-        self._tell(Happening.TASK_SUBMITTED, self.now_ms, tenant=tenant.id, task_id=task.id)
-        self._tell(Happening.CREDITS_RESERVED, self.now_ms, tenant=tenant.id, task_id=task.id, amount_uc=amount_uc)
+        self._events += (
+            Fired(at_ms=self.now_ms, type=Happening.TASK_SUBMITTED, tenant=tenant.id, task_id=task.id),
+            Fired(
+                at_ms=self.now_ms,
+                type=Happening.CREDITS_RESERVED,
+                tenant=tenant.id,
+                task_id=task.id,
+                amount_uc=amount_uc,
+            ),
+        )
         return Reply(task=task, effect=effect)
 
     # --- time
 
-    def _pass_until(self, now_ms: int) -> None:
-        self.now_ms = max(self.now_ms, now_ms)
+    def _fire_due(self) -> None:
         heap = self.timers.heap
         while heap and heap[0][0] <= self.now_ms:
             timer = heap[0]

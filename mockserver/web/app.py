@@ -55,11 +55,10 @@ class Application:
         self._control_document = load(data("openapi", "control.yaml"))
         self.registry = registry_of(options)
         self.journal = Journal(options.bounds.journal_entries, options.bounds.journal_body_bytes)
-        self.stream = EventStream()
         self._bodies = TaskBodies(self.registry, lambda: self.public_url, self._user_group)
         self._policy = TargetPolicy(allow_local=options.allow_local_callbacks)
         self.node = self._make_node()
-        self.node.listeners.append(self.stream)
+        self.stream = EventStream(self.node.listeners)
         self.scripts = _scripts(self.registry, self._control_document)
         self._scenarios = [_scenario_file(path, self.scripts) for path in options.scenarios]
         self._add_scenarios()

@@ -1,7 +1,7 @@
 """Events to whoever listens, as server-sent events (the HTML standard's text/event-stream)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
@@ -18,12 +18,12 @@ class EventStream:
     A subscriber that falls BACKLOG_LIMIT events behind is let go: the server never waits for a reader.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, listeners: list[Callable[[Fired], None]]) -> None:
+        """It is among the listeners only while somebody listens to it."""
+        self._listeners = listeners
         self._queues: dict[asyncio.Queue[Fired | None], str | None] = {}
 
     def __call__(self, event: Fired) -> None:
-        if not self._queues:
-            return
         for queue, tenant in tuple(self._queues.items()):
             if tenant not in (None, event.tenant):
                 continue
@@ -37,6 +37,8 @@ class EventStream:
         queue: asyncio.Queue[Fired | None] = asyncio.Queue()
         if len(self._queues) >= SUBSCRIBERS_LIMIT:
             self._let_go(next(iter(self._queues)))
+        if not self._queues:
+            self._listeners.append(self)
         self._queues[queue] = tenant
         try:
             yield b": connected\n\n"
@@ -50,7 +52,7 @@ class EventStream:
                     return
                 yield b"event: %b\ndata: %b\n\n" % (event.type.encode(), msgspec.json.encode(event))
         finally:
-            self._queues.pop(queue, None)
+            self._forget(queue)
 
     def close(self) -> None:
         """Let every subscriber go, so that the server can stop."""
@@ -58,5 +60,11 @@ class EventStream:
             self._let_go(queue)
 
     def _let_go(self, queue: asyncio.Queue[Fired | None]) -> None:
-        self._queues.pop(queue, None)
+        self._forget(queue)
         queue.put_nowait(None)
+
+    def _forget(self, queue: asyncio.Queue[Fired | None]) -> None:
+        if queue in self._queues:
+            del self._queues[queue]
+            if not self._queues:
+                self._listeners.remove(self)
