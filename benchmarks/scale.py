@@ -14,7 +14,7 @@ from mockserver.runtime.clock import Mode
 from mockserver.simulation.command import Submit
 from mockserver.web.app import Application
 from mockserver.web.intake import Call
-from mockserver.web.options import Options
+from mockserver.web.options import Bounds, Options
 
 GIB = 1024**3
 _HEADERS = {b"authorization": b"Bearer sk-benchmark-0123456789", b"content-type": b"application/json"}
@@ -48,7 +48,8 @@ def _run(tasks: int) -> dict[str, float]:
 
 
 async def _measured(tasks: int) -> dict[str, float]:
-    application = Application(Options(clock=Mode.MANUAL, credits=1e9, task_seconds=1_000_000))
+    bounds = Bounds(tasks_per_tenant=2_000_000)
+    application = Application(Options(clock=Mode.MANUAL, credits=1e9, task_seconds=1_000_000, bounds=bounds))
     node = application.node
     node.start()
     command = _command(application)

@@ -8,8 +8,10 @@ from mockserver.contract.behaviour import Condition
 
 def values(body: Any, path: str) -> list[tuple[str, Any]]:
     """(place, value) of everything at this path; nothing where it is absent."""
-    if "." not in path and "[" not in path:  # nearly all of them
-        return [(path, body[path])] if isinstance(body, dict) and path in body else []
+    if isinstance(body, dict) and path in body:  # nearly all paths are of one step
+        return [(path, body[path])]
+    if "." not in path and "[" not in path:
+        return []
     return list(_walk(body, path))
 
 

@@ -44,16 +44,25 @@ class RuleSet:
     def objection(self, body: Body, facts: Facts) -> Objection | None:
         """The first thing that the rules have against a body that its schema accepts."""
         for path, rules in self._of_urls.items():
-            if path not in body and path.isidentifier():
-                continue
-            for place, url in _urls(path, body):
-                verdict = self._of_text(path, url) or _judged_by_facts(rules, url, facts)
-                if verdict is not None:
-                    return Objection(place, *verdict)
+            for place, value in fields.values(body, path):
+                objection = self._of_value(path, rules, place, value, facts)
+                if objection is not None:
+                    return objection
         for judge, rule in self._of_fields:
             objection = judge(rule, body)
             if objection is not None:
                 return objection
+        return None
+
+    def _of_value(
+        self, path: str, rules: list[behaviour.UrlRule], place: str, value: Any, facts: Facts
+    ) -> Objection | None:
+        """What the rules have against a URL, or against one of a list of them."""
+        for index, url in enumerate(value if isinstance(value, list) else (value,)):
+            if isinstance(url, str):
+                verdict = self._of_text(path, url) or _judged_by_facts(rules, url, facts)
+                if verdict is not None:
+                    return Objection(f"{place}[{index}]" if isinstance(value, list) else place, *verdict)
         return None
 
     def _judged_by_text(self, path: str, url: str) -> Verdict:
@@ -71,17 +80,6 @@ def _judged_by_facts(rules: list[behaviour.UrlRule], url: str, facts: Facts) -> 
         if verdict is not None:
             return verdict
     return None
-
-
-def _urls(path: str, body: Body) -> list[tuple[str, str]]:
-    """(place, URL) of a field, single or listed."""
-    found = []
-    for place, value in fields.values(body, path):
-        if isinstance(value, str):
-            found.append((place, value))
-        elif isinstance(value, list):
-            found += [(f"{place}[{index}]", url) for index, url in enumerate(value) if isinstance(url, str)]
-    return found
 
 
 def _extension(rule: behaviour.Extension, url: str) -> Verdict:

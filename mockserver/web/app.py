@@ -63,16 +63,21 @@ class Application:
         self._scenarios = [_scenario_file(path, self.scripts) for path in options.scenarios]
         self._add_scenarios()
         self.api = self._make_api()
-        self._api_app = ApiApp(self.api, self.node, self.journal)
+        self.api_app = ApiApp(self.api, self.node, self.journal)
         self._starlette = self._make_starlette()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Straight to the generation API; only control and media take the way through a router."""
         if scope["type"] == "http":
-            if scope["path"].startswith((CONTROL_PREFIX, MEDIA_PREFIX)):
-                return self._beside(scope, receive, send)
-            return self._api_app(scope, receive, send)
+            if self.takes_directly(scope["path"]):
+                return self.api_app(scope, receive, send)
+            return self._beside(scope, receive, send)
         return self._live(receive, send)
+
+    @staticmethod
+    def takes_directly(path: str) -> bool:
+        """Whether a path is the generation API's, whose answers never have to wait."""
+        return not path.startswith((CONTROL_PREFIX, MEDIA_PREFIX))
 
     async def start(self) -> None:
         self.node.start()

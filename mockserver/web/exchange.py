@@ -4,6 +4,9 @@ from msgspec import Struct
 
 from mockserver.simulation.scenario import Fault
 
+_TOO_LARGE = 413
+"""The rest of the body is not read, so what comes after it on the connection can't be understood."""
+
 RawHeaders = list[tuple[bytes, bytes]]
 
 
@@ -20,6 +23,11 @@ class Answer(Struct, gc=False):
     stall_ms: int = 0
     tenant: str | None = None
     task_id: str | None = None
+
+    @property
+    def closes(self) -> bool:
+        """Whether the connection ends with this answer."""
+        return self.status == _TOO_LARGE
 
     def add_header(self, name: str, value: str) -> None:
         self.headers.append((name.lower().encode("ascii"), value.encode("latin-1", "replace")))

@@ -3,64 +3,11 @@
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import Any
 
 import uvicorn
 
 from mockserver.web.app import Application
-
-try:
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as _Protocol
-except ImportError:  # httptools has wheels for CPython only
-    from uvicorn.protocols.http.h11_impl import H11Protocol as _Protocol  # type: ignore[assignment]
-
-
-class _JoiningTransport:
-    """A transport that holds the head of a response back until the first of its body comes, and sends both at once.
-
-    The ASGI specification asks for just that ("http.response.start"); it also halves the packets of most answers.
-    """
-
-    __slots__ = ("_head", "_head_is_next", "is_closing", "real")
-
-    def __init__(self, transport: Any) -> None:
-        self.real = transport
-        self.is_closing = transport.is_closing
-        self._head = b""
-        self._head_is_next = True
-
-    def begin_response(self) -> None:
-        """What is written next is a head again."""
-        self._head_is_next = True
-
-    def write(self, data: bytes) -> None:
-        if self._head:
-            data, self._head = self._head + data, b""
-        elif self._head_is_next and not data.startswith(b"HTTP/1.1 100 "):
-            self._head, self._head_is_next = data, False
-            return
-        self.real.write(data)
-
-    def close(self) -> None:
-        if self._head:
-            self.write(b"")
-        self.real.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.real, name)
-
-
-class MockProtocol(_Protocol):
-    """uvicorn's HTTP protocol, with the transport within reach of whoever has to break it."""
-
-    def connection_made(self, transport: Any) -> None:
-        joining: Any = _JoiningTransport(transport)
-        super().connection_made(joining)
-        self.app_state = {**self.app_state, "transport": joining}
-
-    def on_response_complete(self) -> None:
-        self.transport.begin_response()  # type: ignore[attr-defined]
-        super().on_response_complete()
+from mockserver.web.protocol import MockProtocol
 
 
 def bind(host: str, port: int) -> socket.socket:

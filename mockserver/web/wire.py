@@ -23,37 +23,43 @@ _STALL_LOOK_S = 0.02
 
 
 class ApiApp:
-    """A plain ASGI callable around `Api.handle`: reads a bounded body, answers, keeps the journal."""
+    """The generation API on a wire: `answer` never waits, `deliver` sends what it said, faults included.
+
+    As an ASGI callable it reads a bounded body first.
+    """
 
     def __init__(self, api: Api, node: Node, journal: Journal) -> None:
         self._api, self._node, self._journal = api, node, journal
+        self.body_limit = api.body_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = scope["headers"]
         message = await receive()
         body: bytes | None = message.get("body")
         if body is None or message.get("more_body"):
-            body = await _read_on(message, receive, self._api.body_limit)
-        if body is None:
-            return
+            body = await _read_on(message, receive, self.body_limit)
+        if body is not None:
+            answer = self.answer(scope["method"], scope["path"], scope["headers"], body)
+            await self.deliver(answer, scope, receive, send)
+
+    def answer(self, method: str, path: str, headers: RawHeaders, body: bytes) -> Answer:
+        """Answer a request now, and keep it in the journal."""
         now_ms = self._node.catch_up()
-        method, path = scope["method"], scope["path"]
-        answer = self._answer(method, path, headers, body, now_ms)
+        if len(body) > self.body_limit:
+            answer = self._api.too_large()
+        else:
+            try:
+                answer = self._api.handle(method, path, dict(headers), body, now_ms)
+            except Exception:  # the client gets the API's own 500; the traceback is for whoever runs the mock
+                logger.exception("%s %s broke the mock", method, path)
+                answer = self._api.broken()
         self._journal.add(now_ms, method, path, headers, body, answer)
+        return answer
+
+    async def deliver(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
         if answer.fault is None:
-            await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-            await send({"type": "http.response.body", "body": answer.body})
+            await _send(send, answer, answer.body)
         else:
             await self._break(answer, answer.fault, scope, receive, send)
-
-    def _answer(self, method: str, path: str, headers: RawHeaders, body: bytes, now_ms: int) -> Answer:
-        if len(body) > self._api.body_limit:
-            return self._api.too_large()
-        try:
-            return self._api.handle(method, path, dict(headers), body, now_ms)
-        except Exception:  # the client gets the API's own 500; the traceback is for whoever runs the mock
-            logger.exception("%s %s broke the mock", method, path)
-            return self._api.broken()
 
     async def _break(self, answer: Answer, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         if fault in (Fault.CLOSED_BEFORE_ANSWER, Fault.CLOSED_AFTER_ACCEPT):
@@ -71,7 +77,7 @@ class ApiApp:
 async def hang_up(scope: Scope, receive: Receive, *, flush: bool = False) -> None:
     """Close the connection under the client (`flush`: after what was written).
 
-    The transport is put into the connection's state by `server.MockProtocol`. Without one (in process) the
+    The transport is put into the connection's state by `protocol.MockProtocol`. Without one (in process) the
     client sees the connection error that it would see on a wire.
     """
     transport = scope.get("state", {}).get("transport")
