@@ -16,7 +16,9 @@ URLS = st.sampled_from(
         "",
     ]
 )
-JUNK = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=20))
+JUNK = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=20)
+)
 TEXTS = st.one_of(st.text(max_size=40), st.sampled_from(["mock:seconds=1", "mock:fail=service_error", "mock:no=1"]))
 
 

@@ -314,3 +314,33 @@ def test_a_port_that_is_taken_is_an_error_at_once() -> None:
         taken.listen()
         with pytest.raises(OSError, match="in use"):
             bind("127.0.0.1", taken.getsockname()[1])
+
+
+# --- many at once on one connection
+
+
+def _pipelined(task_path: str, count: int) -> bytes:
+    head = f"GET {task_path} HTTP/1.1\r\nhost: mock\r\nauthorization: Bearer {KEY}\r\n\r\n"
+    return head.encode() * count
+
+
+def test_requests_sent_without_waiting_are_answered_in_their_order(wire: Wire) -> None:
+    paths = [f"/v1/tasks/{wire.mock.task_id()}" for _ in range(3)]
+    answers = wire.mock.run(
+        _answers(int(wire.url.rpartition(":")[2]), b"".join(_pipelined(path, 40) for path in paths), 120)
+    )
+    wanted = [path.rpartition("/")[2] for path in paths for _ in range(40)]
+    assert [json.loads(body)["id"] for body in answers] == wanted
+
+
+async def _answers(port: int, requests: bytes, count: int) -> list[bytes]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(requests)
+    bodies = []
+    for _ in range(count):
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        bodies.append(await reader.readexactly(length))
+    writer.close()
+    await writer.wait_closed()
+    return bodies

@@ -30,7 +30,7 @@ class Happening(StrEnum):
     TENANT_FORGOTTEN = "tenant.forgotten"
 
 
-class Fired(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+class Fired(Struct, frozen=True, gc=False, omit_defaults=True):
     """One event, at its own time (which may lie before the command that let time pass over it)."""
 
     at_ms: int
@@ -56,7 +56,7 @@ class Send(Struct, frozen=True, gc=False, kw_only=True):
     timeout_ms: int
 
 
-class Reply(Struct, frozen=True, gc=False, kw_only=True):
+class Reply(Struct, frozen=True, gc=False):
     """The answer to one command."""
 
     refusal: Refusal | None = None

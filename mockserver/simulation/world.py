@@ -155,16 +155,9 @@ class World:
         tenant.active += 1
         self.tasks[task.id] = tenant.tasks[task.id] = task
         self.timers.plan(task.starts_ms, TASK, task.id)
-        self._events += (
-            Fired(at_ms=self.now_ms, type=Happening.TASK_SUBMITTED, tenant=tenant.id, task_id=task.id),
-            Fired(
-                at_ms=self.now_ms,
-                type=Happening.CREDITS_RESERVED,
-                tenant=tenant.id,
-                task_id=task.id,
-                amount_uc=amount_uc,
-            ),
-        )
+        at_ms, tenant_id = self.now_ms, tenant.id
+        self._events.append(Fired(at_ms, Happening.TASK_SUBMITTED, tenant_id, task.id))
+        self._events.append(Fired(at_ms, Happening.CREDITS_RESERVED, tenant_id, task.id, amount_uc=amount_uc))
         return Reply(task=task, effect=effect)
 
     # --- time
