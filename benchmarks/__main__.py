@@ -1,17 +1,26 @@
-"""`python -m benchmarks`: measure, print a table, judge nothing. `--quick` takes a smaller sample of everything."""
+"""`python -m benchmarks [--quick] [PART...]`: measure, print a table, judge nothing."""
 
-import sys
+import argparse
+import os
 
 from benchmarks import scale, start, throughput
-from benchmarks.table import shown
+from benchmarks.table import Row, shown
+
+PARTS = {"start": start.measure, "scale": scale.measure, "throughput": throughput.measure}
 
 
 def main() -> None:
-    quick = "--quick" in sys.argv
-    rows = start.measure(rounds=3 if quick else 9)
-    rows += scale.measure(tasks=100_000 if quick else 1_000_000)
-    rows += throughput.measure(rounds=3 if quick else 9, requests=4_000 if quick else 16_000)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios against something named.")
+    parser.add_argument("--quick", action="store_true", help="a smaller sample of everything, in under a minute")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"only these: {', '.join(PARTS)}")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.parts) - PARTS.keys():
+        parser.error(f"received {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
+    rows: list[Row] = []
+    for name in arguments.parts or PARTS:
+        rows += PARTS[name](quick=arguments.quick)
     print(shown(rows))
+    print(f"\nMedians of rounds taken in turn; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}.")
 
 
 if __name__ == "__main__":

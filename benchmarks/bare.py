@@ -1,20 +1,19 @@
-"""What the mock is measured against: bare Starlette, orjson and jsonschema-rs. It validates and echoes, no more."""
+"""What throughput is measured against: Starlette, orjson and jsonschema-rs. It validates and echoes, no more."""
 
-import socket
-import sys
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 import orjson
-import uvicorn
 import yaml
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from benchmarks.processes import ROOT
+from benchmarks.empty import serve
 
+DOCUMENT = Path(__file__).parent.parent / "openapi" / "evolink.yaml"
 TASK = {
     "created": 1757169743,
     "id": "task-unified-1757169743-7cvnl5zw",
@@ -27,24 +26,23 @@ TASK = {
 }
 
 
-class OrjsonResponse(Response):
-    media_type = "application/json"
+class OrjsonResponse(JSONResponse):
+    """Starlette's JSON response, rendered by orjson."""
 
     def render(self, content: Any) -> bytes:
         return orjson.dumps(content)
 
 
 def application() -> Starlette:
-    document = yaml.load((ROOT / "openapi" / "evolink.yaml").read_bytes(), yaml.CSafeLoader)
-    validator = jsonschema_rs.Draft202012Validator(
-        {"$ref": "#/components/schemas/VideoRequest", "components": document["components"]}, validate_formats=True
-    )
+    document = yaml.load(DOCUMENT.read_bytes(), yaml.CSafeLoader)
+    schema = {"$ref": "#/components/schemas/VideoRequest", "components": document["components"]}
+    validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
 
-    async def create(request: Request) -> Response:
+    async def create(request: Request) -> OrjsonResponse:
         body = orjson.loads(await request.body())
         return OrjsonResponse(body, 200 if validator.is_valid(body) else 400)
 
-    async def task(request: Request) -> Response:
+    async def task(request: Request) -> OrjsonResponse:
         return OrjsonResponse({**TASK, "id": request.path_params["task_id"]})
 
     return Starlette(
@@ -52,24 +50,5 @@ def application() -> Starlette:
     )
 
 
-def empty() -> Starlette:
-    """For the cold start: nothing but a route."""
-
-    async def hello(_: Request) -> Response:
-        return Response(b"{}")
-
-    return Starlette(routes=[Route("/_mock/health", hello)])
-
-
-def main() -> None:
-    made = empty() if "--empty" in sys.argv else application()
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(2048)
-    print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-    config = uvicorn.Config(made, log_level="warning", access_log=False, server_header=False)
-    uvicorn.Server(config).run(sockets=[listener])
-
-
 if __name__ == "__main__":
-    main()
+    serve(application())

@@ -1,19 +1,38 @@
-"""Servers to measure, each a process of its own on the first core; the load comes from the second."""
+"""Servers to measure, each a process of its own on the first core; the load comes from the last."""
 
 import contextlib
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, NamedTuple
 
 ROOT = Path(__file__).parent.parent
 KEY = "sk-benchmark-0123456789"
-_ADDRESS = re.compile(rb"http://127\.0\.0\.1:(\d+)")
 SERVE = [sys.executable, "-m", "mockserver", "serve", "--port", "0", "--credits", "1000000000"]
 BARE = [sys.executable, "-m", "benchmarks.bare"]
+EMPTY = [sys.executable, "-m", "benchmarks.empty"]
+_ADDRESS = re.compile(rb"http://127\.0\.0\.1:(\d+)")
+_ANSWER_S = 30
+
+
+class Server(NamedTuple):
+    """A running server: where it answers, and which process it is."""
+
+    port: int
+    pid: int
+
+    def cpu_s(self) -> float:
+        """CPU time it has used so far; 0 where the system has no /proc."""
+        try:
+            after_name = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def cores() -> tuple[int, int]:
@@ -22,37 +41,55 @@ def cores() -> tuple[int, int]:
     return allowed[0], allowed[-1]
 
 
-def _pin(core: int) -> None:
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {core})
-
-
-def pin_load() -> None:
-    _pin(cores()[1])
+@contextlib.contextmanager
+def pinned(core: int) -> Iterator[None]:
+    """This process, and every one that it starts meanwhile, on this core only. Nothing where that is not offered."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @contextlib.contextmanager
-def server(command: list[str]) -> Iterator[int]:
-    """Start a server that prints its address, and yield its port; end it afterwards."""
-    core = cores()[0]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, preexec_fn=lambda: _pin(core))
+def compiled() -> Iterator[dict[str, str]]:
+    """An environment whose processes keep compiled modules in a place of their own, as an installed package has
+    them: the first to import a module compiles it."""
+    with tempfile.TemporaryDirectory() as folder:
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        yield {**kept, "PYTHONPYCACHEPREFIX": folder}
+
+
+@contextlib.contextmanager
+def server(
+    command: list[str], environment: dict[str, str] | None = None, errors: IO[bytes] | None = None
+) -> Iterator[Server]:
+    """Start a server that prints its address; end it afterwards."""
+    with pinned(cores()[0]):
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, env=environment)
     try:
-        yield _port(process)
+        yield Server(_port(process), process.pid)
     finally:
         process.terminate()
-        process.wait(10)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _port(process: "subprocess.Popen[bytes]") -> int:
-    if process.stdout is None:
-        raise RuntimeError("the server has no output to read")
-    for line in process.stdout:
+    for line in process.stdout or ():
         found = _ADDRESS.search(line)
         if found:
             return int(found[1])
-    raise RuntimeError("the server ended before it said where it is")
+    raise RuntimeError(f"the server ended before it said where it is: {process.args!r}")
 
 
 def get(port: int, path: str) -> bytes:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=_ANSWER_S) as answer:
         return bytes(answer.read())

@@ -38,6 +38,7 @@ class Registry:
     def __init__(
         self, document: Document, profile: Profile = Profile.DOCUMENTED, mounted: Sequence[Document] = ()
     ) -> None:
+        self._file = document.file
         self.profile = profile
         self.operations = [read_operation(document, *one[:2], profile) for one in document.operations()]
         self.faults: list[Fault] = []
@@ -75,7 +76,10 @@ class Registry:
         return sorted(self._by_model)
 
     def of_role(self, role: Role) -> Operation:
-        return next(one for one in self.operations if one.role is role)
+        found = next((one for one in self.operations if one.role is role), None)
+        if found is None:
+            raise DocumentError(self._file, "#/paths", f"no operation has the role {role}")
+        return found
 
     def of_model(self, model: str) -> Operation | None:
         return self._by_model.get(model)
