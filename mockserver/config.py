@@ -11,6 +11,7 @@ from mockserver.web import guard
 from mockserver.web.app import Application
 from mockserver.web.options import Bounds, Options
 
+_FEW = 3
 EXAMPLE_KEY = "sk-any-key-will-do"
 
 
@@ -53,7 +54,7 @@ def banner(application: Application, address: str) -> str:
     speed = f", {told.speed:g} times as fast as real" if told.speed != 1 else ""
     return "\n".join(
         (
-            f"EvoLink mock on {address}  (models: {', '.join(application.registry.models)})",
+            f"EvoLink mock on {address}  ({_models(application)})",
             "",
             f"  {_curl(application, address)}",
             "",
@@ -69,6 +70,13 @@ def banner(application: Application, address: str) -> str:
             "Ctrl-C stops it.",
         )
     )
+
+
+def _models(application: Application) -> str:
+    """Which models are served, and whether the documents of some are faulty."""
+    models, faults = application.registry.models, len(application.registry.faults)
+    told = ", ".join(models) if len(models) <= _FEW else f"{len(models)} models"
+    return f"{told}; {faults} faults in their documents, see `mockserver explain --faults`" if faults else told
 
 
 def _curl(application: Application, address: str) -> str:

@@ -58,7 +58,7 @@ class Application:
         self._bodies = TaskBodies(self.registry, lambda: self.public_url, self._user_group)
         self._policy = TargetPolicy(allow_local=options.allow_local_callbacks)
         self.node = self._make_node()
-        self.stream = EventStream(self.node.listeners)
+        self.stream = EventStream(self.node.listeners, options.bounds.event_listeners)
         self.scripts = _scripts(self.registry, self._control_document)
         self._scenarios = [_scenario_file(path, self.scripts) for path in options.scenarios]
         self._add_scenarios()

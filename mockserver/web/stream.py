@@ -8,7 +8,6 @@ import msgspec
 from mockserver.simulation.event import Fired
 
 BACKLOG_LIMIT = 1_000
-SUBSCRIBERS_LIMIT = 100
 _ALIVE_S = 15.0
 
 
@@ -18,9 +17,9 @@ class EventStream:
     A subscriber that falls BACKLOG_LIMIT events behind is let go: the server never waits for a reader.
     """
 
-    def __init__(self, listeners: list[Callable[[Fired], None]]) -> None:
-        """It is among the listeners only while somebody listens to it."""
-        self._listeners = listeners
+    def __init__(self, listeners: list[Callable[[Fired], None]], subscribers_limit: int = 100) -> None:
+        """It is among the listeners only while somebody listens to it; past the limit the oldest is let go."""
+        self._listeners, self._limit = listeners, subscribers_limit
         self._queues: dict[asyncio.Queue[Fired | None], str | None] = {}
 
     def __call__(self, event: Fired) -> None:
@@ -35,7 +34,7 @@ class EventStream:
     async def subscribe(self, tenant: str | None = None) -> AsyncIterator[bytes]:
         """The events from now on, of one tenant or all. A comment now and then keeps the line open."""
         queue: asyncio.Queue[Fired | None] = asyncio.Queue()
-        if len(self._queues) >= SUBSCRIBERS_LIMIT:
+        if len(self._queues) >= self._limit:
             self._let_go(next(iter(self._queues)))
         if not self._queues:
             self._listeners.append(self)
