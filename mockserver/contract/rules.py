@@ -38,14 +38,18 @@ class RuleSet:
         for rule in rules:
             if isinstance(rule, behaviour.UrlRule):
                 self._of_urls.setdefault(rule.field, []).append(rule)
+        self._of_facts = {
+            path: [(_FACT_JUDGES[type(one)], one) for one in rules if type(one) in _FACT_JUDGES]
+            for path, rules in self._of_urls.items()
+        }
         self._of_fields = [(_FIELD_JUDGES[type(one)], one) for one in rules if isinstance(one, behaviour.FieldRule)]
         self._of_text = lru_cache(maxsize=4_096)(self._judged_by_text)
 
     def objection(self, body: Body, facts: Facts) -> Objection | None:
         """The first thing that the rules have against a body that its schema accepts."""
-        for path, rules in self._of_urls.items():
+        for path in self._of_urls:
             for place, value in fields.values(body, path):
-                objection = self._of_value(path, rules, place, value, facts)
+                objection = self._of_value(path, place, value, facts)
                 if objection is not None:
                     return objection
         for judge, rule in self._of_fields:
@@ -54,13 +58,11 @@ class RuleSet:
                 return objection
         return None
 
-    def _of_value(
-        self, path: str, rules: list[behaviour.UrlRule], place: str, value: Any, facts: Facts
-    ) -> Objection | None:
+    def _of_value(self, path: str, place: str, value: Any, facts: Facts) -> Objection | None:
         """What the rules have against a URL, or against one of a list of them."""
         for index, url in enumerate(value if isinstance(value, list) else (value,)):
             if isinstance(url, str):
-                verdict = self._of_text(path, url) or _judged_by_facts(rules, url, facts)
+                verdict = self._of_text(path, url) or self._judged_by_facts(path, url, facts)
                 if verdict is not None:
                     return Objection(f"{place}[{index}]" if isinstance(value, list) else place, *verdict)
         return None
@@ -69,17 +71,12 @@ class RuleSet:
         judged = (_TEXT_JUDGES[type(rule)](rule, url) for rule in self._of_urls[path] if type(rule) in _TEXT_JUDGES)
         return next((verdict for verdict in judged if verdict is not None), None)
 
-
-def _judged_by_facts(rules: list[behaviour.UrlRule], url: str, facts: Facts) -> Verdict:
-    for rule in rules:
-        verdict = None
-        if isinstance(rule, behaviour.PublicUrl):
-            verdict = _public_url(facts.judge_url(url), url)
-        elif isinstance(rule, behaviour.MaxBytes) and facts.size_of is not None:
-            verdict = _max_bytes(rule, facts.size_of(url))
-        if verdict is not None:
-            return verdict
-    return None
+    def _judged_by_facts(self, path: str, url: str, facts: Facts) -> Verdict:
+        for judge, rule in self._of_facts[path]:
+            verdict = judge(rule, url, facts)
+            if verdict is not None:
+                return verdict
+        return None
 
 
 def _extension(rule: behaviour.Extension, url: str) -> Verdict:
@@ -101,13 +98,15 @@ def _length(rule: behaviour.PublicUrl, url: str) -> Verdict:
     return f"{len(url)} characters", f"at most {rule.maximum_characters} characters"
 
 
-def _max_bytes(rule: behaviour.MaxBytes, size: int | None) -> Verdict:
+def _max_bytes(rule: behaviour.MaxBytes, url: str, facts: Facts) -> Verdict:
+    size = None if facts.size_of is None else facts.size_of(url)
     if size is None or size <= rule.bytes:
         return None
     return f"a file of {size} bytes", f"at most {rule.bytes} bytes"
 
 
-def _public_url(reason: str | None, url: str) -> Verdict:
+def _public_url(_: behaviour.PublicUrl, url: str, facts: Facts) -> Verdict:
+    reason = facts.judge_url(url)
     return None if reason is None else (shown(url), f"a public https URL ({reason})")
 
 
@@ -182,6 +181,10 @@ _TEXT_JUDGES: dict[type, Callable[[Any, str], Verdict]] = {
     behaviour.Extension: _extension,
     behaviour.Scheme: _scheme,
     behaviour.PublicUrl: _length,
+}
+_FACT_JUDGES: dict[type, Callable[[Any, str, Facts], Verdict]] = {
+    behaviour.MaxBytes: _max_bytes,
+    behaviour.PublicUrl: _public_url,
 }
 _FIELD_JUDGES: dict[type, Callable[[Any, Body], Objection | None]] = {
     behaviour.RequiredWhen: _required_when,

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from mockserver import __version__
 from mockserver.contract.document import Document, load, load_any
 from mockserver.contract.operation import Request as RequestContract
+from mockserver.contract.overlay import Overlay, load_overlay, overlaid
 from mockserver.contract.registry import Registry
 from mockserver.data import data
 from mockserver.log import Log
@@ -39,6 +40,7 @@ from mockserver.web.stream import EventStream
 from mockserver.web.wire import ApiApp, Receive, Scope, Send
 
 CONTROL_PREFIX = "/_mock"
+OVERLAY_ENDING = ".overlay.yaml"
 DEFAULT_URL = "http://127.0.0.1:8787"
 
 
@@ -203,17 +205,31 @@ def registry_of(options: Options) -> Registry:
 def documents_of(options: Options) -> list[Document]:
     """The built-in document, then the mounted ones. Raises DocumentError, OptionsError."""
     built_in = load(options.document or data("openapi", "evolink.yaml"))
-    return [built_in, *(load_any(file) for path in options.specs for file in _spec_files(path))]
+    if not options.specs:
+        return [built_in]
+    common = [load_overlay(file) for file in sorted(data("openapi", "overlays").glob("*.yaml"))]
+    return [built_in, *(_mounted(file, common) for path in options.specs for file in _spec_files(path))]
+
+
+def _mounted(file: Path, overlays: list[Overlay]) -> Document:
+    """A document with its overlays: those that come with the kit, then the one beside it."""
+    beside = file.with_suffix(OVERLAY_ENDING)
+    own = [load_overlay(beside)] if beside.is_file() else []
+    return overlaid(load_any(file), [*overlays, *own])
 
 
 def _spec_files(path: Path) -> list[Path]:
     """A file itself, or the documents of a folder in the order of their names."""
     if not path.is_dir():
         return [path]
-    files = sorted(file for file in path.iterdir() if file.suffix in (".json", ".yaml", ".yml"))
+    files = sorted(file for file in path.iterdir() if _is_document(file))
     if not files:
         raise OptionsError(f"--spec {path}: no .json, .yaml or .yml file is in this folder")
     return files
+
+
+def _is_document(file: Path) -> bool:
+    return file.suffix in (".json", ".yaml", ".yml") and not file.name.endswith(OVERLAY_ENDING)
 
 
 def _log(options: Options, settings: Settings) -> Log:

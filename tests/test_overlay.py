@@ -1,0 +1,101 @@
+"""Overlays: rules for a document that stays as it is."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mockserver.contract.document import DocumentError, load_any
+from mockserver.contract.overlay import load_overlay
+from mockserver.data import data
+from tests.conftest import MakeMock
+from tests.house import Mock
+
+RULES = {
+    "required_when": {"field": "style", "when": [{"field": "mode", "equals": "custom"}]},
+    "at_least_one_of": {"fields": ["prompt", "lyrics"]},
+    "mutually_exclusive": {"fields": ["image_url", "video_url"]},
+    "total_count": {"fields": ["images", "videos"], "maximum": 3},
+    "total_seconds": {"field": "shots[].duration", "equals_field": "duration"},
+    "min_length": {"field": "prompt", "characters": 3, "when": [{"field": "mode", "equals": "custom"}]},
+}
+FINE: dict[str, Any] = {"model": "m", "prompt": "a long prompt"}
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
+    "required_when": ({"mode": "custom"}, "style: received nothing; allowed: a value where mode is custom"),
+    "at_least_one_of": ({"prompt": ""}, "prompt, lyrics: received none of them; allowed: at least one of them"),
+    "mutually_exclusive": (
+        {"image_url": "https://e.com/a.png", "video_url": "https://e.com/b.mp4"},
+        "image_url, video_url: received all of them; allowed: one of them at most",
+    ),
+    "total_count": (
+        {"images": ["a", "b"], "videos": ["c", "d"]},
+        "images, videos: received 4 items; allowed: at most 3 together",
+    ),
+    "total_seconds": (
+        {"duration": 5, "shots": [{"duration": "2"}, {"duration": 4}]},
+        "shots[].duration: received 6 s in all; allowed: the 5 s of duration",
+    ),
+    "min_length": (
+        {"mode": "custom", "prompt": "ab", "style": "x"},
+        "prompt: received 2 characters; allowed: at least 3 where mode is custom",
+    ),
+}
+
+
+def document(folder: Path) -> Path:
+    """A small document of a model `m` that says nothing of rules."""
+    answer = {"properties": {"id": {"type": "string"}, "status": {"type": "string", "enum": ["pending"]}}}
+    request = {"type": "object", "required": ["model"], "properties": {"model": {"enum": ["m"]}}}
+    operation = {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
+        "responses": {"200": {"content": {"application/json": {"schema": answer}}}},
+    }
+    path = folder / "m.json"
+    path.write_text(json.dumps({"openapi": "3.1.0", "paths": {"/v1/images/generations": {"post": operation}}}))
+    return path
+
+
+def overlaid(make_mock: MakeMock, folder: Path, *rules: dict[str, Any]) -> Mock:
+    spec = document(folder)
+    text = json.dumps({"overlay": 1, "models": {"m": {"x-evolink-rules": list(rules)}}})
+    spec.with_suffix(".overlay.yaml").write_text(text)
+    return make_mock(specs=(folder,))
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_a_rule_of_an_overlay_is_enforced(make_mock: MakeMock, tmp_path: Path, kind: str) -> None:
+    mock = overlaid(make_mock, tmp_path, {"rule": kind, "evidence": "documented", **RULES[kind]})
+    assert mock.post("/v1/images/generations", FINE).status_code == 200
+    fields, words = BROKEN[kind]
+    response = mock.post("/v1/images/generations", {**FINE, **fields})
+    assert response.status_code == 400
+    assert response.json()["error"]["message"] == words
+
+
+def test_without_its_overlay_the_document_says_nothing_of_it(make_mock: MakeMock, tmp_path: Path) -> None:
+    mock = make_mock(specs=(document(tmp_path),))
+    for fields, _ in BROKEN.values():
+        assert mock.post("/v1/images/generations", {**FINE, **fields}).status_code == 200
+
+
+def test_a_misspelt_rule_is_told_with_file_and_place(make_mock: MakeMock, tmp_path: Path) -> None:
+    mock = overlaid(make_mock, tmp_path, {"rule": "requird_when", "field": "style", "evidence": "documented"})
+    faults = [fault for fault in mock.app.registry.faults if fault.file == "m.json"]
+    assert any("requird_when" in fault.message for fault in faults)
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "overlay: 2\nmodels: {}", "overlay: 1\nmodels: {m: {x-evolink-rulez: []}}", "{"]
+)
+def test_a_file_that_is_no_overlay_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.overlay.yaml"
+    path.write_text(text)
+    with pytest.raises(DocumentError, match=r"x\.overlay\.yaml"):
+        load_overlay(path)
+
+
+def test_the_overlays_of_the_kit_are_readable() -> None:
+    found = [load_overlay(path) for path in data("openapi", "overlays").glob("*.yaml")]
+    assert found
+    assert load_any(data("openapi", "evolink.yaml"))
