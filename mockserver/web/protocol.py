@@ -77,10 +77,8 @@ class MockProtocol(_Protocol):
             super()._start_asgi_task(cycle, app)
 
     def _is_plain(self, cycle: Any) -> bool:
-        takes = getattr(self.app, "takes_directly", None)
         return (
-            takes is not None
-            and takes(cycle.scope["path"])
+            self.app.takes_directly(cycle.scope["path"])
             and not cycle.waiting_for_100_continue
             and not self.flow.write_paused
             and not self.parser.should_upgrade()
@@ -111,12 +109,13 @@ class MockProtocol(_Protocol):
 
     def _write(self, cycle: Any, answer: Answer) -> None:
         """The whole answer at once, and what uvicorn does after one."""
-        head = [STATUS_LINE[answer.status]]
-        for name, value in (*self.server_state.default_headers, *answer.headers):
-            head += (name, b": ", value, b"\r\n")
+        parts = [STATUS_LINE[answer.status]]
+        parts += [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
+        parts += [b"%b: %b\r\n" % header for header in answer.headers]
         if not cycle.keep_alive and not answer.closes:
-            head.append(b"connection: close\r\n")
-        self.loop.call_soon(self._finish, cycle, b"".join((*head, b"\r\n", answer.body)), answer.closes)
+            parts.append(b"connection: close\r\n")
+        parts += (b"\r\n", answer.body)
+        self.loop.call_soon(self._finish, cycle, b"".join(parts), answer.closes)
 
     def _finish(self, cycle: Any, whole: bytes, closes: bool) -> None:
         """Send, after every request that came in this round of the loop has been answered.
