@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "mockserver"
+PACKAGES = ("mockserver", "contract_tests")
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in sorted(PACKAGE.rglob("*.py"))
+    for package in PACKAGES
+    for path in sorted((ROOT / package).rglob("*.py"))
 }
 
 MAY_KNOW = {
@@ -50,7 +51,13 @@ def imports(module: str) -> set[str]:
 
 def room(module: str) -> str:
     parts = module.split(".")
-    return parts[1] if len(parts) > 1 else ""
+    return parts[1] if len(parts) > 1 and parts[0] == "mockserver" else ""
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("contract_tests")])
+def test_contract_tests_judge_from_outside(module: str) -> None:
+    known = {other for other in imports(module) if other.split(".")[0] == "mockserver"} & MODULES.keys()
+    assert known <= {"mockserver", "mockserver.testing"}
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if room(name)])

@@ -1,0 +1,1 @@
+"""Contract tests: what the documents promise, judged over HTTP, of servers, clients and callback receivers."""

@@ -1,0 +1,33 @@
+"""The command line. Exit codes: 0 holds, 1 broken, 2 wrong usage, 3 could not judge."""
+
+import importlib
+
+import click
+
+_COMMANDS: dict[str, str] = {
+    "client": "contract_tests.client.command:client",
+    "receiver": "contract_tests.receiver.command:receiver",
+    "server": "contract_tests.server.command:server",
+    "drift": "contract_tests.server.command:drift",
+}
+"""Loaded when asked for: Hypothesis and schemathesis take their time."""
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+@click.group(
+    cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "CONTRACT_TESTS"}
+)
+@click.version_option(package_name="evolink-mock", prog_name="contract-tests")
+def main() -> None:
+    """Judge servers, clients and callback receivers against the contract of EvoLink's generation API."""

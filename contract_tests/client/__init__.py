@@ -1,0 +1,1 @@
+"""Clients judged: any program, run against a fake that misbehaves on purpose."""

@@ -1,0 +1,108 @@
+"""Who keeps count: how often each check was judged, what held, and the shortest case of what did not."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from contract_tests.check import Check, check
+from contract_tests.exchange import Exchange, as_text, cut
+
+_RECEIVED_LIMIT = 1_000
+
+
+class Outcome(StrEnum):
+    """What became of a check. Not judged is never a pass."""
+
+    HELD = "held"
+    BROKEN = "broken"
+    WARNED = "warned"
+    NOT_JUDGED = "not judged"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A broken promise as its reader gets it. `steps` are the exchanges of the shortest case, without secrets;
+    `notes` what else happened between them (time that passed, callbacks that came); `replay` the command that
+    shows it again."""
+
+    check: Check
+    received: str
+    documented: str
+    steps: tuple[Exchange, ...] = ()
+    notes: tuple[str, ...] = ()
+    replay: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One check at the end of a run. `times` counts how often it was judged."""
+
+    check: Check
+    outcome: Outcome
+    times: int
+    finding: Finding | None = None
+    reason: str = ""
+
+
+class BrokenPromiseError(AssertionError):
+    """A check does not hold; ends the case, so that Hypothesis can look for a shorter one."""
+
+    def __init__(self, check_id: str, received: str, documented: str) -> None:
+        super().__init__(f"{check_id}: received {received}; documented: {documented}")
+        self.check_id, self.received, self.documented = check_id, received, documented
+
+
+@dataclass(slots=True)
+class Judge:
+    """`strict` is for a server of our own: there every broken promise is an error, however sure it is."""
+
+    checks: Sequence[Check]
+    strict: bool = True
+    replay: str = ""
+    _times: Counter[str] = field(default_factory=Counter)
+    _findings: dict[str, Finding] = field(default_factory=dict)
+    _reasons: dict[str, str] = field(default_factory=dict)
+
+    def that(self, check_id: str, holds: bool, received: Any, documented: str = "") -> None:
+        """Judge once. Raises BrokenPromiseError where it does not hold, unless this check has its finding already.
+
+        `documented` says what was allowed here, if that is more exact than the promise.
+        """
+        self._times[check_id] += 1
+        if not holds and check_id not in self._findings:
+            promise = documented or check(check_id).promise
+            raise BrokenPromiseError(check_id, cut(as_text(received), _RECEIVED_LIMIT), promise)
+
+    def found(self, broken: BrokenPromiseError, steps: Iterable[Exchange] = (), notes: Iterable[str] = ()) -> None:
+        """Keep a broken promise with the case that shows it; a later, shorter case of the same check replaces it."""
+        shown = tuple(step.safe() for step in steps)
+        self._findings[broken.check_id] = Finding(
+            check(broken.check_id), broken.received, broken.documented, shown, tuple(notes), self.replay
+        )
+
+    def not_judged(self, check_id: str, reason: str) -> None:
+        """Say why a check could not be judged; counts only if nothing judged it."""
+        self._reasons.setdefault(check_id, reason)
+
+    def is_found(self, check_id: str) -> bool:
+        return check_id in self._findings
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is broken so far that counts as an error."""
+        return not any(result.outcome is Outcome.BROKEN for result in self.results())
+
+    def results(self) -> tuple[Result, ...]:
+        """Every check of the list, in its order."""
+        return tuple(self._result(one) for one in self.checks)
+
+    def _result(self, one: Check) -> Result:
+        times, finding = self._times[one.id], self._findings.get(one.id)
+        if finding is not None:
+            firm = self.strict or one.evidence.is_firm
+            return Result(one, Outcome.BROKEN if firm else Outcome.WARNED, times, finding)
+        if times:
+            return Result(one, Outcome.HELD, times)
+        return Result(one, Outcome.NOT_JUDGED, 0, reason=self._reasons.get(one.id, "nothing in this run came to it"))

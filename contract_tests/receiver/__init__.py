@@ -1,0 +1,1 @@
+"""Callback receivers judged: what they answer to deliveries good and bad."""

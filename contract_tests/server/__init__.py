@@ -1,0 +1,1 @@
+"""Servers judged: the fake, a staging gateway, the live API."""
