@@ -1,0 +1,188 @@
+"""What is true at particular moments: first answers, reads, endings, too late, result links, and crowds."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+
+from contract_tests.document import MODEL, create_operation, failure_codes
+from contract_tests.judge import BrokenPromiseError
+from contract_tests.server.auditor import TERMINAL, Auditor
+from contract_tests.server.probe import Need, Setting, probe
+from contract_tests.server.target import Answer, Case
+
+_DAY_S = 86_400
+_TURNS = 40
+"""Things that may be due before a task ends."""
+_SKEW_S = 5
+"""How far the clock of a server nobody controls may be off."""
+CROWD = 240
+"""Tasks of each of two tenants: what goes wrong once in a hundred is seen."""
+_WORKERS = 8
+
+
+@probe("TASK-ID-FORM", "TASK-CREATED-IS-NOW", "TASK-ESTIMATES-ITS-TIME", paid=1)
+def first_answer(setting: Setting) -> None:
+    case, that = setting.case(), setting.judge.that
+    before = _now_s(setting)
+    body = case.submit().body
+    after = _now_s(setting)
+    parts = str(body.get("id")).split("-")
+    formed = len(parts) == 4 and parts[:2] == ["task", "unified"] and parts[2].isdigit() and parts[3].isalnum()
+    that("TASK-ID-FORM", formed, body.get("id"), "task-unified-<unix seconds>-<suffix>")
+    created = body.get("created")
+    now = isinstance(created, int) and int(before) - _SKEW_S <= created <= after + _SKEW_S
+    that("TASK-CREATED-IS-NOW", now, f"created {created}", f"between {before:.0f} and {after:.0f}")
+    estimated = create_operation()["x-evolink-timeline"]["estimated_seconds"]
+    told = (body.get("task_info") or {}).get("estimated_time")
+    that("TASK-ESTIMATES-ITS-TIME", isinstance(told, int) and told > 0, told, f"seconds, such as {estimated}")
+
+
+def _now_s(setting: Setting) -> float:
+    """What the server's clock shows: a mock tells, any other is taken to be right."""
+    if setting.target.control is None:
+        return time.time()
+    return float(setting.control.call("GET", "/clock")["now_ms"]) / 1000
+
+
+@probe("TASK-READ-CHANGES-NOTHING", needs={Need.CONTROL})
+def reading(setting: Setting) -> None:
+    """With the clock held, however often a task and the credits are read, they stay the same."""
+    case = setting.case(credits=1_000)
+    task_id = str(case.submit().at("id"))
+    setting.control.to_next()
+    case.let_pass(1)
+    bodies = [(case.task(task_id).body, case.credits().body) for _ in range(4)]
+    same = all(body == bodies[0] for body in bodies)
+    setting.judge.that("TASK-READ-CHANGES-NOTHING", same, f"{bodies[-1]} after {bodies[0]}")
+
+
+@probe("TASK-ENDS", needs={Need.CONTROL})
+def ending(setting: Setting) -> None:
+    """A task that nobody touches ends by itself, and completes."""
+    case = setting.case(credits=1_000)
+    auditor = Auditor(setting.judge)
+    task_id = auditor.submitted(case.submit().body, MODEL).id
+    auditor.balanced(case.credits().body)
+    status = _to_the_end(setting, case, auditor, task_id)
+    setting.judge.that("TASK-ENDS", status == "completed", status, "completed, sooner or later")
+    auditor.balanced(case.credits().body)
+
+
+def _to_the_end(setting: Setting, case: Case, auditor: Auditor, task_id: str) -> str:
+    for _ in range(_TURNS):
+        seen = auditor.queried(case.task(task_id).body, task_id)
+        if seen.status in TERMINAL:
+            break
+        setting.control.to_next()
+    return auditor.tasks[task_id].status
+
+
+@probe("TASK-CANCEL-READS-AS-DOCUMENTED", "TASK-TOO-LATE-TO-CANCEL", needs={Need.CONTROL})
+def cancelling(setting: Setting) -> None:
+    """A cancel in time reads as documented; one that comes after the end changes neither the task nor the bill."""
+    case, auditor = setting.case(credits=1_000), Auditor(setting.judge)
+    early, late = (auditor.submitted(case.submit().body, MODEL).id for _ in range(2))
+    auditor.balanced(case.credits().body)
+    setting.control.end(early, "cancel")
+    answer = case.task(early)
+    told = (answer.at("status"), answer.at("error", "code"))
+    reads = told == ("failed", "request_cancelled")
+    setting.judge.that("TASK-CANCEL-READS-AS-DOCUMENTED", reads, f"{told}", "failed, request_cancelled")
+    auditor.queried(answer.body, early, cancelled=True)
+    auditor.balanced(case.credits().body)
+    setting.control.end(late, "complete")
+    before = (case.task(late).body, case.credits().body)
+    setting.control.end(late, "cancel")
+    after = (case.task(late).body, case.credits().body)
+    setting.judge.that("TASK-TOO-LATE-TO-CANCEL", before == after, f"{after} after {before}", "nothing changes")
+
+
+@probe("RESULT-LINK-WORKS", "RESULT-LINK-EXPIRES", needs={Need.CONTROL})
+def result_links(setting: Setting) -> None:
+    """The link of a result leads to a file without any key, for 24 hours and no longer."""
+    case = setting.case(credits=1_000)
+    task_id = str(case.submit().at("id"))
+    setting.control.end(task_id, "complete")
+    for link in case.task(task_id).at("results") or ():
+        setting.judge.that("RESULT-LINK-WORKS", *_fetched(setting, link), "200 and a file")
+        case.let_pass(_DAY_S - 60)
+        setting.judge.that("RESULT-LINK-WORKS", *_fetched(setting, link), "200 and a file, for 24 hours")
+        case.let_pass(120)
+        served, told = _fetched(setting, link)
+        setting.judge.that("RESULT-LINK-EXPIRES", not served, told, "no file after 24 hours")
+
+
+def _fetched(setting: Setting, link: str) -> tuple[bool, str]:
+    """Whether a file is there; the key goes to the API only."""
+    exchange = setting.target.send(httpx.Request("GET", link))
+    kind = exchange.headers.get("content-type", "")
+    served = exchange.status == 200 and bool(exchange.body) and kind.startswith(("video/", "image/", "audio/"))
+    return served, f"{exchange.status} {kind} {exchange.failure}".strip()
+
+
+@probe("TASK-FAILURE-TELLS-WHY", needs={Need.CONTROL})
+def failure_reasons(setting: Setting) -> None:
+    """Each documented reason comes out as it went in."""
+    case = setting.case(credits=10_000)
+    for code in failure_codes():
+        task_id = str(case.submit().at("id"))
+        setting.control.end(task_id, "fail", code)
+        told = case.task(task_id).at("error", "code")
+        setting.judge.that("TASK-FAILURE-TELLS-WHY", told == code, told, code)
+
+
+@probe("TASK-TENANTS-APART", needs={Need.CONTROL})
+def crowd(setting: Setting) -> None:
+    """Two tenants with hundreds of tasks of every length and ending, all at once, looked at again and again."""
+    cases = [setting.case(credits=1_000_000) for _ in range(2)]
+    auditors = [Auditor(setting.judge) for _ in cases]
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        ids = [_submit_all(case, auditor, pool) for case, auditor in zip(cases, auditors, strict=True)]
+        shared = set(ids[0]) & set(ids[1])
+        setting.judge.that("TASK-TENANTS-APART", not shared, f"both got {sorted(shared)[:3]}", "tasks of their own")
+        for seconds in (3, 9, 30):
+            setting.target.time.let_pass(seconds)
+            for case, auditor in zip(cases, auditors, strict=True):
+                _look_at_all(case, auditor, pool)
+
+
+def _submit_all(case: Case, auditor: Auditor, pool: ThreadPoolExecutor) -> list[str]:
+    """Every seventh fails, the others take from 1 to 24 seconds."""
+    auditor.balanced(case.credits().body)
+    prompts = [_prompt(number) for number in range(CROWD)]
+    answers: list[Answer] = list(pool.map(lambda prompt: case.submit(prompt=prompt), prompts))
+    for answer in answers:
+        case.judge.that("BILLING-COVERED-IS-ACCEPTED", answer.status == 200, answer.status, "200")
+        auditor.submitted(answer.body, MODEL)
+    auditor.balanced(case.credits().body)
+    return list(auditor.tasks)
+
+
+def _prompt(number: int) -> str:
+    fails = f"mock:fail={failure_codes()[number % len(failure_codes())]} " if number % 7 == 0 else ""
+    return f"{fails}mock:seconds={1 + number % 24}"
+
+
+def _look_at_all(case: Case, auditor: Auditor, pool: ThreadPoolExecutor) -> None:
+    open_ids = [seen.id for seen in auditor.tasks.values() if seen.status not in TERMINAL]
+    ended_ids = [seen.id for seen in auditor.tasks.values() if seen.status in TERMINAL][::4]
+    for task_id, answer in zip((*open_ids, *ended_ids), pool.map(case.task, (*open_ids, *ended_ids)), strict=True):
+        try:
+            case.judge.that("TASK-STAYS", answer.status == 200, f"{answer.status} {answer.code}", "200")
+            auditor.queried(answer.body, task_id)
+        except BrokenPromiseError:
+            case.show_only(task_id)
+            raise
+    auditor.balanced(case.credits().body)
+
+
+PROBES = (
+    first_answer,
+    reading,
+    ending,
+    cancelling,
+    result_links,
+    failure_reasons,
+    crowd,
+)

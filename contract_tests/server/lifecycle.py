@@ -1,0 +1,243 @@
+"""The life of tasks as Hypothesis drives it: any order of submissions, queries, endings and waiting, audited."""
+
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from hypothesis import HealthCheck, Phase, Verbosity, assume, reject, seed, settings
+from hypothesis import strategies as st
+from hypothesis.errors import HypothesisException
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from contract_tests.document import UC_PER_CREDIT, failure_codes, price_uc
+from contract_tests.exchange import Exchange
+from contract_tests.judge import BrokenPromiseError
+from contract_tests.server.auditor import TERMINAL, Auditor, Balance, Seen
+from contract_tests.server.probe import Need, Setting, notes_of, probe, steps_of
+from contract_tests.server.target import Answer, CaseOverError
+
+EXAMPLES, STEPS = 25, 20
+_SHRINK_S = 6.0
+_RUNS = 5
+"""How often the machine is run again to look past what it has found."""
+_PROMPTS = ("Make it snow", "Make it rain")
+_KEYS = ("contract-machine-key-1", "contract-machine-key-2")
+
+JUDGES = (
+    "TASK-ID-UNIQUE",
+    "TASK-STARTS-PENDING",
+    "TASK-NAMES-ITS-MODEL",
+    "TASK-KEEPS-ITS-IDENTITY",
+    "TASK-END-IS-FINAL",
+    "TASK-END-KEEPS-ITS-BODY",
+    "TASK-STATUS-KNOWN",
+    "TASK-STATUS-ORDER",
+    "TASK-PROGRESS-MONOTONE",
+    "TASK-PROGRESS-COMPLETE",
+    "TASK-RESULTS-WHEN-COMPLETED",
+    "TASK-RESULTS-ONLY-WHEN-COMPLETED",
+    "TASK-ERROR-WHEN-FAILED",
+    "TASK-ERROR-ONLY-WHEN-FAILED",
+    "TASK-ERROR-CODE-KNOWN",
+    "TASK-ERROR-TYPE",
+    "TASK-ENDED-CANT-BE-CANCELLED",
+    "BILLING-CHARGED-ON-COMPLETION",
+    "BILLING-FAILURE-NOT-CHARGED",
+    "BILLING-RELEASED-ON-FAILURE",
+    "BILLING-RELEASED-ON-CANCEL",
+    "BILLING-COMPLETION-RELEASES-NOTHING",
+    "BILLING-RESERVED-ON-SUBMISSION",
+    "BILLING-REFUSAL-RESERVES-NOTHING",
+    "BILLING-STANDS-STILL",
+    "BILLING-NEVER-NEGATIVE",
+    "BILLING-COVERED-IS-ACCEPTED",
+    "BILLING-SHORT-IS-REFUSED",
+    "IDEMPOTENCY-SAME-TASK",
+    "IDEMPOTENCY-CONFLICT",
+    "IDEMPOTENCY-ONE-CHARGE",
+)
+
+
+class Machine(RuleBasedStateMachine):
+    """One tenant of a mock. Every rule ends with a reckoning, so that a difference has one cause."""
+
+    setting: ClassVar[Setting]
+
+    @initialize(tasks=st.integers(0, 4))
+    def open_account(self, tasks: int) -> None:
+        """Credits for this many tasks and a half."""
+        self.price = price_uc(self.setting.profile, self.setting.target.settings.video_seconds)
+        self.case = self.setting.case(credits=(tasks + 0.5) * self.price / UC_PER_CREDIT)
+        self.auditor = Auditor(self.setting.judge)
+        self.keyed: dict[str, tuple[str, str]] = {}
+        self.balance: Balance
+        self.reckon()
+
+    # --- rules
+
+    @rule(prompt=st.sampled_from(_PROMPTS))
+    def submit(self, prompt: str) -> None:
+        self.take(self.case.submit(prompt=prompt))
+        self.reckon()
+
+    @rule(prompt=st.sampled_from(_PROMPTS), key=st.sampled_from(_KEYS))
+    def submit_with_key(self, prompt: str, key: str) -> None:
+        earlier = self.keyed.get(key)
+        assume(earlier or self.balance.remaining >= self.price)
+        answer = self.case.submit(prompt=prompt, idempotency_key=key)
+        if earlier is None:
+            self.keyed[key] = (prompt, self.take(answer).id)
+        else:
+            self.judge_repeated(answer, *earlier, same=prompt == earlier[0])
+        self.reckon()
+
+    @rule()
+    def submit_something_invalid(self) -> None:
+        self.case.submit_invalid(model=None)
+        self.auditor.changes.refused.append("without a model")
+        self.reckon()
+
+    @precondition(lambda self: self.open_tasks)
+    @rule(choice=st.integers(0, 100), how=st.sampled_from(("complete", "fail", "cancel")), code=st.integers(0, 100))
+    def end(self, choice: int, how: str, code: int) -> None:
+        """The mock is told to end a task now."""
+        seen = self.open_tasks[choice % len(self.open_tasks)]
+        why = failure_codes()[code % len(failure_codes())] if how == "fail" else None
+        self.case.notes.append(f"after request {len(self.case.steps)}: the mock is told to {how} {seen.id}")
+        self.setting.control.end(seen.id, how, why)
+        self.reckon(cancelled=seen.id if how == "cancel" else "")
+
+    @rule(seconds=st.sampled_from((0.5, 1.0, 2.0, 5.0)))
+    def wait(self, seconds: float) -> None:
+        self.case.let_pass(seconds)
+        self.reckon()
+
+    @precondition(lambda self: self.ended_tasks)
+    @rule(choice=st.integers(0, 100))
+    def look_again(self, choice: int) -> None:
+        """An ended task is asked about once more."""
+        seen = self.ended_tasks[choice % len(self.ended_tasks)]
+        self.query(seen)
+        self.reckon()
+
+    # --- what every rule needs
+
+    @property
+    def open_tasks(self) -> list[Seen]:
+        return [one for one in self.auditor.tasks.values() if one.status not in TERMINAL]
+
+    @property
+    def ended_tasks(self) -> list[Seen]:
+        return [one for one in self.auditor.tasks.values() if one.status in TERMINAL]
+
+    def take(self, answer: Answer) -> Seen:
+        """The answer to a submission: accepted if, and only if, the credits cover it."""
+        covered = self.balance.remaining >= self.price
+        check_id = "BILLING-COVERED-IS-ACCEPTED" if covered else "BILLING-SHORT-IS-REFUSED"
+        received = f"{answer.status} with {self.balance.remaining / UC_PER_CREDIT:g} credits left"
+        self.setting.judge.that(check_id, answer.status == (200 if covered else 402), received)
+        if answer.status == 200:
+            return self.auditor.submitted(answer.body, str(answer.at("model")))
+        self.auditor.changes.refused.append("402")
+        return Seen("", {}, 0)
+
+    def judge_repeated(self, answer: Answer, prompt: str, task_id: str, *, same: bool) -> None:
+        self.auditor.changes.repeated += 1
+        told = f"{answer.status} with task {answer.at('id')}"
+        if same:
+            self.setting.judge.that("IDEMPOTENCY-SAME-TASK", answer.at("id") == task_id, told, f"task {task_id}")
+        else:
+            conflict = (answer.status, answer.code) == (409, "idempotency_conflict")
+            expected = f"409 idempotency_conflict: the key belongs to the prompt {prompt!r}"
+            self.setting.judge.that("IDEMPOTENCY-CONFLICT", conflict, told, expected)
+
+    def query(self, seen: Seen, *, cancelled: bool = False) -> None:
+        answer = self.case.task(seen.id)
+        self.setting.judge.that("TASK-STAYS", answer.status == 200, f"{answer.status} {answer.code}", "200")
+        if answer.status == 200:
+            self.auditor.queried(answer.body, seen.id, cancelled=cancelled)
+
+    def reckon(self, cancelled: str = "") -> None:
+        """Ask about everything that is open, then about the credits."""
+        for seen in self.open_tasks:
+            self.query(seen, cancelled=seen.id == cancelled)
+        self.balance = self.auditor.balanced(self.case.credits().body)
+
+
+class Hunt:
+    """One run of the machine: what it finds first is what it shrinks, for a few seconds at most."""
+
+    def __init__(self, setting: Setting, number: int) -> None:
+        self.setting, self.number = setting, number
+        self.broken: BrokenPromiseError | None = None
+        self.steps: list[Exchange] = []
+        self.notes: list[str] = []
+        self._ends_s = 0.0
+
+    def run(self) -> None:
+        """Raises SilentServerError."""
+        hunted = seed(self.setting.seed + self.number)(type("Lifecycle", (Machine,), self._members()))
+        try:
+            run_state_machine_as_test(hunted, settings=_settings())
+        except (BrokenPromiseError, CaseOverError, HypothesisException, ExceptionGroup):
+            """What was found is kept in `broken`: the rest is Hypothesis's own view of it."""
+
+    def _members(self) -> dict[str, Any]:
+        guarded = {name: self._guarded(value) for name, value in vars(Machine).items() if name in _RULES}
+        return {"setting": self.setting, **guarded}
+
+    def _guarded(self, method: Callable[..., None]) -> Callable[..., None]:
+        """A rule that keeps the shortest case of the check broken first, and lets no other take its place."""
+
+        def guarded(machine: Machine, **drawn: Any) -> None:
+            if self.broken is not None and time.monotonic() > self._ends_s:
+                reject()
+            if method.__name__ == "open_account":
+                self.setting.cases.clear()
+            try:
+                method(machine, **drawn)
+            except BrokenPromiseError as broken:
+                self._keep(broken)
+                raise
+
+        guarded.__dict__.update(vars(method))
+        guarded.__name__ = method.__name__
+        return guarded
+
+    def _keep(self, broken: BrokenPromiseError) -> None:
+        if self.broken is None:
+            self._ends_s = time.monotonic() + _SHRINK_S
+        elif self.broken.check_id != broken.check_id:
+            reject()
+        steps = steps_of(self.setting.cases)
+        if self.broken is None or len(steps) <= len(self.steps):
+            self.broken, self.steps, self.notes = broken, steps, notes_of(self.setting.cases)
+
+
+_RULES = frozenset(
+    {"open_account", "submit", "submit_with_key", "submit_something_invalid", "end", "wait", "look_again"}
+)
+
+
+def _settings() -> settings:
+    return settings(
+        max_examples=EXAMPLES,
+        stateful_step_count=STEPS,
+        deadline=None,
+        database=None,
+        phases=(Phase.generate, Phase.shrink),
+        verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+    )
+
+
+@probe(*JUDGES, needs={Need.CONTROL})
+def lifecycle(setting: Setting) -> None:
+    """Hunt until a hunt finds nothing more."""
+    for number in range(_RUNS):
+        hunt = Hunt(setting, number)
+        hunt.run()
+        if hunt.broken is None:
+            return
+        setting.judge.found(hunt.broken, hunt.steps, hunt.notes)

@@ -1,0 +1,148 @@
+"""What things cost, and that nobody pays twice: prices, limits, idempotency, spending in parallel."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from contract_tests.document import UC_PER_CREDIT, create_operation, price_uc, uc
+from contract_tests.server.auditor import Auditor
+from contract_tests.server.probe import Need, Setting, probe
+from contract_tests.server.target import Answer, Case
+
+_LENGTHS = {
+    "BILLING-PRICE": (6.5, 7.25, 9, 12.34, 19.99),
+    "BILLING-SHORTEST": (1, 5.99, 6),
+    "BILLING-LONGEST": (20, 20.01, 20.5, 21, 30, 600),
+}
+"""Seconds of video, by the check that owns what they cost."""
+_WORKERS = 8
+
+
+def _video(seconds: float) -> list[str]:
+    """A video of this length: a mock reads it off the address."""
+    return [f"https://example.com/street.mp4?mock:duration_seconds={seconds}"]
+
+
+@probe("BILLING-PRICE", "BILLING-SHORTEST", "BILLING-LONGEST", needs={Need.CONTROL})
+def prices(setting: Setting) -> None:
+    """The price of the profile's rule, at lengths on both sides of each bound."""
+    case = setting.case(credits=100_000)
+    for check_id, lengths in _LENGTHS.items():
+        for seconds in lengths:
+            answer = case.submit(video_urls=_video(seconds))
+            told = answer.at("usage", "credits_reserved")
+            price = price_uc(setting.profile, seconds) / UC_PER_CREDIT
+            received = f"{answer.status}, credits_reserved {told} for {seconds} s"
+            setting.judge.that(check_id, told == price, received, f"{price:g} credits for {seconds} s")
+
+
+@probe("BILLING-PRICE", paid=1)
+def price_of_the_example(setting: Setting) -> None:
+    seconds = setting.target.settings.video_seconds
+    told = setting.case().submit().at("usage", "credits_reserved")
+    price = price_uc(setting.profile, seconds) / UC_PER_CREDIT
+    setting.judge.that("BILLING-PRICE", told == price, f"credits_reserved {told}", f"{price:g} for {seconds:g} s")
+
+
+@probe("BILLING-RULE-NAMED", needs={Need.CONTROL})
+def billing_rule(setting: Setting) -> None:
+    rule = create_operation()["x-evolink-price"][setting.profile]["billing_rule"]
+    told = setting.case(credits=10_000).submit().at("usage", "billing_rule")
+    setting.judge.that("BILLING-RULE-NAMED", told == rule, told, rule)
+
+
+@probe("BILLING-COVERED-IS-ACCEPTED", "BILLING-SHORT-IS-REFUSED", needs={Need.CONTROL})
+def last_credit(setting: Setting) -> None:
+    """Exactly enough is enough; the smallest unit less is not, and a refusal names its code and reserves nothing."""
+    price = price_uc(setting.profile, 9)
+    answer = setting.case(credits=price / UC_PER_CREDIT).submit()
+    setting.judge.that("BILLING-COVERED-IS-ACCEPTED", answer.status == 200, answer.status, "200 with exactly enough")
+    case = setting.case(credits=(price - 1) / UC_PER_CREDIT)
+    answer = case.submit()
+    refused = (answer.status, answer.code) == (402, "insufficient_quota")
+    setting.judge.that(
+        "BILLING-SHORT-IS-REFUSED", refused, f"{answer.status} {answer.code}", "402 insufficient_quota"
+    )
+
+
+@probe("BILLING-TOKEN-LIMIT", needs={Need.CONTROL})
+def token_limit(setting: Setting) -> None:
+    """A key with a limit of its own: refused beyond it, whatever the user has; and nothing is reserved for that."""
+    price = price_uc(setting.profile, 9) / UC_PER_CREDIT
+    case = setting.case(credits=round(100 * price, 4))
+    setting.control.account(case.key, token_credits=round(1.5 * price, 4))
+    auditor, that = Auditor(setting.judge), setting.judge.that
+    first = case.submit()
+    that("BILLING-TOKEN-LIMIT", first.status == 200, first.status, "200 within the limit of the key")
+    left = case.credits().at("data", "token", "remaining_credits")
+    that("BILLING-TOKEN-LIMIT", left == round(price / 2, 4), f"token.remaining_credits {left}", f"{price / 2:g}")
+    auditor.balanced(case.credits().body)
+    second = case.submit()
+    refused = (second.status, second.code) == (402, "insufficient_token_quota")
+    that("BILLING-TOKEN-LIMIT", refused, f"{second.status} {second.code}", "402 insufficient_token_quota")
+    auditor.balanced(case.credits().body, only="BILLING-TOKEN-LIMIT")
+
+
+@probe("IDEMPOTENCY-REPLAYED-HEADER", "IDEMPOTENCY-KEY-PER-ACCOUNT", needs={Need.CONTROL})
+def idempotency_key(setting: Setting) -> None:
+    """A repeat says that it is one; the same key of somebody else is another key."""
+    key = "contract-idempotency-key"
+    case, other = setting.case(credits=1_000), setting.case(other=True, credits=1_000)
+    first, again, foreign = (one.submit(idempotency_key=key) for one in (case, case, other))
+    header = again.headers.get("idempotency-replayed")
+    marked = header == "true" and "idempotency-replayed" not in first.headers
+    setting.judge.that(
+        "IDEMPOTENCY-REPLAYED-HEADER", marked, f"Idempotency-Replayed: {header}", "true, on repeats only"
+    )
+    own = foreign.status == 200 and foreign.at("id") != first.at("id")
+    setting.judge.that(
+        "IDEMPOTENCY-KEY-PER-ACCOUNT", own, f"{foreign.status} {foreign.at('id')}", "a task of its own"
+    )
+
+
+@probe("IDEMPOTENCY-PARALLEL", needs={Need.CONTROL})
+def idempotency_in_parallel(setting: Setting) -> None:
+    """The same request several times at once, as an impatient client sends it: one task."""
+    case = setting.case(credits=10_000)
+    for number in range(4):
+        answers = _at_once([case] * _WORKERS, idempotency_key=f"contract-parallel-{number}")
+        tasks = {answer.at("id") for answer in answers if answer.status == 200}
+        others = {answer.status for answer in answers} - {200, 409}
+        received = f"tasks {sorted(map(str, tasks))}, other statuses {sorted(others)}"
+        setting.judge.that("IDEMPOTENCY-PARALLEL", len(tasks) == 1 and not others, received, "one task; else 409")
+
+
+@probe("BILLING-PARALLEL", needs={Need.CONTROL})
+def spending_in_parallel(setting: Setting) -> None:
+    """Two accounts, each with credits for three tasks, submit eight each at once: three are accepted of each."""
+    price = price_uc(setting.profile, 9)
+    for _ in range(4):
+        cases = [setting.case(credits=3.5 * price / UC_PER_CREDIT) for _ in range(2)]
+        answers = _at_once([cases[number % 2] for number in range(2 * _WORKERS)])
+        for index, case in enumerate(cases):
+            _judge_spent(setting, case, answers[index::2], price)
+
+
+def _judge_spent(setting: Setting, case: Case, answers: list[Answer], price: int) -> None:
+    statuses = sorted(answer.status for answer in answers)
+    expected = [200] * 3 + [402] * (_WORKERS - 3)
+    setting.judge.that("BILLING-PARALLEL", statuses == expected, f"{statuses}", "three accepted, the rest 402")
+    left = uc(case.credits().at("data", "user", "remaining_credits") or 0)
+    received = f"remaining_credits {left / UC_PER_CREDIT:g}"
+    setting.judge.that("BILLING-PARALLEL", left == price // 2, received, f"{price / 2 / UC_PER_CREDIT:g}")
+
+
+def _at_once(cases: list[Case], **fields: Any) -> list[Answer]:
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        return list(pool.map(lambda case: case.submit(**fields), cases))
+
+
+PROBES = (
+    price_of_the_example,
+    prices,
+    billing_rule,
+    last_credit,
+    token_limit,
+    idempotency_key,
+    idempotency_in_parallel,
+    spending_in_parallel,
+)
