@@ -32,6 +32,7 @@ KEYS = {f"x-evolink-{name}" for name in BEHAVIOUR} | {
     "x-evolink-profile",
     "x-evolink-refusal",
     "x-evolink-refusals",
+    "x-evolink-request-id",
     "x-evolink-role",
     "x-evolink-rules",
 }
@@ -69,6 +70,29 @@ REFUSALS = {
         "400": {"invalid_request"},
         "401": {"unauthorized"},
         "403": {"permission_denied"},
+        "429": {"rate_limited"},
+        "500": {"internal_error"},
+        "502": {"bad_gateway"},
+        "503": {"service_unavailable"},
+    },
+    "listTasks": {
+        "400": {"invalid_request"},
+        "401": {"unauthorized"},
+        "429": {"rate_limited"},
+        "500": {"internal_error"},
+        "502": {"bad_gateway"},
+        "503": {"service_unavailable"},
+    },
+    "getTasks": {
+        "400": {"invalid_request", "malformed_body"},
+        "401": {"unauthorized"},
+        "429": {"rate_limited"},
+        "500": {"internal_error"},
+        "502": {"bad_gateway"},
+        "503": {"service_unavailable"},
+    },
+    "listModels": {
+        "401": {"unauthorized"},
         "429": {"rate_limited"},
         "500": {"internal_error"},
         "502": {"bad_gateway"},
@@ -156,6 +180,7 @@ def rules() -> dict[Place, Node]:
             found[*place, "x-evolink-rules", str(index)] = rule
     for key in ("x-evolink-refusals", "x-evolink-failures"):
         found |= {(key, name): rule for name, rule in DOCUMENT[key].items()}
+    found["x-evolink-request-id",] = DOCUMENT["x-evolink-request-id"]
     return found
 
 
@@ -196,8 +221,8 @@ def test_document_is_valid_openapi() -> None:
 
 def test_places_are_found() -> None:
     """The cases below are collected by walking the document; an empty walk would prove nothing."""
-    assert len(OPERATIONS) == 4  # three, and the callback's
-    assert len(PARAMETERS) == 2
+    assert len(OPERATIONS) == 7  # six, and the callback's
+    assert len(PARAMETERS) == 7
     assert len(behaviour()) == len(BEHAVIOUR)
     assert len(HEADERS) >= 2
     assert len(RESPONSES) >= 29
@@ -263,7 +288,18 @@ def test_each_operation_has_its_role() -> None:
         "createVideoGeneration": "create_task",
         "getTask": "get_task",
         "getCredits": "get_credits",
+        "listTasks": "list_tasks",
+        "getTasks": "get_tasks",
+        "listModels": "list_models",
     }
+
+
+def test_only_the_observed_profile_has_what_nobody_documented() -> None:
+    """Each operation that is not documented carries the mark; so does the header of request ids."""
+    marked = {name for name, one in by_operation_id().items() if one.get("x-evolink-profile") == "observed"}
+    assert marked == {name for name, one in by_operation_id().items() if one["x-evolink-evidence"] != "documented"}
+    assert marked == {"listTasks", "getTasks", "listModels"}
+    assert DOCUMENT["x-evolink-request-id"]["profile"] == "observed"
 
 
 @pytest.mark.parametrize("operation_id", REFUSALS)

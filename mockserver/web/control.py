@@ -205,7 +205,9 @@ class Control:
 
     async def verify_requests(self, request: Request, body: Any) -> Response:
         tenant = self._tenant_id(body["key"]) if "key" in body else None
-        expected = {name: body[name] for name in ("method", "path", "headers", "body", "status") if name in body}
+        expected = {
+            name: body[name] for name in ("method", "path", "query", "headers", "body", "status") if name in body
+        }
         compared = [(differences(expected, one), one) for one in map(_record, self.journal.entries(tenant))]
         matched = sum(not found for found, _ in compared)
         answer: dict[str, Any] = {"verified": _counted(body, matched), "matched": matched}

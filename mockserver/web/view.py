@@ -131,6 +131,33 @@ class SubmittedView(TaskView):
         return self._task.terms.can_cancel
 
 
+class ListedView(TaskView):
+    """A task as a list shows it, without what only its own query tells."""
+
+    def __init__(self, task: Task, now_ms: int) -> None:
+        super().__init__(task, now_ms, user_group="")
+
+    @property
+    def created_at(self) -> int:
+        return self.created
+
+    @property
+    def has_results(self) -> bool:
+        return self.result_count > 0
+
+    @property
+    def result_count(self) -> int:
+        return self._task.terms.results if self._task.state is State.COMPLETED else 0
+
+    @property
+    def has_error(self) -> bool:
+        return self.variant == FAILED
+
+    @property
+    def credits_used(self) -> int | float:
+        return self.credits_reserved if self._task.state is State.COMPLETED else 0
+
+
 class CreditsView:
     """An account's credits. A token without a limit shows what the user has (assumed)."""
 
