@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from mockserver.contract.behaviour import Profile
 from mockserver.runtime.clock import Mode
 from mockserver.simulation.task import State, Task, Terms
+from mockserver.testing import MockServer
 from mockserver.web.listing import _newest
 from tests.conftest import MakeMock
 from tests.documents import check
@@ -214,6 +216,12 @@ def fits(task: Task, asked: dict[str, str]) -> bool:
     wanted = asked.get("status", reads)
     in_status = reads == wanted or (reads == "pending" and wanted == "processing")
     return in_status and all(getattr(task.terms, name) == asked[name] for name in asked.keys() & {"type", "model"})
+
+
+def test_the_query_arrives_over_a_socket_too() -> None:
+    with MockServer(profile=Profile.OBSERVED) as mock:
+        answer = httpx.get(f"{mock.url}/v1/tasks?page=3", headers={"authorization": f"Bearer {KEY}"})
+        assert (check(answer, "listTasks")["page"], len(answer.headers["x-request-id"])) == (3, 32)
 
 
 @given(st.lists(st.tuples(st.sampled_from(TERMS), st.sampled_from(State)), max_size=30), FILTERS, st.integers(1, 8))

@@ -52,6 +52,12 @@ TASK_SOURCES: dict[str, Source] = {
     "usage.credits_used": Source("credits_used", _DONE),
     "duration": Source("duration", _DONE),
     "result_data": Source("result_data", _DONE),
+    "billing.charge_status": Source("charge_status"),
+    "billing.refund_status": Source("refund_status"),
+    "billing.reserved_credits": Source("credits_reserved"),
+    "billing.charged_credits": Source("charged_credits"),
+    "billing.refunded_credits": Source("refunded_credits"),
+    "billing.refunded_at": Source("refunded_at", _LOST),
 }
 CREDITS_SOURCES: dict[str, Source] = {
     "data.token.remaining_credits": Source("token_remaining"),

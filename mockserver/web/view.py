@@ -90,6 +90,28 @@ class TaskView:
         }
 
     @property
+    def charge_status(self) -> str:
+        if self._task.state is State.COMPLETED:
+            return "charged"
+        return "not_charged" if self._task.ended else "pending"
+
+    @property
+    def refund_status(self) -> str:
+        return "refunded" if self.charge_status == "not_charged" else "none"
+
+    @property
+    def charged_credits(self) -> int | float:
+        return self.credits_reserved if self._task.state is State.COMPLETED else 0
+
+    @property
+    def refunded_credits(self) -> int | float:
+        return self.credits_reserved if self.charge_status == "not_charged" else 0
+
+    @property
+    def refunded_at(self) -> int:
+        return (self._task.ended_ms or self._now_ms) // 1000
+
+    @property
     def duration(self) -> int:
         return ((self._task.ended_ms or self._now_ms) - self._task.submitted_ms) // 1000
 
@@ -155,7 +177,7 @@ class ListedView(TaskView):
 
     @property
     def credits_used(self) -> int | float:
-        return self.credits_reserved if self._task.state is State.COMPLETED else 0
+        return self.charged_credits
 
 
 class CreditsView:
