@@ -73,7 +73,7 @@ def operation(mock: Mock, name: str) -> Operation:
 
 @pytest.fixture(scope="module")
 def mounted() -> Iterator[Mock]:
-    mock = Mock(Options(clock=Mode.MANUAL, specs=(FOLDER,), credits=1e9))
+    mock = Mock(Options(clock=Mode.MANUAL, specs=(FOLDER,)))
     yield mock
     mock.close()
 
