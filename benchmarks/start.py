@@ -16,9 +16,7 @@ _IMPORTED = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s+([\w.]+)")
 def measure(*, quick: bool) -> list[Row]:
     rounds = 5 if quick else 15
     with compiled() as environment:
-        pairs = [(_first_answer(EMPTY, environment), _first_answer(SERVE, environment)) for _ in range(rounds + 1)][
-            1:
-        ]
+        pairs = [_pair(environment) for _ in range(rounds + 1)][1:]
         imported = _imported(environment)
     ratio = statistics.median(ours / theirs for theirs, ours in pairs)
     bare, mock = (statistics.median(one) for one in zip(*pairs, strict=True))

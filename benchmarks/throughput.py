@@ -33,11 +33,19 @@ def measure(*, quick: bool) -> list[Row]:
     with server(BARE) as bare, server([*SERVE, "--task-seconds", "100000"]) as mock, pinned(cores()[1]):
         task_id = _submit(mock.port)["id"]
         sent = {"POST": load.post(CREATE, BODY, KEY), "GET": load.get(f"/v1/tasks/{task_id}", KEY)}
-        return [_compared(method, request, (bare, mock), rounds, requests) for method, request in sent.items()]
+        return [
+            compared(f"{method} against bare Starlette", WANTED[method], request, (bare, mock), rounds, requests)
+            for method, request in sent.items()
+        ]
 
 
-def _compared(method: str, request: bytes, servers: tuple[Server, Server], rounds: int, requests: int) -> Row:
-    """Rounds in turn, each order as often, so that a machine that slows down slows both."""
+def compared(
+    what: str, wanted: str, request: bytes, servers: tuple[Server, Server], rounds: int, requests: int
+) -> Row:
+    """The rate of the second server against that of the first.
+
+    Rounds in turn, each order as often, so that a machine that slows down slows both.
+    """
     for one in servers:
         _round(one, request, requests // 2)
     pairs = []
@@ -46,14 +54,14 @@ def _compared(method: str, request: bytes, servers: tuple[Server, Server], round
         second = _round(servers[1 - number % 2], request, requests)
         pairs.append((second, first) if number % 2 else (first, second))
     ratio = statistics.median(ours.rate / theirs.rate for theirs, ours in pairs)
-    return Row(f"{method} against bare Starlette", f"{ratio:.2f}", WANTED[method], _figures(pairs))
+    return Row(what, f"{ratio:.2f}", wanted, _figures(pairs))
 
 
 def _figures(pairs: list[tuple[Round, Round]]) -> str:
-    bare, mock = (Round(*map(statistics.median, zip(*rounds, strict=True))) for rounds in zip(*pairs, strict=True))
-    busy = max(bare.busy, mock.busy)
-    cpu = f"CPU {mock.cpu_us:.0f} against {bare.cpu_us:.0f} us each"
-    return f"{mock.rate:,.0f} against {bare.rate:,.0f} a second; {cpu}; generator {busy:.0%} busy"
+    first, second = (Round(*map(statistics.median, zip(*rounds, strict=True))) for rounds in zip(*pairs, strict=True))
+    busy = max(first.busy, second.busy)
+    cpu = f"CPU {second.cpu_us:.0f} against {first.cpu_us:.0f} us each"
+    return f"{second.rate:,.0f} against {first.rate:,.0f} a second; {cpu}; generator {busy:.0%} busy"
 
 
 def _round(target: Server, request: bytes, requests: int) -> Round:

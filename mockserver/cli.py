@@ -68,7 +68,11 @@ def main() -> None:
     help="Where the log of commands is; a server started again on a file goes on where it was.",
 )
 @click.option(
-    "--credits", default=10_000.0, show_default=True, type=click.FloatRange(0, 1e9), help="What each new API key has."
+    "--credits",
+    default=10_000_000.0,
+    show_default=True,
+    type=click.FloatRange(0, 1e9),
+    help="What each new API key has.",
 )
 @click.option(
     "--allow-local-callbacks/--no-allow-local-callbacks",

@@ -61,7 +61,7 @@ def banner(application: Application, address: str) -> str:
             f"  profile    {told.profile}",
             f"  clock      {told.clock}{speed}; a task takes {pace}",
             f"  seed       {told.seed}",
-            f"  credits    {told.credits:g} for each new API key",
+            f"  credits    {told.credits:,.10g} for each new API key",
             f"  callbacks  {callbacks}",
             f"  log        {told.log}",
             f"  bounds     body {bounds.body_bytes} bytes, {bounds.tasks_per_tenant} tasks a key, "

@@ -142,7 +142,12 @@ def test_a_failed_task_says_why_and_is_not_charged(mock: Mock, code: str) -> Non
     assert (body["error"]["code"], body["error"]["type"]) == (code, "task_error")
     assert body["error"]["message"]
     assert "results" not in body
-    assert mock.book()["user"] == {"granted": 100_000_000, "available": 100_000_000, "reserved": 0, "charged": 0}
+    assert mock.book()["user"] == {
+        "granted": 100_000_000_000,
+        "available": 100_000_000_000,
+        "reserved": 0,
+        "charged": 0,
+    }
 
 
 def test_a_cancelled_task_reads_as_failed_and_is_not_charged(mock: Mock) -> None:
@@ -160,7 +165,7 @@ def test_credits_are_reserved_then_charged_once(mock: Mock) -> None:
         mock.advance(seconds)
         body = check(mock.get("/v1/credits"), "getCredits")
         shown.append((body["data"]["user"]["remaining_credits"], body["data"]["user"]["used_credits"]))
-    assert shown == [(9993, 0), (9993, 7), (9993, 7)]
+    assert shown == [(9_999_993, 0), (9_999_993, 7), (9_999_993, 7)]
     assert [one["kind"] for one in mock.book()["transfers"]] == ["grant", "pending", "posted"]
 
 
@@ -193,7 +198,7 @@ def test_reading_changes_nothing(mock: Mock) -> None:
 
 def test_keys_do_not_see_each_other(mock: Mock) -> None:
     mine = mock.task_id()
-    assert mock.get("/v1/credits", key=OTHER_KEY).json()["data"]["user"]["remaining_credits"] == 10_000
+    assert mock.get("/v1/credits", key=OTHER_KEY).json()["data"]["user"]["remaining_credits"] == 10_000_000
     assert mock.get(f"/v1/tasks/{mine}", key=OTHER_KEY).status_code == 403
 
 
@@ -255,7 +260,7 @@ def test_too_few_credits_of_the_token_402_with_both_amounts(mock: Mock) -> None:
     assert mock.submit().status_code == 200
     response = mock.submit()
     error = refused(response, "createVideoGeneration", 402, "insufficient_token_quota", "insufficient_quota")
-    assert (error["account_balance_credits"], error["estimated_credits"]) == (9993, 7)
+    assert (error["account_balance_credits"], error["estimated_credits"]) == (9_999_993, 7)
 
 
 def test_released_credits_can_be_spent_again(mock: Mock) -> None:

@@ -121,7 +121,7 @@ def test_the_bill_is_settled_when_the_receiver_is_called(
         else:
             local.post(f"/_mock/tasks/{task_id}/{steer}")
     credits_seen, books = seen
-    assert credits_seen["data"]["user"] == {"remaining_credits": 10_000 - used, "used_credits": used}
+    assert credits_seen["data"]["user"] == {"remaining_credits": 10_000_000 - used, "used_credits": used}
     assert books["accounts"][0]["user"]["reserved"] == 0
     assert books["accounts"][0]["transfers"][-1]["kind"] == ("posted" if used else "voided")
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -104,6 +105,26 @@ def test_an_unknown_field_is_named(local: Mock, operation_id: str) -> None:
     response = ask(local, operation_id, {**BODIES[operation_id], "misspelt": 1}, **values)
     assert message(response).startswith("misspelt: received a field that is not known here")
     assert (local.get("/_mock/ledger").content, local.get("/_mock/scenarios").content) == before
+
+
+@pytest.mark.parametrize("operation_id", ["completeTask", "cancelTask", "replayCallback", "removeScenarios"])
+def test_an_operation_without_a_body_takes_no_field(local: Mock, operation_id: str) -> None:
+    values = prepared(local)
+    response = ask(local, operation_id, {"code": "service_error"}, **values)
+    assert message(response).startswith("code: received a field that is not known here")
+    assert local.task(values["task_id"])["status"] == "pending"
+    assert operation_id == "removeScenarios" or ask(local, operation_id, {}, **values).status_code == 200
+
+
+@pytest.mark.parametrize("operation_id", [one for one in OPERATIONS if one not in {"streamEvents", "getLog"}])
+def test_an_unknown_parameter_is_named(local: Mock, operation_id: str) -> None:
+    method, path, _ = operation("control", operation_id)
+    path = path.format(**prepared(local))
+    before = local.get("/_mock/log").content
+    response = local.request(method, f"{path}?misspelt=", json=BODIES.get(operation_id))
+    check(response, operation_id, "control")
+    assert message(response).startswith('"misspelt": received a parameter that is not known here; allowed: ')
+    assert local.get("/_mock/log").content == before
 
 
 @pytest.mark.parametrize("operation_id", WITH_BODY)
@@ -229,6 +250,19 @@ def test_an_account_is_changed_by_key_or_by_the_name_of_its_tenant(mock: Mock) -
     assert tenant.startswith(f"{KEY[-4:]}-")
     assert mock.account(tenant, credits=30)["tenant"] == tenant
     assert mock.book()["user"]["available"] == 300_000
+
+
+@pytest.mark.parametrize("key", ["team/one", "/", "a/../b", "50%", "what?#", "é/ü"])
+def test_an_account_of_any_key_is_reached_percent_encoded(mock: Mock, key: str) -> None:
+    book = mock.account(quote(key, safe=""), credits=20)
+    assert book == mock.book(key)
+    assert book["user"]["available"] == 200_000
+    if key.isascii():
+        assert mock.get("/v1/credits", key=key).json()["data"]["user"]["remaining_credits"] == 20
+
+
+def test_an_account_without_a_key_is_refused(mock: Mock) -> None:
+    assert message(mock.put("/_mock/accounts/", {"credits": 20})).startswith("key: received nothing")
 
 
 def test_credits_may_be_taken_away_but_not_what_is_reserved(mock: Mock) -> None:

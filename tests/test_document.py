@@ -32,6 +32,7 @@ KEYS = {f"x-evolink-{name}" for name in BEHAVIOUR} | {
     "x-evolink-profile",
     "x-evolink-refusal",
     "x-evolink-refusals",
+    "x-evolink-request-id",
     "x-evolink-role",
     "x-evolink-rules",
 }
@@ -40,7 +41,7 @@ METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 DATA = {"value", "example", "default", "enum", "body"}
 """Keys whose values are data of the API, not parts of the document."""
 
-OBSERVED = {"duration", "result_data", "usage"}
+OBSERVED = {"duration", "result_data", "usage", "billing"}
 
 REFUSALS = {
     "createVideoGeneration": {
@@ -69,6 +70,29 @@ REFUSALS = {
         "400": {"invalid_request"},
         "401": {"unauthorized"},
         "403": {"permission_denied"},
+        "429": {"rate_limited"},
+        "500": {"internal_error"},
+        "502": {"bad_gateway"},
+        "503": {"service_unavailable"},
+    },
+    "listTasks": {
+        "400": {"invalid_request"},
+        "401": {"unauthorized"},
+        "429": {"rate_limited"},
+        "500": {"internal_error"},
+        "502": {"bad_gateway"},
+        "503": {"service_unavailable"},
+    },
+    "getTasks": {
+        "400": {"invalid_request", "malformed_body"},
+        "401": {"unauthorized"},
+        "429": {"rate_limited"},
+        "500": {"internal_error"},
+        "502": {"bad_gateway"},
+        "503": {"service_unavailable"},
+    },
+    "listModels": {
+        "401": {"unauthorized"},
         "429": {"rate_limited"},
         "500": {"internal_error"},
         "502": {"bad_gateway"},
@@ -156,6 +180,7 @@ def rules() -> dict[Place, Node]:
             found[*place, "x-evolink-rules", str(index)] = rule
     for key in ("x-evolink-refusals", "x-evolink-failures"):
         found |= {(key, name): rule for name, rule in DOCUMENT[key].items()}
+    found["x-evolink-request-id",] = DOCUMENT["x-evolink-request-id"]
     return found
 
 
@@ -196,8 +221,8 @@ def test_document_is_valid_openapi() -> None:
 
 def test_places_are_found() -> None:
     """The cases below are collected by walking the document; an empty walk would prove nothing."""
-    assert len(OPERATIONS) == 4  # three, and the callback's
-    assert len(PARAMETERS) == 2
+    assert len(OPERATIONS) == 7  # six, and the callback's
+    assert len(PARAMETERS) == 7
     assert len(behaviour()) == len(BEHAVIOUR)
     assert len(HEADERS) >= 2
     assert len(RESPONSES) >= 29
@@ -263,7 +288,18 @@ def test_each_operation_has_its_role() -> None:
         "createVideoGeneration": "create_task",
         "getTask": "get_task",
         "getCredits": "get_credits",
+        "listTasks": "list_tasks",
+        "getTasks": "get_tasks",
+        "listModels": "list_models",
     }
+
+
+def test_only_the_observed_profile_has_what_nobody_documented() -> None:
+    """Each operation that is not documented carries the mark; so does the header of request ids."""
+    marked = {name for name, one in by_operation_id().items() if one.get("x-evolink-profile") == "observed"}
+    assert marked == {name for name, one in by_operation_id().items() if one["x-evolink-evidence"] != "documented"}
+    assert marked == {"listTasks", "getTasks", "listModels"}
+    assert DOCUMENT["x-evolink-request-id"]["profile"] == "observed"
 
 
 @pytest.mark.parametrize("operation_id", REFUSALS)
@@ -290,8 +326,10 @@ def test_observed_properties_are_marked_as_such_to_the_last_leaf() -> None:
     roots = {place for place, node in PROPERTIES.items() if node.get("x-evolink-profile") == "observed"}
     assert {place[-1] for place in roots} == OBSERVED
     below = {place for place in PROPERTIES if any(place[: len(root)] == root for root in roots)}
-    assert below == {place for place, node in PROPERTIES.items() if node["x-evolink-evidence"] == "observed"}
-    assert len(below) == 9
+    task = {place: node for place, node in PROPERTIES.items() if place[:3] == ("components", "schemas", "Task")}
+    assert below == {place for place, node in task.items() if node["x-evolink-evidence"] in {"observed", "vendor"}}
+    assert {place for place, node in PROPERTIES.items() if node["x-evolink-evidence"] == "observed"} <= below
+    assert len(below) == 9 + 8
 
 
 def test_answers_list_their_properties_in_the_documented_order() -> None:
@@ -301,7 +339,7 @@ def test_answers_list_their_properties_in_the_documented_order() -> None:
     ]  # fmt: skip
     assert list(schemas["Task"]["properties"]) == [
         "created", "id", "model", "object", "progress", "results", "status", "error", "task_info", "type",
-        "duration", "result_data", "usage",
+        "duration", "result_data", "usage", "billing",
     ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import pytest
 from mockserver.contract.behaviour import Profile
 from tests.conftest import MakeMock
 from tests.documents import check, check_schema, document, schema
-from tests.house import Mock
+from tests.house import START_MS, Mock
 from tests.receiver import Receiver
 
 PROFILES = list(Profile)
@@ -26,6 +26,7 @@ def marked(node: Any, path: str = "") -> Iterator[str]:
 OBSERVED_ONLY = {
     name: set(marked(one)) for name, one in document("evolink")["components"]["schemas"].items() if set(marked(one))
 }
+COMPLETED_ONLY = {"duration", "result_data", "usage"}
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def video(seconds: float) -> list[str]:
 
 
 def test_the_document_marks_what_only_the_observed_profile_sends() -> None:
-    assert {"Task": {"duration", "result_data", "usage"}} == OBSERVED_ONLY
+    assert {"Task": COMPLETED_ONLY | {"billing"}} == OBSERVED_ONLY
 
 
 def test_documented_shows_nothing_that_was_only_observed(mock: Mock) -> None:
@@ -62,9 +63,37 @@ def test_observed_shows_what_was_recorded_of_a_completed_task(observed: Mock) ->
 @pytest.mark.parametrize("steer", ["fail", "cancel"])
 def test_observed_shows_it_of_no_other_task(observed: Mock, steer: str) -> None:
     task_id = observed.task_id()
-    assert not OBSERVED_ONLY["Task"] & observed.task(task_id).keys()
+    assert not COMPLETED_ONLY & observed.task(task_id).keys()
     observed.post(f"/_mock/tasks/{task_id}/{steer}")
-    assert not OBSERVED_ONLY["Task"] & observed.task(task_id).keys()
+    assert not COMPLETED_ONLY & observed.task(task_id).keys()
+
+
+def bill(observed: Mock, task_id: str) -> dict[str, Any]:
+    billing = dict(check(observed.get(f"/v1/tasks/{task_id}"), "getTask")["billing"])
+    assert billing.pop("refund_scope") == "account_balance"
+    return billing
+
+
+def test_observed_bills_what_the_ledger_does(observed: Mock) -> None:
+    done, lost = observed.task_id(), observed.task_id(prompt="mock:fail=service_error")
+    pending = {"charge_status": "pending", "refund_status": "none", "charged_credits": 0, "refunded_credits": 0}
+    assert bill(observed, done) == bill(observed, lost) == {**pending, "reserved_credits": 61.2}
+    observed.advance(5)
+    assert bill(observed, done) == {
+        "charge_status": "charged",
+        "refund_status": "none",
+        "reserved_credits": 61.2,
+        "charged_credits": 61.2,
+        "refunded_credits": 0,
+    }
+    assert bill(observed, lost) == {
+        "charge_status": "not_charged",
+        "refund_status": "refunded",
+        "reserved_credits": 61.2,
+        "charged_credits": 0,
+        "refunded_credits": 61.2,
+        "refunded_at": START_MS // 1000 + 5,
+    }
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ The folder is named by EVOLINK_PUBLISHED; without it there is nothing to mount a
 """
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from mockserver.contract.document import Document, load_any
 from mockserver.contract.operation import Operation
 from mockserver.runtime.clock import Mode
+from mockserver.web.app import registry_of
 from mockserver.web.options import Options
 from tests.drawn import requests
 from tests.house import KEY, Mock
@@ -71,7 +73,7 @@ def operation(mock: Mock, name: str) -> Operation:
 
 @pytest.fixture(scope="module")
 def mounted() -> Iterator[Mock]:
-    mock = Mock(Options(clock=Mode.MANUAL, specs=(FOLDER,), credits=1e9))
+    mock = Mock(Options(clock=Mode.MANUAL, specs=(FOLDER,)))
     yield mock
     mock.close()
 
@@ -166,6 +168,13 @@ def test_a_missing_required_field_is_the_documented_400(mounted: Mock, name: str
 def test_what_was_inferred_is_told(mounted: Mock, name: str) -> None:
     aspects = {note.aspect for note in operation(mounted, name).notes}
     assert {"price", "estimated time", "results", "callback"} <= aspects
+
+
+def test_mounting_all_of_them_costs_under_a_second_of_processor_time() -> None:
+    """`python -m benchmarks mount` measures it; this is the bound, many times over."""
+    began = time.process_time()
+    registry_of(Options(specs=(FOLDER,)))
+    assert time.process_time() - began < 1
 
 
 def test_a_model_goes_to_the_document_that_names_the_fewest(mounted: Mock) -> None:

@@ -12,6 +12,7 @@ from mockserver.web.options import Bounds
 from tests.conftest import MakeMock
 from tests.house import CREATE, KEY, MINIMAL, Mock
 from tests.receiver import Receiver
+from tests.test_overlay import document
 
 KEYS = [KEY, "sk-other-9876543210", "sk-third-5555555555"]
 SCENARIO: dict[str, Any] = {
@@ -97,6 +98,16 @@ def test_the_bodies_of_a_replay_are_those_that_clients_got(mock: Mock, tmp_path:
     got = [mock.get(f"/v1/tasks/{task_id}").content for task_id in ids]
     (tmp_path / "run.jsonl").write_bytes(mock.get("/_mock/log").content)
     assert shown(tmp_path / "run.jsonl", "tasks") == lines(*got)
+
+
+def test_the_replay_of_a_mounted_document_needs_no_document(make_mock: MakeMock, tmp_path: Path) -> None:
+    mock = make_mock(specs=(document(tmp_path),))
+    for prompt in ("a", "mock:fail=service_error"):
+        assert mock.post("/v1/images/generations", {"model": "m", "prompt": prompt}).status_code == 200
+    compare(mock, tmp_path / "run.jsonl")
+    mock.advance(60)
+    compare(mock, tmp_path / "run.jsonl")
+    assert b'"model":"m"' in shown(tmp_path / "run.jsonl", "tasks")
 
 
 def fill_the_log(mock: Mock) -> None:

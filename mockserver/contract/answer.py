@@ -18,6 +18,9 @@ NEEDED = {
     | {"idempotency_conflict", "outcome_unknown", "rate_limited", "too_many_tasks"},
     Role.GET_TASK: _ALWAYS | {"invalid_task_id", "permission_denied", "task_not_found"},
     Role.GET_CREDITS: _ALWAYS,
+    Role.LIST_TASKS: _ALWAYS | {"invalid_request"},
+    Role.GET_TASKS: _ALWAYS | {"invalid_request", "malformed_body"},
+    Role.LIST_MODELS: _ALWAYS,
 }
 """The refusals that the server gives by itself: without their words it would have nothing to say."""
 NEEDED_OF_ALL = (

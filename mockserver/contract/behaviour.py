@@ -34,6 +34,9 @@ class Role(StrEnum):
     CREATE_TASK = "create_task"
     GET_TASK = "get_task"
     GET_CREDITS = "get_credits"
+    LIST_TASKS = "list_tasks"
+    GET_TASKS = "get_tasks"
+    LIST_MODELS = "list_models"
 
 
 class _Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -248,6 +251,13 @@ class GeneralRefusal(_Rule, frozen=True, kw_only=True):
     status: int
     body: dict[str, Any]
     message: str | None = None
+
+
+class RequestId(_Rule, frozen=True, kw_only=True):
+    """The header that names a request in its answer, and the profile that has it."""
+
+    profile: Profile
+    header: str
 
 
 class TaskBehaviour(Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ KEYS = frozenset(
         "rate-limit",
         "refusal",
         "refusals",
+        "request-id",
         "results",
         "role",
         "rules",

@@ -12,9 +12,28 @@ from mockserver.contract.behaviour import Profile, Role, TaskBehaviour, task_beh
 from mockserver.contract.document import JSON, PREFIX, Document
 from mockserver.contract.inference import Base, Inferred, Note
 from mockserver.contract.objection import Objection, of_schema_error
+from mockserver.contract.query import Query
 from mockserver.contract.rules import RuleSet
-from mockserver.contract.shape import CREDITS_SOURCES, TASK_SOURCES, Shape
+from mockserver.contract.shape import (
+    CREDITS_SOURCES,
+    LIST_SOURCES,
+    LISTED_MODEL_SOURCES,
+    LISTED_TASK_SOURCES,
+    TASK_SOURCES,
+    Shape,
+    Source,
+)
 
+_SOURCES: dict[Role, dict[str, Source]] = {
+    Role.CREATE_TASK: TASK_SOURCES,
+    Role.GET_TASK: TASK_SOURCES,
+    Role.GET_CREDITS: CREDITS_SOURCES,
+    Role.LIST_TASKS: LIST_SOURCES,
+    Role.GET_TASKS: LIST_SOURCES,
+    Role.LIST_MODELS: LIST_SOURCES,
+}
+_ITEM_SOURCES = {Role.LIST_TASKS: LISTED_TASK_SOURCES, Role.LIST_MODELS: LISTED_MODEL_SOURCES}
+"""What fills the body of each role's answer, and each item of its list."""
 _ERRORS_LIMIT = 100
 """Errors of one body that are looked at; it may have as many as it has items."""
 
@@ -62,6 +81,8 @@ class Operation:
     behaviour: TaskBehaviour | None
     rules: RuleSet
     examples: dict[str, Any]
+    query: Query
+    items: Shape | None = None
     notes: tuple[Note, ...] = ()
 
     @property
@@ -92,6 +113,13 @@ class Operation:
         """What a cancelled task reads (facts, section 2)."""
         return "cancelled" if "cancelled" in self.shape.schema_at("status").get("enum", ()) else "failed"
 
+    @property
+    def item_shape(self) -> Shape:
+        """The shape of each item; only the answer of an operation that lists has this."""
+        if self.items is None:
+            raise AssertionError(f"{self.id} lists nothing")
+        return self.items
+
     def parameter_fits(self, name: str, value: str) -> bool:
         pattern = self.parameters.get(name)
         return pattern is None or pattern.search(value) is not None
@@ -102,7 +130,7 @@ def read_operation(document: Document, method: str, path: str, profile: Profile)
     place, raw = _find(document, method, path)
     role = _role(document, raw, place)
     behaviour = task_behaviour(document, raw, place) if role is Role.CREATE_TASK else None
-    sources = CREDITS_SOURCES if role is Role.GET_CREDITS else TASK_SOURCES
+    shape = Shape(document, document.ok_schema(raw, place), _SOURCES[role], profile, place)
     return Operation(
         document=document.file,
         id=raw.get("operationId", f"{method} {path}"),
@@ -110,12 +138,14 @@ def read_operation(document: Document, method: str, path: str, profile: Profile)
         path=path,
         role=role,
         request=read_request(document, raw),
-        shape=Shape(document, document.ok_schema(raw, place), sources, profile, place),
+        shape=shape,
         errors=error_table(document, raw, place, role),
         parameters=_parameters(raw),
         behaviour=behaviour,
         rules=RuleSet(behaviour.rules if behaviour else ()),
         examples=_examples(document, raw),
+        query=Query(document, raw),
+        items=shape.of_items("data", _ITEM_SOURCES[role]) if role in _ITEM_SOURCES else None,
     )
 
 
@@ -143,6 +173,7 @@ def mount_operation(document: Document, method: str, path: str, profile: Profile
         behaviour=behaviour,
         rules=RuleSet(behaviour.rules),
         examples=_examples(document, raw),
+        query=Query(document, raw),
         notes=tuple(inferred.notes),
     )
     if not operation.models:

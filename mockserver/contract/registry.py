@@ -1,14 +1,14 @@
 """Every operation that is served, found by method, path and model."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple
 
 from mockserver.contract.answer import ErrorTable, general_table
-from mockserver.contract.behaviour import Failure, GeneralRefusal, Profile, Role, read
-from mockserver.contract.document import Document, DocumentError
+from mockserver.contract.behaviour import Failure, GeneralRefusal, Profile, RequestId, Role, read
+from mockserver.contract.document import PREFIX, Document, DocumentError
 from mockserver.contract.faults import Fault, faults, of_error
 from mockserver.contract.inference import Base
 from mockserver.contract.operation import Operation, mount_operation, read_operation
@@ -40,15 +40,21 @@ class Registry:
     ) -> None:
         self._file = document.file
         self.profile = profile
-        self.operations = [read_operation(document, *one[:2], profile) for one in document.operations()]
+        self.operations = [
+            read_operation(document, method, path, profile)
+            for method, path, raw in document.operations()
+            if raw.get(f"{PREFIX}profile", profile) == profile
+        ]
         self.faults: list[Fault] = []
         self.failures: dict[str, Failure] = read(document, document.raw, "failures", dict[str, Failure], "#")
         refusals = read(document, document.raw, "refusals", dict[str, GeneralRefusal], "#")
         self.general: ErrorTable = general_table(document, refusals)
+        self._request_id: RequestId = read(document, document.raw, "request-id", RequestId, "#")
         for one in mounted:
             self._mount(one)
         self._patterns = _patterns(self.operations)
         self._plain = _plain_routes(self.operations)
+        self._literal = _methods_by_path(self._plain)
         self._by_model = _by_model(self.operations)
         self._task_shape = self.of_role(Role.GET_TASK).shape
 
@@ -75,6 +81,11 @@ class Registry:
     def models(self) -> list[str]:
         return sorted(self._by_model)
 
+    @property
+    def request_id_header(self) -> str | None:
+        """The header that names each request in its answer; None where this profile has none."""
+        return self._request_id.header if self._request_id.profile == self.profile else None
+
     def of_role(self, role: Role) -> Operation:
         found = next((one for one in self.operations if one.role is role), None)
         if found is None:
@@ -89,6 +100,8 @@ class Registry:
         plain = self._plain.get((method, path))
         if plain is not None:
             return plain
+        if path in self._literal:  # it goes before any template that it fits (OpenAPI, Paths Object)
+            return None
         for pattern in self._patterns:
             match = pattern.regex.fullmatch(path)
             if match is not None and method in pattern.methods:
@@ -97,8 +110,9 @@ class Registry:
 
     def methods(self, path: str) -> list[str]:
         """The methods that this path has; none where it is unknown."""
-        found = {method for one in self._patterns if one.regex.fullmatch(path) for method in one.methods}
-        return sorted(found)
+        if path in self._literal:
+            return sorted(self._literal[path])
+        return sorted({method for one in self._patterns if one.regex.fullmatch(path) for method in one.methods})
 
     def error_codes(self) -> list[tuple[int, str]]:
         """(status, code) of every error that some operation documents."""
@@ -131,11 +145,20 @@ def _plain_routes(operations: list[Operation]) -> dict[tuple[str, str], Route]:
     return plain
 
 
+def _methods_by_path(routes: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for method, path in routes:
+        found.setdefault(path, set()).add(method)
+    return found
+
+
 def _patterns(operations: list[Operation]) -> list[_Pattern]:
+    """What finds the paths that have parameters."""
     paths: dict[str, dict[str, tuple[Operation, ...]]] = {}
     for one in operations:
-        methods = paths.setdefault(one.path, {})
-        methods[one.method] = (*methods.get(one.method, ()), one)
+        if "{" in one.path:
+            methods = paths.setdefault(one.path, {})
+            methods[one.method] = (*methods.get(one.method, ()), one)
     return [_Pattern(_regex(path), methods) for path, methods in paths.items()]
 
 

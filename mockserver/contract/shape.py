@@ -52,6 +52,12 @@ TASK_SOURCES: dict[str, Source] = {
     "usage.credits_used": Source("credits_used", _DONE),
     "duration": Source("duration", _DONE),
     "result_data": Source("result_data", _DONE),
+    "billing.charge_status": Source("charge_status"),
+    "billing.refund_status": Source("refund_status"),
+    "billing.reserved_credits": Source("credits_reserved"),
+    "billing.charged_credits": Source("charged_credits"),
+    "billing.refunded_credits": Source("refunded_credits"),
+    "billing.refunded_at": Source("refunded_at", _LOST),
 }
 CREDITS_SOURCES: dict[str, Source] = {
     "data.token.remaining_credits": Source("token_remaining"),
@@ -60,6 +66,26 @@ CREDITS_SOURCES: dict[str, Source] = {
     "data.user.remaining_credits": Source("user_remaining"),
     "data.user.used_credits": Source("user_used"),
 }
+LIST_SOURCES: dict[str, Source] = {
+    "data": Source("data"),
+    "total": Source("total"),
+    "page": Source("page"),
+    "page_size": Source("page_size"),
+}
+LISTED_TASK_SOURCES: dict[str, Source] = {
+    "id": Source("id"),
+    "model": Source("model"),
+    "type": Source("type"),
+    "status": Source("status"),
+    "progress": Source("progress"),
+    "created_at": Source("created_at"),
+    "duration": Source("duration"),
+    "has_results": Source("has_results"),
+    "result_count": Source("result_count"),
+    "has_error": Source("has_error"),
+    "credits_used": Source("credits_used"),
+}
+LISTED_MODEL_SOURCES: dict[str, Source] = {"id": Source("id")}
 
 
 class Template:
@@ -102,6 +128,10 @@ class Shape:
         for name in path.split("."):
             schema = self._document.resolved(schema.get("properties", {}).get(name, {}), self._place)
         return dict(schema)
+
+    def of_items(self, path: str, sources: dict[str, Source]) -> "Shape":
+        """The shape of each item of the array at this dotted path."""
+        return Shape(self._document, self.schema_at(path).get("items", {}), sources, self._profile, self._place)
 
     def _template(self, schema: Any, variant: str) -> Template:
         slots: list[str] = []

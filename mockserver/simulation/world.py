@@ -33,7 +33,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """What a world is born with. The bounds keep every collection finite."""
 
     seed: int = 0
-    credits_uc: int = 10_000 * 10_000
+    credits_uc: int = 10_000_000 * 10_000
     tenants_limit: int = 10_000
     tasks_limit: int = 1_000_000
     scenarios_limit: int = 1_000

@@ -21,6 +21,7 @@ from mockserver.web.body import TaskBodies
 from mockserver.web.exchange import Answer, json_answer
 from mockserver.web.identity import Headers, tenant_asking
 from mockserver.web.intake import Call, Intake, Order
+from mockserver.web.listing import Listing
 from mockserver.web.refused import RefusedError, error, on_the_wire, retry_after, scripted
 from mockserver.web.view import CreditsView, in_credits
 
@@ -38,15 +39,20 @@ class Api:
         body_limit: int,
     ) -> None:
         self._node, self._registry, self.intake = node, registry, intake
-        self._bodies = bodies
+        self._bodies, self._listing = bodies, Listing(registry, bodies)
         self.body_limit = body_limit
         self._roles: dict[Role, Callable[[Call], Answer]] = {
             Role.CREATE_TASK: self._create,
             Role.GET_TASK: self._get_task,
             Role.GET_CREDITS: self._get_credits,
+            Role.LIST_TASKS: self._list_tasks,
+            Role.GET_TASKS: self._get_tasks,
+            Role.LIST_MODELS: self._list_models,
         }
 
-    def handle(self, method: str, path: str, headers: Headers, body: bytes, now_ms: int) -> Answer:
+    def handle(
+        self, method: str, path: str, headers: Headers, body: bytes, now_ms: int, query: bytes = b""
+    ) -> Answer:
         """Answer one request. Whatever comes in, an answer in the API's own shape goes out."""
         route = self._registry.route(method, path)
         if route is None:
@@ -54,7 +60,7 @@ class Api:
         tenant = tenant_asking(headers)
         if tenant is None:
             return error(route.operations[0].errors["unauthorized"])
-        call = Call(tenant, route, headers, body, now_ms)
+        call = Call(tenant, route, headers, body, now_ms, query)
         try:
             answer = self._roles[call.operation.role](call)
         except RefusedError as refused:
@@ -105,6 +111,25 @@ class Api:
         tenant = self._admitted(call)
         effect = self._struck(call)
         return on_the_wire(json_answer(200, call.operation.shape.render(CreditsView(tenant))), effect)
+
+    def _list_tasks(self, call: Call) -> Answer:
+        tenant = self._admitted(call)
+        effect = self._struck(call)
+        asked = self.intake.query(call)
+        body = self._listing.page(call.operation, tenant, asked, self._polled(call.now_ms))
+        return on_the_wire(json_answer(200, body), effect)
+
+    def _get_tasks(self, call: Call) -> Answer:
+        tenant = self._admitted(call)
+        effect = self._struck(call)
+        task_ids = self.intake.body(call)["task_ids"]
+        body = self._listing.batch(call.operation, tenant, task_ids, self._polled(call.now_ms))
+        return on_the_wire(json_answer(200, body), effect)
+
+    def _list_models(self, call: Call) -> Answer:
+        tenant = self._admitted(call)
+        effect = self._struck(call)
+        return on_the_wire(json_answer(200, self._listing.models(call.operation, tenant)), effect)
 
     # --- steps on the way
 

@@ -35,6 +35,7 @@ from mockserver.web.media import PREFIX as MEDIA_PREFIX
 from mockserver.web.media import media_route
 from mockserver.web.options import Options
 from mockserver.web.order import Pace
+from mockserver.web.request_id import RequestIds
 from mockserver.web.script import ScriptError, Scripts
 from mockserver.web.stream import EventStream
 from mockserver.web.wire import ApiApp, Receive, Scope, Send
@@ -65,7 +66,9 @@ class Application:
         self._scenarios = [_scenario_file(path, self.scripts) for path in options.scenarios]
         self._add_scenarios()
         self.api = self._make_api()
-        self.api_app = ApiApp(self.api, self.node, self.journal)
+        header = self.registry.request_id_header
+        self._request_ids = RequestIds(header, options.seed) if header else None
+        self.api_app = ApiApp(self.api, self.node, self.journal, self._request_ids)
         self._starlette = self._make_starlette()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -108,6 +111,8 @@ class Application:
         """Forget everything but the options: the scenarios given at start are in force again."""
         await self.node.forget_everything()
         self.journal.forget()
+        if self._request_ids is not None:
+            self._request_ids.restart()
         self._add_scenarios()
 
     async def _live(self, receive: Receive, send: Send) -> None:

@@ -16,6 +16,7 @@ from mockserver.contract.document import Document
 from mockserver.contract.objection import Objection, shown
 from mockserver.contract.operation import Request as RequestContract
 from mockserver.contract.operation import read_request
+from mockserver.contract.query import Query
 from mockserver.contract.registry import Registry
 from mockserver.runtime.clock import Mode
 from mockserver.runtime.node import Node
@@ -33,6 +34,8 @@ from mockserver.web.stream import EventStream
 Handler = Callable[[Request, Any], Awaitable[Response]]
 _encode = msgspec.json.Encoder(enc_hook=list).encode
 _NEWEST_FIRST_LIMIT = 1_000
+_NO_FIELDS = {"type": "object", "properties": {}, "additionalProperties": False}
+"""The body of an operation that takes none: `{}` at most."""
 _WHOLE = re.compile(r"[0-9]{1,6}")
 
 _REFUSED: dict[Refusal, tuple[int, str]] = {
@@ -161,7 +164,10 @@ class Control:
         return _json({"accounts": [book_record(one) for one in tenants]})
 
     async def set_account(self, request: Request, body: Any) -> Response:
-        tenant = self._tenant_id(request.path_params["key"])
+        key = request.path_params["key"]
+        if not key:
+            raise _invalid(Objection("key", "nothing", "an API key, or a tenant as answers name it"))
+        tenant = self._tenant_id(key)
         changes = {name: value for name, value in body.items() if name not in ("credits", "token_credits")}
         limit = body.get("token_credits", UNSET)
         if "models" in changes and changes["models"] is not None:
@@ -205,7 +211,9 @@ class Control:
 
     async def verify_requests(self, request: Request, body: Any) -> Response:
         tenant = self._tenant_id(body["key"]) if "key" in body else None
-        expected = {name: body[name] for name in ("method", "path", "headers", "body", "status") if name in body}
+        expected = {
+            name: body[name] for name in ("method", "path", "query", "headers", "body", "status") if name in body
+        }
         compared = [(differences(expected, one), one) for one in map(_record, self.journal.entries(tenant))]
         matched = sum(not found for found, _ in compared)
         answer: dict[str, Any] = {"verified": _counted(body, matched), "matched": matched}
@@ -262,8 +270,9 @@ def routes(document: Document, control: Control) -> list[Route]:
     found = []
     for method, path, raw in document.operations():
         name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in raw["operationId"])
-        endpoint = _endpoint(getattr(control, name), read_request(document, raw))
-        found.append(Route(path, endpoint, methods=[method]))
+        contract = read_request(document, raw) or RequestContract(document, _NO_FIELDS, required=False)
+        endpoint = _endpoint(getattr(control, name), contract, Query(document, raw))
+        found.append(Route(path.replace("{key}", "{key:path}"), endpoint, methods=[method]))  # a key may hold a slash
     return found
 
 
@@ -272,9 +281,10 @@ def error_body(code: str, message: str, kind: str = "invalid_request_error") -> 
     return _encode({"error": {"code": code, "message": message, "type": kind}})
 
 
-def _endpoint(handler: Handler, contract: RequestContract | None) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(handler: Handler, contract: RequestContract, query: Query) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
+            _known(request, query)
             return await handler(request, await _validated(request, contract))
         except _WrongError as wrong:
             return _error(wrong.status, wrong.code, wrong.message)
@@ -302,20 +312,28 @@ def _error(status: int, code: str, message: str) -> Response:
 BODY_LIMIT = 1024 * 1024
 
 
-async def _validated(request: Request, contract: RequestContract | None) -> Any:
+def _known(request: Request, query: Query) -> None:
+    """A parameter that is misspelt is told, not passed over."""
+    unknown = query.unknown(request.scope["query_string"])
+    if unknown is not None:
+        allowed = ", ".join(query.names) or "none"
+        raise _invalid(Objection(shown(unknown), "a parameter that is not known here", allowed))
+
+
+async def _validated(request: Request, contract: RequestContract) -> Any:
     """The body, checked against the document; None where none came and none is needed."""
     raw = b""
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > BODY_LIMIT:
             raise _WrongError(413, "body_too_large", f"The request body is longer than {BODY_LIMIT} bytes")
-    if not raw and (contract is None or not contract.required):
+    if not raw and not contract.required:
         return None
     try:
         body = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _WrongError(400, "invalid_request", f"The request body is not valid JSON: {error}") from error
-    objection = contract.objection(body) if contract else None
+    objection = contract.objection(body)
     if objection is not None:
         raise _invalid(objection)
     return whole(body)

@@ -13,7 +13,8 @@ RawHeaders = list[tuple[bytes, bytes]]
 class Answer(Struct, gc=False):
     """Status, headers and body, and what the wire does to them.
 
-    `stall_ms` is how long (of the clock) a stalled answer is held; `task_id` and `tenant` are for the journal.
+    `stall_ms` is how long (of the clock) a stalled answer is held; `task_id`, `tenant` and `request_id` are for the
+    journal.
     """
 
     status: int
@@ -23,6 +24,7 @@ class Answer(Struct, gc=False):
     stall_ms: int = 0
     tenant: str | None = None
     task_id: str | None = None
+    request_id: str | None = None
 
     @property
     def closes(self) -> bool:

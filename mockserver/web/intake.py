@@ -33,6 +33,7 @@ class Call(NamedTuple):
     headers: Headers
     body: bytes
     now_ms: int
+    query: bytes = b""
 
     @property
     def operation(self) -> Operation:
@@ -119,6 +120,22 @@ class Intake:
 
     def _make_terms(self, operation: Operation, request: Asked) -> Terms:
         return terms_of(operation, request, self._registry.profile, self._pace)
+
+    def body(self, call: Call) -> Any:
+        """The body of a request that creates nothing."""
+        body = self._parsed(call)
+        objection = call.operation.request.objection(body) if call.operation.request else None
+        if objection is not None:
+            raise invalid(call.operation, objection)
+        return body
+
+    def query(self, call: Call) -> dict[str, Any]:
+        """The parameters of the query string, with their defaults."""
+        asked = call.operation.query.read(call.query)
+        objection = call.operation.query.objection(asked)
+        if objection is not None:
+            raise invalid(call.operation, objection)
+        return asked
 
     def _parsed(self, call: Call) -> Any:
         """The body as JSON; what is wrong with it is told, whatever it is."""

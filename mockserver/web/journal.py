@@ -24,6 +24,8 @@ class _Exchange(Struct, gc=False, array_like=True):
     answer: bytes
     fault: Fault | None
     task_id: str | None
+    query: bytes
+    request_id: str | None
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -50,6 +52,7 @@ class Entry(Struct, gc=False):
             "tenant": self.tenant,
             "method": self.method,
             "path": self.path,
+            "query": exchange.query.decode("latin-1"),
             "headers": {name.decode("latin-1"): _shown(name, value) for name, value in exchange.headers},
             "body": _readable(exchange.body),
             "body_truncated": exchange.body_truncated,
@@ -57,6 +60,7 @@ class Entry(Struct, gc=False):
             "answer": _readable(exchange.answer),
             "fault": exchange.fault,
             "task_id": exchange.task_id,
+            "request_id": exchange.request_id,
         }
 
 
@@ -68,12 +72,22 @@ class Journal:
         self._entries: deque[Entry] = deque(maxlen=limit)
         self._sequence = 0
 
-    def add(self, at_ms: int, method: str, path: str, headers: RawHeaders, body: bytes, answer: Answer) -> None:
+    def add(
+        self, at_ms: int, method: str, path: str, headers: RawHeaders, body: bytes, answer: Answer, query: bytes = b""
+    ) -> None:
         """Keep an exchange as it is; what it looks like is worked out when somebody asks."""
         self._sequence += 1
         kept = body if len(body) <= self.body_limit else body[: self.body_limit]
         exchange = _Exchange(
-            headers, kept, kept is not body, answer.status, answer.body, answer.fault, answer.task_id
+            headers,
+            kept,
+            kept is not body,
+            answer.status,
+            answer.body,
+            answer.fault,
+            answer.task_id,
+            query,
+            answer.request_id,
         )
         self._entries.append(Entry(self._sequence, at_ms, answer.tenant, method, path, _pack(exchange)))
 
@@ -96,7 +110,7 @@ class Difference(Struct):
 
 
 def differences(expected: dict[str, Any], record: dict[str, Any]) -> list[Difference]:
-    """How a recorded request departs from `expected`: any of method, path, status, headers, body.
+    """How a recorded request departs from `expected`: any of method, path, query, status, headers, body.
 
     Objects are compared by the members that are expected; everything else must be equal.
     """

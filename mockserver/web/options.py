@@ -41,7 +41,7 @@ class Options:
     speed: float = 1.0
     task_seconds: float | None = 5.0
     log: str = "memory"
-    credits: float = 10_000
+    credits: float = 10_000_000
     allow_local_callbacks: bool = False
     scenarios: tuple[Path, ...] = ()
     callback_ca: Path | None = None

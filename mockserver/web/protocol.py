@@ -101,7 +101,8 @@ class MockProtocol(_Protocol):
     def _answer(self, cycle: Any) -> None:
         self._direct = None
         scope, api_app = cycle.scope, self.app.api_app
-        answer = api_app.answer(scope["method"], scope["path"], scope["headers"], bytes(cycle.body))
+        body, query = bytes(cycle.body), scope["query_string"]
+        answer = api_app.answer(scope["method"], scope["path"], scope["headers"], body, query)
         if answer.fault is not None:
             super()._start_asgi_task(cycle, partial(_deliver, api_app, answer))
         else:

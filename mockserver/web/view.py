@@ -90,6 +90,28 @@ class TaskView:
         }
 
     @property
+    def charge_status(self) -> str:
+        if self._task.state is State.COMPLETED:
+            return "charged"
+        return "not_charged" if self._task.ended else "pending"
+
+    @property
+    def refund_status(self) -> str:
+        return "refunded" if self.charge_status == "not_charged" else "none"
+
+    @property
+    def charged_credits(self) -> int | float:
+        return self.credits_reserved if self._task.state is State.COMPLETED else 0
+
+    @property
+    def refunded_credits(self) -> int | float:
+        return self.credits_reserved if self.charge_status == "not_charged" else 0
+
+    @property
+    def refunded_at(self) -> int:
+        return (self._task.ended_ms or self._now_ms) // 1000
+
+    @property
     def duration(self) -> int:
         return ((self._task.ended_ms or self._now_ms) - self._task.submitted_ms) // 1000
 
@@ -129,6 +151,33 @@ class SubmittedView(TaskView):
     @property
     def can_cancel(self) -> bool:
         return self._task.terms.can_cancel
+
+
+class ListedView(TaskView):
+    """A task as a list shows it, without what only its own query tells."""
+
+    def __init__(self, task: Task, now_ms: int) -> None:
+        super().__init__(task, now_ms, user_group="")
+
+    @property
+    def created_at(self) -> int:
+        return self.created
+
+    @property
+    def has_results(self) -> bool:
+        return self.result_count > 0
+
+    @property
+    def result_count(self) -> int:
+        return self._task.terms.results if self._task.state is State.COMPLETED else 0
+
+    @property
+    def has_error(self) -> bool:
+        return self.variant == FAILED
+
+    @property
+    def credits_used(self) -> int | float:
+        return self.charged_credits
 
 
 class CreditsView:

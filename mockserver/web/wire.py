@@ -11,6 +11,7 @@ from mockserver.simulation.scenario import Fault
 from mockserver.web.api import Api
 from mockserver.web.exchange import Answer, RawHeaders
 from mockserver.web.journal import Journal
+from mockserver.web.request_id import RequestIds
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -28,8 +29,8 @@ class ApiApp:
     As an ASGI callable it reads a bounded body first.
     """
 
-    def __init__(self, api: Api, node: Node, journal: Journal) -> None:
-        self._api, self._node, self._journal = api, node, journal
+    def __init__(self, api: Api, node: Node, journal: Journal, request_ids: RequestIds | None = None) -> None:
+        self._api, self._node, self._journal, self._request_ids = api, node, journal, request_ids
         self.body_limit = api.body_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,21 +39,23 @@ class ApiApp:
         if body is None or message.get("more_body"):
             body = await _read_on(message, receive, self.body_limit)
         if body is not None:
-            answer = self.answer(scope["method"], scope["path"], scope["headers"], body)
+            answer = self.answer(scope["method"], scope["path"], scope["headers"], body, scope["query_string"])
             await self.deliver(answer, scope, receive, send)
 
-    def answer(self, method: str, path: str, headers: RawHeaders, body: bytes) -> Answer:
+    def answer(self, method: str, path: str, headers: RawHeaders, body: bytes, query: bytes = b"") -> Answer:
         """Answer a request now, and keep it in the journal."""
         now_ms = self._node.catch_up()
         if len(body) > self.body_limit:
             answer = self._api.too_large()
         else:
             try:
-                answer = self._api.handle(method, path, dict(headers), body, now_ms)
+                answer = self._api.handle(method, path, dict(headers), body, now_ms, query)
             except Exception:  # the client gets the API's own 500; the traceback is for whoever runs the mock
                 logger.exception("%s %s broke the mock", method, path)
                 answer = self._api.broken()
-        self._journal.add(now_ms, method, path, headers, body, answer)
+        if self._request_ids is not None:
+            self._request_ids.name(answer)
+        self._journal.add(now_ms, method, path, headers, body, answer, query)
         return answer
 
     async def deliver(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
