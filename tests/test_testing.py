@@ -313,8 +313,9 @@ def test_a_receiver_that_never_answers(receiver: CallbackReceiver) -> None:
     assert receiver.requests[0].received_s <= began_s <= receiver.requests[1].received_s
 
 
-def test_a_receiver_stops_while_somebody_waits_for_it() -> None:
-    receiver = CallbackReceiver("timeout").start()
+@pytest.mark.parametrize("step", ["timeout", ("delay", 3600, 200)])
+def test_a_receiver_stops_while_somebody_waits_for_it(step: Any) -> None:
+    receiver = CallbackReceiver(step).start()
     with socket.create_connection(("127.0.0.1", int(receiver.url.split(":")[2].split("/")[0]))) as client:
         client.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
         receiver.wait(1)

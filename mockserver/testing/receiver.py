@@ -67,7 +67,7 @@ class CallbackReceiver:
         self._background = Background("callback receiver")
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
+        self._open: set[asyncio.Task[None] | None] = set()
         self.ca_file: Path | None = None
         self.base_url = ""
         self.script(*script)
@@ -154,13 +154,13 @@ class CallbackReceiver:
     # --- serving
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
+        self._open.add(asyncio.current_task())
         try:
             await self._answer(reader, writer)
         except (ConnectionError, h11.RemoteProtocolError, asyncio.IncompleteReadError):
             """Whoever asked has left, or speaks no HTTP."""
         finally:
-            self._open.discard(writer)
+            self._open.discard(asyncio.current_task())
             writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -199,11 +199,11 @@ class CallbackReceiver:
 
     async def _close(self, server: asyncio.Server) -> None:
         server.close()
-        for writer in tuple(self._open):
-            writer.transport.abort()
+        tasks = [task for task in self._open if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await server.wait_closed()
-        while self._open:
-            await asyncio.sleep(0)
 
     def _certified(self) -> ssl.SSLContext:
         try:
