@@ -1,11 +1,6 @@
 """`mockserver demo`: the whole story of one task, in one terminal, in a few seconds."""
 
-import itertools
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -17,7 +12,7 @@ from mockserver.contract.behaviour import Role
 from mockserver.contract.document import load
 from mockserver.contract.registry import Registry
 from mockserver.data import data
-from mockserver.testing import MockServer
+from mockserver.testing import CallbackReceiver, MockServer
 
 _KEY = "sk-demo-any-key"
 _ANSWERS = (500, 500, 200)
@@ -28,35 +23,14 @@ _STEP_S, _FRAME_S = 0.25, 0.06
 def run(seed: int = 0, console: Console | None = None) -> None:
     """Play the story. Everything shown is read back from the mock over HTTP."""
     console = console or Console(highlight=False)
-    with MockServer(seed=seed) as mock, _receiver() as callback_url, _client(mock) as client:
+    with MockServer(seed=seed) as mock, CallbackReceiver(*_ANSWERS) as receiver, _client(mock) as client:
         console.rule("EvoLink mock: one task from submission to callback")
-        task = _submit(console, client, callback_url)
+        task = _submit(console, client, receiver.url)
         _watch(console, mock, client, task["id"])
-        mock.post("/clock/advance", {"until_idle": True})
+        mock.run_until_idle()
         _show_callbacks(console, mock, task["id"])
         _show_ledger(console, mock)
     _show_way_on(console)
-
-
-@contextmanager
-def _receiver() -> Iterator[str]:
-    """A callback receiver that fails twice, then works; its URL."""
-    answers = itertools.chain(_ANSWERS, itertools.repeat(_ANSWERS[-1]))
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
-            self.send_response(next(answers))
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            """Quiet: the story tells of the attempts itself."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/evolink"
-        server.shutdown()
 
 
 def _client(mock: MockServer) -> httpx.Client:

@@ -1,14 +1,16 @@
 """What the README says is run: curl lines against a live mock, Python as it stands, tables against the code."""
 
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from mockserver import cli
+from mockserver import cli, pytest_plugin
 from mockserver.simulation.task import TRANSITIONS
 from mockserver.testing import MockServer
 from mockserver.web.script import EFFECT_WORDS, MEDIA_WORDS
@@ -20,6 +22,8 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
+TESTS = [block for block in blocks("python") if "def test_" in block]
+SCRIPTS = [block for block in blocks("python") if "def test_" not in block]
 CURLS = [block for block in blocks("sh") if "curl" in block]
 
 
@@ -31,7 +35,8 @@ def mock() -> Iterator[MockServer]:
 
 def test_the_readme_shows_its_commands() -> None:
     assert len(CURLS) >= 5
-    assert len(blocks("python")) == 1
+    assert len(TESTS) == 2
+    assert len(SCRIPTS) >= 1
 
 
 @pytest.mark.parametrize("block", CURLS)
@@ -45,7 +50,28 @@ def test_curl_lines_work_when_pasted(mock: MockServer, block: str, tmp_path: Pat
         assert replayed.exit_code == 0, replayed.output
 
 
-@pytest.mark.parametrize("block", blocks("python"))
+@pytest.mark.parametrize("block", TESTS)
+def test_tests_pass_when_pasted(block: str, tmp_path: Path) -> None:
+    (tmp_path / "test_pasted.py").write_text(block)
+    plugin = ["-p", "mockserver.pytest_plugin", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "--strict-markers", *plugin, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["evolink_mock", "evolink_respx", "evolink_receiver"])
+def test_every_fixture_is_explained(name: str) -> None:
+    assert f"| `{name}` |" in README
+    assert hasattr(pytest_plugin, name)
+
+
+@pytest.mark.parametrize("block", SCRIPTS)
 def test_python_examples_run(block: str) -> None:
     exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
 

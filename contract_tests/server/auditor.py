@@ -11,6 +11,20 @@ STATUSES: tuple[str, ...] = tuple(
 )
 TERMINAL = frozenset({"completed", "failed"})
 _RANK = {"pending": 0, "processing": 1, "completed": 2, "failed": 2}
+DIFFERENCES = (
+    "BILLING-RESERVED-ON-SUBMISSION",
+    "BILLING-CHARGED-ON-COMPLETION",
+    "BILLING-COMPLETION-RELEASES-NOTHING",
+    "BILLING-FAILURE-NOT-CHARGED",
+    "BILLING-RELEASED-ON-FAILURE",
+    "BILLING-RELEASED-ON-CANCEL",
+    "BILLING-REFUSAL-RESERVES-NOTHING",
+    "BILLING-STANDS-STILL",
+    "IDEMPOTENCY-ONE-CHARGE",
+    "RATE-LIMIT-RESERVES-NOTHING",
+    "BILLING-TOKEN-LIMIT",
+)
+"""Who may own a difference between two balances."""
 _IDENTITY = ("created", "model", "object", "type")
 
 
@@ -69,6 +83,11 @@ class Auditor:
         self.tasks[task_id] = seen
         self.changes.submitted.append(seen)
         return seen
+
+    def resumed(self, body: dict[str, Any]) -> None:
+        """A task of an earlier, interrupted run: judged from here on."""
+        task_id = str(body.get("id"))
+        self.tasks[task_id] = Seen(task_id, {name: body.get(name) for name in _IDENTITY}, 0)
 
     def queried(self, body: dict[str, Any], task_id: str, *, cancelled: bool = False) -> Seen:
         """The answer to a query of a task."""
@@ -148,7 +167,12 @@ class Auditor:
         return now
 
     def _judge_change(self, before: Balance, now: Balance, only: str) -> None:
-        """Reservation = charge + release, for whatever has happened since; who owns a difference depends on what."""
+        """Reservation = charge + release, for whatever has happened since; who owns a difference depends on what.
+
+        A ledger that is off stays off: only its first difference is named.
+        """
+        if any(map(self.judge.is_found, DIFFERENCES)):
+            return
         changes = self.changes
         charged = sum(one.reserved_uc for one in changes.completed)
         released = sum(one.reserved_uc for one in (*changes.failed, *changes.cancelled))

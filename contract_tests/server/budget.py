@@ -41,13 +41,15 @@ class Budget:
         if self.cap_uc is not None and self.accepted_for_nothing:
             raise OverBudgetError("the server accepts invalid requests, so sending more could cost credits")
 
-    def settle(self, highest_uc: int, actual_uc: int | None) -> None:
-        """What an admitted request really took: None if nobody can tell, 0 if it was refused."""
+    def settle(self, highest_uc: int, told_uc: int) -> None:
+        """An admitted request was accepted: it counts for what was set aside, or for more if the server says so."""
         with self._lock:
-            if actual_uc == 0:
-                self.spent_uc -= highest_uc
-            elif actual_uc is not None and actual_uc > highest_uc:
-                self.spent_uc += actual_uc - highest_uc
+            self.spent_uc += max(0, told_uc - highest_uc)
+
+    def give_back(self, highest_uc: int) -> None:
+        """An admitted request was refused. One that got no answer is never given back: it may have been taken."""
+        with self._lock:
+            self.spent_uc -= highest_uc
 
     def took_invalid(self, highest_uc: int) -> None:
         """An invalid request was accepted: it is paid for, whatever it should have been."""

@@ -1,6 +1,7 @@
 """The control API of a mock, over HTTP like everything else. A server without one is judged in real time."""
 
 import time
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import httpx
@@ -41,13 +42,16 @@ class Control:
         self._before = self.call("GET", "/clock")
         self.call("PUT", "/clock", {"mode": "manual"})
 
-    def close(self) -> None:
-        """Let the clock go on as before, if the server still answers."""
+    def give_back(self, keys: Iterable[str]) -> None:
+        """Forget the tenants of the run and let the clock go on as before, if the server still answers."""
         try:
-            if self._before:
-                self.call("PUT", "/clock", {"mode": self._before["mode"], "speed": self._before["speed"]})
+            for key in keys:
+                self.call("POST", "/reset", {"key": key})
+            self.call("PUT", "/clock", {"mode": self._before["mode"], "speed": self._before["speed"]})
         except httpx.HTTPError:
             """It is gone: there is nothing left to restore."""
+
+    def close(self) -> None:
         self._client.close()
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
@@ -55,6 +59,10 @@ class Control:
         answer = self._client.request(method, path, json=body)
         answer.raise_for_status()
         return answer.json()
+
+    def now_s(self) -> float:
+        """Unix seconds on the mock's clock."""
+        return float(self.call("GET", "/clock")["now_ms"]) / 1000
 
     def let_pass(self, seconds: float) -> None:
         self.call("POST", "/clock/advance", {"ms": round(seconds * 1000)})

@@ -1,48 +1,21 @@
-"""What is true at particular moments: first answers, reads, endings, too late, result links, and crowds."""
+"""What is true at particular moments: reads, endings, too late, result links, and crowds."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from contract_tests.document import MODEL, create_operation, failure_codes
+from contract_tests.document import MODEL, failure_codes
 from contract_tests.judge import BrokenPromiseError
 from contract_tests.server.auditor import TERMINAL, Auditor
 from contract_tests.server.probe import Need, Setting, probe
-from contract_tests.server.target import Answer, Case
+from contract_tests.server.target import Case
 
 _DAY_S = 86_400
 _TURNS = 40
 """Things that may be due before a task ends."""
-_SKEW_S = 5
-"""How far the clock of a server nobody controls may be off."""
 CROWD = 240
 """Tasks of each of two tenants: what goes wrong once in a hundred is seen."""
 _WORKERS = 8
-
-
-@probe("TASK-ID-FORM", "TASK-CREATED-IS-NOW", "TASK-ESTIMATES-ITS-TIME", paid=1)
-def first_answer(setting: Setting) -> None:
-    case, that = setting.case(), setting.judge.that
-    before = _now_s(setting)
-    body = case.submit().body
-    after = _now_s(setting)
-    parts = str(body.get("id")).split("-")
-    formed = len(parts) == 4 and parts[:2] == ["task", "unified"] and parts[2].isdigit() and parts[3].isalnum()
-    that("TASK-ID-FORM", formed, body.get("id"), "task-unified-<unix seconds>-<suffix>")
-    created = body.get("created")
-    now = isinstance(created, int) and int(before) - _SKEW_S <= created <= after + _SKEW_S
-    that("TASK-CREATED-IS-NOW", now, f"created {created}", f"between {before:.0f} and {after:.0f}")
-    estimated = create_operation()["x-evolink-timeline"]["estimated_seconds"]
-    told = (body.get("task_info") or {}).get("estimated_time")
-    that("TASK-ESTIMATES-ITS-TIME", isinstance(told, int) and told > 0, told, f"seconds, such as {estimated}")
-
-
-def _now_s(setting: Setting) -> float:
-    """What the server's clock shows: a mock tells, any other is taken to be right."""
-    if setting.target.control is None:
-        return time.time()
-    return float(setting.control.call("GET", "/clock")["now_ms"]) / 1000
 
 
 @probe("TASK-READ-CHANGES-NOTHING", needs={Need.CONTROL})
@@ -105,15 +78,15 @@ def result_links(setting: Setting) -> None:
     task_id = str(case.submit().at("id"))
     setting.control.end(task_id, "complete")
     for link in case.task(task_id).at("results") or ():
-        setting.judge.that("RESULT-LINK-WORKS", *_fetched(setting, link), "200 and a file")
+        setting.judge.that("RESULT-LINK-WORKS", *fetched(setting, link), "200 and a file")
         case.let_pass(_DAY_S - 60)
-        setting.judge.that("RESULT-LINK-WORKS", *_fetched(setting, link), "200 and a file, for 24 hours")
+        setting.judge.that("RESULT-LINK-WORKS", *fetched(setting, link), "200 and a file, for 24 hours")
         case.let_pass(120)
-        served, told = _fetched(setting, link)
+        served, told = fetched(setting, link)
         setting.judge.that("RESULT-LINK-EXPIRES", not served, told, "no file after 24 hours")
 
 
-def _fetched(setting: Setting, link: str) -> tuple[bool, str]:
+def fetched(setting: Setting, link: str) -> tuple[bool, str]:
     """Whether a file is there; the key goes to the API only."""
     exchange = setting.target.send(httpx.Request("GET", link))
     kind = exchange.headers.get("content-type", "")
@@ -138,8 +111,8 @@ def crowd(setting: Setting) -> None:
     cases = [setting.case(credits=1_000_000) for _ in range(2)]
     auditors = [Auditor(setting.judge) for _ in cases]
     with ThreadPoolExecutor(_WORKERS) as pool:
-        ids = [_submit_all(case, auditor, pool) for case, auditor in zip(cases, auditors, strict=True)]
-        shared = set(ids[0]) & set(ids[1])
+        _submit_all(cases, auditors, pool)
+        shared = auditors[0].tasks.keys() & auditors[1].tasks.keys()
         setting.judge.that("TASK-TENANTS-APART", not shared, f"both got {sorted(shared)[:3]}", "tasks of their own")
         for seconds in (3, 9, 30):
             setting.target.time.let_pass(seconds)
@@ -147,16 +120,21 @@ def crowd(setting: Setting) -> None:
                 _look_at_all(case, auditor, pool)
 
 
-def _submit_all(case: Case, auditor: Auditor, pool: ThreadPoolExecutor) -> list[str]:
-    """Every seventh fails, the others take from 1 to 24 seconds."""
-    auditor.balanced(case.credits().body)
-    prompts = [_prompt(number) for number in range(CROWD)]
-    answers: list[Answer] = list(pool.map(lambda prompt: case.submit(prompt=prompt), prompts))
-    for answer in answers:
+def _submit_all(cases: list[Case], auditors: list[Auditor], pool: ThreadPoolExecutor) -> None:
+    """Every seventh fails, the others take from 1 to 24 seconds; the tenants submit at the same time."""
+    for case, auditor in zip(cases, auditors, strict=True):
+        auditor.balanced(case.credits().body)
+    orders = [
+        (case, auditor, _prompt(number))
+        for number in range(CROWD)
+        for case, auditor in zip(cases, auditors, strict=True)
+    ]
+    answers = pool.map(lambda order: order[0].submit(prompt=order[2]), orders)
+    for (case, auditor, _), answer in zip(orders, answers, strict=True):
         case.judge.that("BILLING-COVERED-IS-ACCEPTED", answer.status == 200, answer.status, "200")
         auditor.submitted(answer.body, MODEL)
-    auditor.balanced(case.credits().body)
-    return list(auditor.tasks)
+    for case, auditor in zip(cases, auditors, strict=True):
+        auditor.balanced(case.credits().body)
 
 
 def _prompt(number: int) -> str:
@@ -178,7 +156,6 @@ def _look_at_all(case: Case, auditor: Auditor, pool: ThreadPoolExecutor) -> None
 
 
 PROBES = (
-    first_answer,
     reading,
     ending,
     cancelling,

@@ -45,21 +45,29 @@ class Box:
 class Listener:
     """A context manager: it listens inside. `clock` tells the seconds of the server's clock."""
 
-    def __init__(self, clock: Callable[[], float], certificate: ssl.SSLContext | None = None) -> None:
-        self._clock, self._certificate = clock, certificate
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        certificate: ssl.SSLContext | None = None,
+        *,
+        port: int = 0,
+        public_url: str = "",
+    ) -> None:
+        """`public_url` is the address that leads to `port` from where the server is, if that is elsewhere."""
+        self._clock, self._certificate, self._port, self._public_url = clock, certificate, port, public_url
         self._boxes: dict[str, Box] = {}
         self._numbers = 0
         self.url = ""
 
     def __enter__(self) -> Self:
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server(("127.0.0.1", self._port), _Handler)
         self._server.listener = self
         if self._certificate is not None:
             self._server.socket = self._certificate.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )
         scheme = "https" if self._certificate else "http"
-        self.url = f"{scheme}://127.0.0.1:{self._server.server_port}"
+        self.url = self._public_url.rstrip("/") or f"{scheme}://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=[0.05], name="listener", daemon=True).start()
         return self
 
@@ -69,11 +77,11 @@ class Listener:
         self._server.shutdown()
         self._server.server_close()
 
-    def box(self, *script: Step, public_url: str = "") -> Box:
+    def box(self, *script: Step) -> Box:
         """A callback URL of its own. Its query has everything that a careless sender would re-encode."""
         self._numbers += 1
         path = f"/box/{self._numbers}/a%2Fb;c"
-        box = Box(f"{public_url or self.url}{path}?secret=s3cr3t%2B%20x&empty=&list=1&list=2", list(script))
+        box = Box(f"{self.url}{path}?secret=s3cr3t%2B%20x&empty=&list=1&list=2", list(script))
         self._boxes[path] = box
         return box
 

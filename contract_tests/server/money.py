@@ -3,17 +3,15 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from contract_tests.document import UC_PER_CREDIT, create_operation, price_uc, uc
-from contract_tests.server.auditor import Auditor
+from contract_tests.document import MODEL, UC_PER_CREDIT, create_operation, price_uc, uc
+from contract_tests.server.auditor import DIFFERENCES, Auditor
 from contract_tests.server.probe import Need, Setting, probe
 from contract_tests.server.target import Answer, Case
 
-_LENGTHS = {
-    "BILLING-PRICE": (6.5, 7.25, 9, 12.34, 19.99),
-    "BILLING-SHORTEST": (1, 5.99, 6),
-    "BILLING-LONGEST": (20, 20.01, 20.5, 21, 30, 600),
-}
-"""Seconds of video, by the check that owns what they cost."""
+_WITHIN = (6, 6.5, 7.25, 9, 12.34, 19.99, 20)
+_SHORT = (1, 5.99)
+_LONG = (20.01, 20.5, 21, 30, 600)
+"""Seconds of video: between the bounds of the billable length, below and above."""
 _WORKERS = 8
 
 
@@ -24,23 +22,45 @@ def _video(seconds: float) -> list[str]:
 
 @probe("BILLING-PRICE", "BILLING-SHORTEST", "BILLING-LONGEST", needs={Need.CONTROL})
 def prices(setting: Setting) -> None:
-    """The price of the profile's rule, at lengths on both sides of each bound."""
-    case = setting.case(credits=100_000)
-    for check_id, lengths in _LENGTHS.items():
-        for seconds in lengths:
-            answer = case.submit(video_urls=_video(seconds))
-            told = answer.at("usage", "credits_reserved")
-            price = price_uc(setting.profile, seconds) / UC_PER_CREDIT
-            received = f"{answer.status}, credits_reserved {told} for {seconds} s"
-            setting.judge.that(check_id, told == price, received, f"{price:g} credits for {seconds} s")
+    """The price of the profile's rule, and what lies beyond a bound compared with what lies on it."""
+    case, that = setting.case(credits=100_000), setting.judge.that
+    rule = create_operation()["x-evolink-price"][setting.profile]
+    for seconds in _WITHIN:
+        told, price = _told_price(case, seconds), price_uc(setting.profile, seconds) / UC_PER_CREDIT
+        that("BILLING-PRICE", told == price, f"credits_reserved {told}", f"{price:g} credits for {seconds} s")
+    _judge_bound(case, "BILLING-SHORTEST", rule["minimum_seconds"], _SHORT)
+    if (most := rule.get("maximum_seconds")) is not None:
+        _judge_bound(case, "BILLING-LONGEST", most, _LONG)
 
 
-@probe("BILLING-PRICE", paid=1)
-def price_of_the_example(setting: Setting) -> None:
-    seconds = setting.target.settings.video_seconds
-    told = setting.case().submit().at("usage", "credits_reserved")
-    price = price_uc(setting.profile, seconds) / UC_PER_CREDIT
-    setting.judge.that("BILLING-PRICE", told == price, f"credits_reserved {told}", f"{price:g} for {seconds:g} s")
+def _judge_bound(case: Case, check_id: str, bound: float, beyond: tuple[float, ...]) -> None:
+    at_bound = _told_price(case, bound)
+    for seconds in beyond:
+        told = _told_price(case, seconds)
+        received = f"credits_reserved {told} for {seconds} s"
+        case.judge.that(check_id, told == at_bound, received, f"{at_bound}, as for {bound} s")
+
+
+def _told_price(case: Case, seconds: float) -> Any:
+    return case.submit(video_urls=_video(seconds)).at("usage", "credits_reserved")
+
+
+@probe(*DIFFERENCES, needs={Need.CONTROL})
+def bills(setting: Setting) -> None:
+    """One thing after the other, and after each the credits: what moved them is never in doubt."""
+    case, auditor = setting.case(credits=1_000), Auditor(setting.judge)
+    auditor.balanced(case.credits().body)
+    for how in ("complete", "fail", "cancel"):
+        task_id = auditor.submitted(case.submit().body, MODEL).id
+        auditor.balanced(case.credits().body)
+        setting.control.end(task_id, how)
+        auditor.queried(case.task(task_id).body, task_id, cancelled=how == "cancel")
+        auditor.balanced(case.credits().body)
+        case.let_pass(60)
+        auditor.balanced(case.credits().body)
+    case.submit_invalid(model=None)
+    auditor.changes.refused.append("400")
+    auditor.balanced(case.credits().body)
 
 
 @probe("BILLING-RULE-NAMED", needs={Need.CONTROL})
@@ -56,7 +76,8 @@ def last_credit(setting: Setting) -> None:
     price = price_uc(setting.profile, 9)
     answer = setting.case(credits=price / UC_PER_CREDIT).submit()
     setting.judge.that("BILLING-COVERED-IS-ACCEPTED", answer.status == 200, answer.status, "200 with exactly enough")
-    case = setting.case(credits=(price - 1) / UC_PER_CREDIT)
+    case, auditor = setting.case(credits=(price - 1) / UC_PER_CREDIT), Auditor(setting.judge)
+    auditor.balanced(case.credits().body)
     answer = case.submit()
     refused = (answer.status, answer.code) == (402, "insufficient_quota")
     setting.judge.that(
@@ -137,7 +158,7 @@ def _at_once(cases: list[Case], **fields: Any) -> list[Answer]:
 
 
 PROBES = (
-    price_of_the_example,
+    bills,
     prices,
     billing_rule,
     last_credit,

@@ -13,9 +13,10 @@ import msgspec
 
 from contract_tests.document import CREATE, TASK, error_kinds, example_request, highest_price_uc, uc
 from contract_tests.exchange import Exchange
-from contract_tests.judge import BrokenPromiseError, Judge
+from contract_tests.judge import Judge
 from contract_tests.server.budget import Budget
 from contract_tests.server.control import Control, RealTime, Time
+from contract_tests.server.memory import Memory
 
 WRITES = frozenset({("POST", CREATE), ("POST", "/v1/tasks/batch")})
 """All that is ever written. Everything else is a read."""
@@ -78,11 +79,21 @@ class Settings:
 class Target:
     """A server, and all that was said to it in this run."""
 
-    def __init__(self, settings: Settings, judge: Judge, budget: Budget, control: Control | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        judge: Judge,
+        budget: Budget,
+        control: Control | None = None,
+        memory: Memory | None = None,
+    ) -> None:
         self.settings, self.judge, self.budget, self.control = settings, judge, budget, control
+        self.memory = memory or Memory(settings.url)
+        budget.spent_uc = self.memory.spent_uc
         self.time: Time = control or RealTime()
         self.exchanges: deque[Exchange] = deque(maxlen=HISTORY)
         self.requests = 0
+        self.made_up: list[str] = []
         self._http = httpx.Client(
             base_url=settings.url, timeout=settings.timeout_s, trust_env=False, follow_redirects=False
         )
@@ -97,7 +108,10 @@ class Target:
     def case(self, *, other: bool = False) -> "Case":
         """A tenant to speak as: one of its own on a mock, the owner of the given key elsewhere."""
         given = self.settings.other_key if other else self.settings.key
-        return Case(self, given or f"sk-contract-{self.settings.run}-{next(self._numbers):06}")
+        if self.control is None and given is not None:
+            return Case(self, given)
+        self.made_up.append(f"sk-contract-{self.settings.run}-{next(self._numbers):06}")
+        return Case(self, self.made_up[-1])
 
     def send(self, request: httpx.Request, *, limit_s: float | None = None) -> Exchange:
         """One request, at the pace allowed. Never raises for what the network does: the exchange tells."""
@@ -169,15 +183,19 @@ class Case:
     def submit(self, *, idempotency_key: str | None = None, **fields: Any) -> Answer:
         """A valid submission: the documented example with these fields over it. Raises OverBudgetError."""
         highest = highest_price_uc(self.target.settings.video_seconds)
-        self.target.budget.admit(highest)
-        try:
-            answer = self._create(fields, idempotency_key)
-        except (BrokenPromiseError, CaseOverError):
-            self.target.budget.settle(highest, None)
-            raise
-        reserved = answer.at("usage", "credits_reserved")
-        told = uc(reserved) if isinstance(reserved, int | float) else None
-        self.target.budget.settle(highest, told or None if answer.status == 200 else 0)
+        budget, memory = self.target.budget, self.target.memory
+        budget.admit(highest)
+        memory.spent(budget.spent_uc)
+        before = self._remaining_uc()
+        answer = self._create(fields, idempotency_key)
+        if answer.status == 200:
+            reserved = answer.at("usage", "credits_reserved")
+            told = uc(reserved) if isinstance(reserved, int | float) else 0
+            budget.settle(highest, max(told, before - self._remaining_uc()))
+            memory.paid(str(answer.at("id")))
+        else:
+            budget.give_back(highest)
+        memory.spent(budget.spent_uc)
         return answer
 
     def submit_invalid(self, **fields: Any) -> Answer:
@@ -221,6 +239,13 @@ class Case:
         self.steps = deque(about, maxlen=STEPS)
 
     # --- steps on the way
+
+    def _remaining_uc(self) -> int:
+        """What the account has left, where money is real: what a server takes may differ from what it says."""
+        if self.target.budget.cap_uc is None:
+            return 0
+        left = self.credits().at("data", "user", "remaining_credits")
+        return uc(left) if isinstance(left, int | float) else 0
 
     def _create(self, fields: dict[str, Any], idempotency_key: str | None) -> Answer:
         minimal = example_request() | {"video_urls": [self.target.settings.video_url]}

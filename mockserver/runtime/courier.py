@@ -139,7 +139,7 @@ class Courier:
             self._lanes.put(dispatch)
             self._start_some()
             return
-        receipt = _failed(dispatch, f"delivery queue is full ({self._queue_limit})")
+        receipt = failed(dispatch, f"delivery queue is full ({self._queue_limit})")
         asyncio.get_running_loop().call_soon(self._finish, receipt)
 
     async def settled(self) -> None:
@@ -193,8 +193,8 @@ class Courier:
                 response = await self._post(dispatch)
         except Exception as error:
             if bound.expired():
-                return _failed(dispatch, f"no answer within {timeout_s:g} s", timed_out=True)
-            return _failed(dispatch, _words(error))
+                return failed(dispatch, f"no answer within {timeout_s:g} s", timed_out=True)
+            return failed(dispatch, words(error))
         await _take_leave(response)
         return Receipt(delivery_id=dispatch.delivery_id, attempt=dispatch.attempt, status=response.status_code)
 
@@ -289,7 +289,8 @@ def _on_the_wire(path: str) -> bytes:
     return quote(path, safe=string.punctuation).encode("ascii")
 
 
-def _failed(dispatch: Dispatch, error: str, *, timed_out: bool = False) -> Receipt:
+def failed(dispatch: Dispatch, error: str, *, timed_out: bool = False) -> Receipt:
+    """The receipt of an attempt that met no answer."""
     return Receipt(
         delivery_id=dispatch.delivery_id,
         attempt=dispatch.attempt,
@@ -298,7 +299,7 @@ def _failed(dispatch: Dispatch, error: str, *, timed_out: bool = False) -> Recei
     )
 
 
-def _words(error: BaseException) -> str:
+def words(error: BaseException) -> str:
     """A failure in plain words: ours as they are, others by the innermost cause that says what happened."""
     if isinstance(error, TargetRefusedError):
         return f"target refused: {error}"
@@ -319,6 +320,9 @@ def _tls_words(error: ssl.SSLError) -> str:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
+    """An error and what led to it. Libraries that raise an error again from itself make a circle."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
         yield error
+        seen.append(error)
         error = error.__cause__ or error.__context__

@@ -50,10 +50,11 @@ class OptionsError(Exception):
 
 
 class Application:
-    """One mock server as an ASGI application. `public_url` is where its result links lead."""
+    """One mock server as an ASGI application. `public_url` is where its result links lead; a `courier` of another
+    class sends callbacks in another way."""
 
-    def __init__(self, options: Options) -> None:
-        self.options = options
+    def __init__(self, options: Options, courier: type[Courier] = Courier) -> None:
+        self.options, self._courier = options, courier
         self.public_url = options.public_url or DEFAULT_URL
         self._control_document = load(data("openapi", "control.yaml"))
         self.registry = registry_of(options)
@@ -151,7 +152,7 @@ class Application:
         options, bounds = self.options, self.options.bounds
 
         def make_courier(report: Callable[[Receipt], None]) -> Courier:
-            return Courier(
+            return self._courier(
                 self._policy,
                 report,
                 parallel=bounds.callbacks_parallel,

@@ -1,0 +1,41 @@
+"""The mock in tests and scripts. `from mockserver.testing import MockServer, InProcessMock, CallbackReceiver`.
+
+`MockServer` is a real server on a free port; `InProcessMock` answers httpx in process, through respx;
+`CallbackReceiver` is the other end: it answers callbacks by a script. All are context managers with `start` and
+`stop`. Exceptions: ControlError (a call the mock turned away) > UnknownError (also a LookupError).
+"""
+
+from mockserver.testing.control import ControlError, UnknownError
+from mockserver.testing.in_process import InProcessMock
+from mockserver.testing.receiver import CallbackReceiver, Received, Step
+from mockserver.testing.records import (
+    Attempt,
+    Credits,
+    Delivery,
+    Event,
+    Recorded,
+    Task,
+    TaskCallbacks,
+)
+from mockserver.testing.server import DEFAULT_KEY, MockServer
+from mockserver.testing.tenant import Callbacks, MockTenant
+
+__all__ = [
+    "DEFAULT_KEY",
+    "Attempt",
+    "CallbackReceiver",
+    "Callbacks",
+    "ControlError",
+    "Credits",
+    "Delivery",
+    "Event",
+    "InProcessMock",
+    "MockServer",
+    "MockTenant",
+    "Received",
+    "Recorded",
+    "Step",
+    "Task",
+    "TaskCallbacks",
+    "UnknownError",
+]

@@ -1,0 +1,56 @@
+"""An event loop in a thread of its own, so that plain functions of a test can ask what lives on it."""
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+_Result = TypeVar("_Result")
+_LONGEST_S = 60
+"""How long an answer is waited for: a callback receiver may need 10 s for each of a few attempts."""
+
+
+class Background:
+    """A loop that runs from `start` to `stop`. `run` may be called from any other thread, by several at a time."""
+
+    def __init__(self, name: str, make_loop: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
+        self._name, self._make_loop = name, make_loop
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._live, args=[ready], name=self._name, daemon=True)
+        self._thread.start()
+        ready.wait()
+
+    def submit(self, coroutine: Coroutine[Any, Any, _Result]) -> concurrent.futures.Future[_Result]:
+        """Begin something on the loop. Raises RuntimeError where the loop does not run."""
+        if self._loop is None or threading.current_thread() is self._thread:
+            coroutine.close()
+            where = "is not running" if self._loop is None else "can't wait for itself"
+            raise RuntimeError(f"the thread {self._name} {where}")
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def run(self, coroutine: Coroutine[Any, Any, _Result], timeout_s: float = _LONGEST_S) -> _Result:
+        """Do something on the loop and wait for its result. Raises what it raises, or TimeoutError."""
+        future = self.submit(coroutine)
+        try:
+            return future.result(timeout_s)
+        except concurrent.futures.TimeoutError:
+            future.cancel()
+            raise
+
+    def stop(self) -> None:
+        """End the loop and the thread; what is still under way is cancelled."""
+        if self._loop is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop = self._thread = None
+
+    def _live(self, ready: threading.Event) -> None:
+        with asyncio.Runner(loop_factory=self._make_loop) as runner:
+            self._loop = runner.get_loop()
+            self._loop.call_soon(ready.set)
+            self._loop.run_forever()

@@ -1,0 +1,148 @@
+"""The same mock without a socket: respx catches what httpx sends to the API, and the mock's plain function answers.
+
+Callbacks take the same way: they are sent by httpx, so a route of the test for the callback URL receives them, in a
+thread of its own. A callback URL without a route fails its attempt; nothing leaves the process.
+"""
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+
+from mockserver.runtime.courier import Courier, Dispatch, Receipt, failed, words
+from mockserver.simulation.scenario import Fault
+from mockserver.testing.background import Background
+from mockserver.testing.control import Control
+from mockserver.testing.server import DEFAULT_KEY, LocalMock
+from mockserver.web.app import Application
+from mockserver.web.exchange import Answer
+
+if TYPE_CHECKING:
+    import respx
+
+URL = "https://api.evolink.ai"
+LINKS_URL = "https://files.evolink.ai"
+HOSTS = ("api.evolink.ai", "files-api.evolink.ai", "files.evolink.ai")
+"""The generation API, the files API, and where result links lead."""
+
+
+class InProcessMock(LocalMock):
+    """The mock behind respx, for synchronous and asynchronous httpx clients alike.
+
+    While it runs, `router` is active: add routes to it for callback receivers (and whatever else the code under test
+    calls); a request to a host without a route raises, as respx does. Needs respx (`evolink-mock[pytest]`).
+
+    >>> with InProcessMock() as mock:
+    ...     httpx.get("https://api.evolink.ai/v1/credits", headers=mock.headers).status_code
+    200
+    """
+
+    def __init__(self, *, key: str = DEFAULT_KEY, **options: Any) -> None:
+        super().__init__(key=key, **{"public_url": LINKS_URL, **options})
+        self.router = _new_router()
+        self._application: Application | None = None
+        self._background = Background("mockserver")
+
+    def start(self) -> Self:
+        super().start()
+        self.catch()
+        return self
+
+    def stop(self) -> None:
+        self.release()
+        super().stop()
+
+    def catch(self) -> None:
+        """Let respx catch what httpx sends, from now on, with a router that knows the API alone."""
+        self.release()
+        self.router = _new_router()
+        self.router.route(scheme="https", host__in=HOSTS).mock(side_effect=self.answer)
+        self.router.start()
+
+    def release(self) -> None:
+        """Let httpx send again; the mock runs on."""
+        self.router.stop(quiet=True)
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """The mock's answer to a request, whatever its host: a side effect for a route of your own.
+
+        Raises the httpx error that a client meets on a wire where a scenario breaks the connection.
+        """
+        control, application = self._running(), self._application
+        if application is None or not application.takes_directly(request.url.path):
+            whole = httpx.Request(request.method, request.url, headers=request.headers, content=request.content)
+            got = self._background.run(control.send(whole))
+            return httpx.Response(got.status_code, headers=got.headers.raw, content=got.content)
+        answer = self._background.run(_answered(application, request))
+        if answer.fault is not None:
+            return _broken(answer, answer.fault, request)
+        return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
+
+    def _up(self) -> Control:
+        self._application = Application(self.options, courier=InProcessCourier)
+        self._background.start()
+        self._background.run(self._application.start())
+        return Control(self._application, self._background, URL)
+
+    def _down(self) -> None:
+        if self._application is not None:
+            self._background.run(self._application.stop())
+            self._application = None
+        self._background.stop()
+
+
+class InProcessCourier(Courier):
+    """Sends callbacks with a plain httpx client, so that whoever patches httpx receives them.
+
+    Each in a thread and loop of its own: a receiver, synchronous or not, may ask the mock while it is asked.
+    """
+
+    async def _attempt(self, dispatch: Dispatch) -> Receipt:
+        try:
+            status = await asyncio.to_thread(asyncio.run, _post(dispatch))
+        except httpx.TimeoutException:
+            return failed(dispatch, f"no answer within {dispatch.timeout_ms / 1000:g} s", timed_out=True)
+        except Exception as error:
+            return failed(dispatch, words(error))
+        return Receipt(delivery_id=dispatch.delivery_id, attempt=dispatch.attempt, status=status)
+
+
+async def _post(dispatch: Dispatch) -> int:
+    """The status of the answer. No authority is trusted: to read them takes 40 ms, and nothing is to leave here."""
+    headers = {"content-type": "application/json", "user-agent": "evolink-mock"}
+    trust, timeout_s = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), dispatch.timeout_ms / 1000
+    async with httpx.AsyncClient(verify=trust, timeout=timeout_s, trust_env=False) as client:
+        response = await client.post(dispatch.url, content=dispatch.body, headers=headers)
+    return response.status_code
+
+
+async def _answered(application: Application, request: httpx.Request) -> Answer:
+    """On the application's own loop, where callbacks can be sent from."""
+    headers = [(name.lower(), value) for name, value in request.headers.raw]
+    return application.api_app.answer(request.method, request.url.path, headers, request.content)
+
+
+def _broken(answer: Answer, fault: Fault, request: httpx.Request) -> httpx.Response:
+    """What a client meets when the wire breaks; a stalled answer is a time-out unless the client is more patient."""
+    size = len(answer.body)
+    if fault is Fault.MALFORMED_JSON:
+        return httpx.Response(answer.status, headers=answer.headers, content=answer.body[:-1] + b",")
+    if fault is Fault.STALLED:
+        patience_s = request.extensions.get("timeout", {}).get("read")
+        if patience_s is not None and patience_s * 1000 < answer.stall_ms:
+            raise httpx.ReadTimeout("The read operation timed out", request=request)
+        return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
+    if fault is Fault.TRUNCATED_BODY:
+        told = f"peer closed connection without sending complete message body ({size // 2} of {size} bytes)"
+    else:
+        told = "Server disconnected without sending a response."
+    raise httpx.RemoteProtocolError(told, request=request)
+
+
+def _new_router() -> "respx.MockRouter":
+    try:
+        import respx
+    except ImportError as error:
+        raise ImportError("the mock in process needs respx: pip install 'evolink-mock[pytest]'") from error
+    return respx.MockRouter(assert_all_called=False, assert_all_mocked=True)

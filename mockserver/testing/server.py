@@ -1,0 +1,131 @@
+"""A mock server in this process: `with MockServer() as mock:` and it answers at `mock.url`."""
+
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mockserver.contract.behaviour import Profile
+from mockserver.runtime.clock import Mode
+from mockserver.testing.background import Background
+from mockserver.testing.control import Control
+from mockserver.testing.tenant import MockTenant, scenario_file
+from mockserver.web.app import Application
+from mockserver.web.options import Options
+from mockserver.web.server import Server, bind, url_of
+
+DEFAULT_KEY = "sk-test-of-evolink-mock"
+_HOST = "127.0.0.1"
+_START_S = 10
+
+
+class LocalMock(MockTenant):
+    """A mock that lives in this process from `start` to `stop`, on a manual clock unless told otherwise.
+
+    A subclass says how clients reach it. As a MockTenant it is what its default `key` has.
+    """
+
+    def __init__(self, *, key: str = DEFAULT_KEY, **options: Any) -> None:
+        super().__init__(self._running, key)
+        self.options = _options(options)
+        self._open: Control | None = None
+
+    def start(self) -> Self:
+        """Answer from now on. Raises RuntimeError where it does so already."""
+        if self._open is not None:
+            raise RuntimeError(f"this mock runs already, at {self.url}; stop it first, or make another one")
+        self._open = self._up()
+        return self
+
+    def stop(self) -> None:
+        """End it and forget everything; where it does not run, nothing changes."""
+        if self._open is not None:
+            self._open = None
+            self._down()
+
+    def reset(self) -> None:
+        """Forget everything, of all keys; a manual clock goes back to its start."""
+        self.post("/reset")
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _running(self) -> Control:
+        if self._open is None:
+            raise RuntimeError("this mock does not run: use `with`, or call start()")
+        return self._open
+
+    def _up(self) -> Control:
+        raise NotImplementedError
+
+    def _down(self) -> None:
+        raise NotImplementedError
+
+
+class MockServer(LocalMock):
+    """A real server on loopback, in a thread of its own. Callbacks may go to this machine.
+
+    `port` 0 takes a free one; `key` is the API key that the helpers speak of; the rest are the options of
+    `mockserver.web.options.Options`, names instead of enums and files allowed.
+
+    >>> with MockServer(seed=7) as mock:
+    ...     mock.get("/health")["seed"]
+    7
+    """
+
+    def __init__(self, *, port: int = 0, key: str = DEFAULT_KEY, **options: Any) -> None:
+        super().__init__(key=key, **options)
+        self.port = port
+        self._server: Server | None = None
+        self._serving: Future[None] | None = None
+        self._background = Background("mockserver")
+
+    def _up(self) -> Control:
+        """Raises OSError where the port is taken, RuntimeError where the server does not come up."""
+        application = Application(self.options)
+        listener = self._bound()
+        url = url_of(listener, _HOST)
+        application.public_url = self.options.public_url or url
+        ready = threading.Event()
+        self._server = Server(application, ready.set)
+        self._background = Background("mockserver", self._server.config.get_loop_factory())
+        self._background.start()
+        self._serving = self._background.submit(self._server.serve(sockets=[listener]))
+        self._serving.add_done_callback(lambda _: ready.set())
+        if not ready.wait(_START_S) or not self._server.started:
+            self._down()
+            raise RuntimeError(f"the mock did not start within {_START_S} s")
+        return Control(application, self._background, url)
+
+    def _down(self) -> None:
+        if self._server is not None and self._serving is not None:
+            self._server.should_exit = True
+            self._serving.result()
+            self._server = self._serving = None
+        self._background.stop()
+
+    def _bound(self) -> Any:
+        try:
+            return bind(_HOST, self.port)
+        except OSError as error:
+            words = f"can't listen on {_HOST} port {self.port}: {error.strerror}; port=0 takes a free one"
+            raise OSError(error.errno, words) from error
+
+
+def _options(given: dict[str, Any]) -> Options:
+    """Options with the defaults of a test, and names made into what they name. Raises ValueError, TypeError."""
+    told = {"clock": Mode.MANUAL, "allow_local_callbacks": True, **given}
+    told["clock"] = Mode(told["clock"])
+    if "profile" in told:
+        told["profile"] = Profile(told["profile"])
+    told["specs"] = tuple(Path(path) for path in told.get("specs", ()))
+    told["scenarios"] = tuple(
+        one if isinstance(one, Path) else scenario_file(one) for one in told.get("scenarios", ())
+    )
+    return Options(**told)

@@ -1,0 +1,233 @@
+"""The pytest plugin, as the tests of a project use it: every run of pytest is a process and a project of its own."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ENTRY_POINT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["pytest11"]
+PREFACE = """
+import httpx, pytest
+CREATE = "/v1/videos/generations"
+def submit(mock, **fields):
+    body = {"model": "kling-o1-video-edit-fast", "prompt": "Let it snow", "video_urls": ["https://example.com/s.mp4"]}
+    return httpx.post(mock.url + CREATE, json={**body, **fields}, headers=mock.headers)
+"""
+
+
+class Project:
+    """An empty project with a test file, in whose environment evolink-mock is installed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        installed = folder / "site" / "installed_evolink_mock-0.0.dist-info"
+        installed.mkdir(parents=True)
+        (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: installed-evolink-mock\nVersion: 0.0\n")
+        points = "".join(f"{name} = {module}\n" for name, module in ENTRY_POINT.items())
+        (installed / "entry_points.txt").write_text(f"[pytest11]\n{points}")
+
+    def run(
+        self, tests: str, *arguments: str, ini: str = "", autoload: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Run pytest with this plugin by its registered name, and (`autoload`) whatever else is installed."""
+        (self.folder / "pytest.ini").write_text(
+            f"[pytest]\nfilterwarnings = error\naddopts = --strict-markers\n{ini}"
+        )
+        (self.folder / "test_it.py").write_text(PREFACE + tests)
+        path = os.pathsep.join((str(self.folder / "site"), str(ROOT)))
+        environment = {**os.environ, "PYTHONPATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "" if autoload else "1"}
+        named = [] if autoload else ["-p", "evolink"]
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rA", *named, *arguments],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    def passes(self, count: int, tests: str, *arguments: str, ini: str = "") -> str:
+        done = self.run(tests, *arguments, ini=ini)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"{count} passed" in done.stdout
+        return done.stdout
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def test_the_plugin_is_registered_under_its_name() -> None:
+    assert ENTRY_POINT == {"evolink": "mockserver.pytest_plugin"}
+
+
+def test_a_server_and_a_receiver(project: Project) -> None:
+    project.passes(
+        1,
+        """
+def test_retries(evolink_mock, evolink_receiver):
+    evolink_receiver.script(500, 500, 200)
+    task = submit(evolink_mock, callback_url=evolink_receiver.url).json()
+    evolink_mock.advance(seconds=10)
+    assert evolink_mock.callbacks.for_task(task["id"]).outcomes == [500, 500, 200]
+    assert evolink_mock.credits.charged == 7
+""",
+    )
+
+
+def test_every_test_begins_afresh_and_alone(project: Project) -> None:
+    project.passes(
+        6,
+        """
+seen = {}
+@pytest.mark.parametrize("time", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["evolink_mock", "evolink_respx"])
+def test_alike(request, kind, time):
+    mock = request.getfixturevalue(kind)
+    mock.account(credits=100)
+    mock.script(queue_seconds=0)
+    task = submit(mock).json()
+    mock.advance(seconds=7)
+    assert len(mock.tasks) == len(mock.requests) == 1
+    assert mock.now_ms == 1_757_169_750_000
+    assert seen.setdefault(mock.key, time) == time or kind == "evolink_respx"
+    assert seen.setdefault(kind, mock.url) == mock.url
+""",
+    )
+
+
+def test_a_test_that_fails_leaves_nothing_behind(project: Project) -> None:
+    done = project.run(
+        """
+def test_fails(evolink_respx):
+    submit(evolink_respx)
+    assert False
+
+def test_goes_on(evolink_respx, evolink_mock):
+    assert evolink_respx.tasks == evolink_mock.tasks == ()
+
+def test_httpx_is_free(evolink_mock):
+    assert submit(evolink_mock).status_code == 200
+"""
+    )
+    assert "1 failed, 2 passed" in done.stdout
+
+
+def test_options_come_from_the_ini_file_and_nearer_markers_win(project: Project) -> None:
+    project.passes(
+        5,
+        """
+def test_ini(evolink_mock):
+    health = evolink_mock.get("/health")
+    assert (health["profile"], health["seed"], evolink_mock.credits.available) == ("observed", 7, 50)
+
+@pytest.mark.evolink(seed=3, scenario="rate-limited")
+class TestMarked:
+    def test_class(self, evolink_mock):
+        assert evolink_mock.get("/health")["seed"] == 3
+        assert submit(evolink_mock).status_code == 429
+
+    @pytest.mark.evolink(profile="documented", scenario=["fails-then-works"])
+    def test_nearer(self, evolink_mock):
+        health = evolink_mock.get("/health")
+        assert (health["profile"], health["seed"]) == ("documented", 3)
+        task = submit(evolink_mock).json()
+        evolink_mock.run_until_idle()
+        assert evolink_mock.task(task["id"]).failure == "service_error"
+
+@pytest.mark.evolink(clock="polls", credits=100)
+def test_polls(evolink_respx):
+    task = submit(evolink_respx).json()
+    before_ms = evolink_respx.now_ms
+    httpx.get(f"{evolink_respx.url}/v1/tasks/{task['id']}", headers=evolink_respx.headers)
+    assert evolink_respx.now_ms == before_ms + 1000
+
+def test_scenarios_are_gone(evolink_mock):
+    assert evolink_mock.get("/scenarios", key=evolink_mock.key)["scenarios"] == []
+    assert submit(evolink_mock).status_code == 402
+""",
+        ini="evolink_profile = observed\nevolink_seed = 7\nevolink_credits = 50\n",
+    )
+
+
+def test_a_marker_that_means_nothing_is_told(project: Project) -> None:
+    done = project.run(
+        """
+@pytest.mark.evolink(colour="red")
+def test_unknown(evolink_mock): pass
+
+@pytest.mark.evolink("observed")
+def test_unnamed(evolink_mock): pass
+
+@pytest.mark.evolink(scenario="nope")
+def test_scenario(evolink_mock): pass
+"""
+    )
+    assert "3 errors" in done.stdout
+    for words in (
+        "received colour; allowed: profile, seed",
+        "received 'observed'; allowed: profile, seed",
+        "no scenario 'nope'; there are",
+    ):
+        assert words in done.stdout
+
+
+def test_a_wrong_ini_file_is_told(project: Project) -> None:
+    done = project.run("def test_it(evolink_mock): pass", ini="evolink_seed = soon")
+    assert "evolink_seed: received 'soon'; allowed: a number" in done.stdout
+
+
+def test_workers_of_xdist_have_servers_of_their_own(project: Project) -> None:
+    out = project.passes(
+        20,
+        """
+@pytest.mark.parametrize("time", range(20))
+def test_alone(evolink_mock, evolink_receiver, worker_id, time):
+    assert evolink_mock.tasks == ()
+    task = submit(evolink_mock, callback_url=evolink_receiver.url).json()
+    evolink_mock.advance(seconds=7)
+    assert evolink_receiver.count == evolink_mock.get("/health")["now_ms"] - 1_757_169_749_999 == 1
+    print("at", worker_id, evolink_mock.url)
+""",
+        "-p",
+        "xdist",
+        "-n",
+        "2",
+    )
+    urls = {line for line in out.splitlines() if line.startswith("at ")}
+    assert len(urls) == 2
+
+
+def test_it_is_found_by_itself_and_can_be_left_out(project: Project) -> None:
+    test = "def test_it(evolink_mock): pass"
+    assert "1 passed" in project.run(test, autoload=True).stdout
+    assert "fixture 'evolink_mock' not found" in project.run(test, "-p", "no:evolink", autoload=True).stdout
+
+
+def test_without_respx_the_other_fixtures_work(project: Project) -> None:
+    (project.folder / "conftest.py").write_text("import sys\nsys.modules['respx'] = None\n")
+    done = project.run(
+        """
+def test_server(evolink_mock, evolink_receiver): submit(evolink_mock)
+def test_in_process(evolink_respx): pass
+"""
+    )
+    assert "1 passed, 1 error" in done.stdout
+    assert "needs respx: pip install 'evolink-mock[pytest]'" in done.stdout
+
+
+def test_a_run_that_uses_no_fixture_loads_next_to_nothing() -> None:
+    source = (
+        "import pytest, sys\n"
+        "before = set(sys.modules)\n"
+        "import mockserver.pytest_plugin\n"
+        "print(sorted({name.partition('.')[0] for name in set(sys.modules) - before} - sys.stdlib_module_names))"
+    )
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "['mockserver']"
