@@ -56,7 +56,8 @@ class BrokenPromiseError(AssertionError):
 
 @dataclass(slots=True)
 class Judge:
-    """`strict` is for a server of our own: there every broken promise is an error, however sure it is."""
+    """`strict` is for a server of our own: there every broken promise is an error, however sure it is. `replay` is
+    the command that does it all again; a finding narrows it to its own check."""
 
     checks: Sequence[Check]
     strict: bool = True
@@ -78,8 +79,9 @@ class Judge:
     def found(self, broken: BrokenPromiseError, steps: Iterable[Exchange] = (), notes: Iterable[str] = ()) -> None:
         """Keep a broken promise with the case that shows it; a later, shorter case of the same check replaces it."""
         shown = tuple(step.safe() for step in steps)
+        replay = f"{self.replay} --check {broken.check_id}" if self.replay else ""
         self._findings[broken.check_id] = Finding(
-            check(broken.check_id), broken.received, broken.documented, shown, tuple(notes), self.replay
+            check(broken.check_id), broken.received, broken.documented, shown, tuple(notes), replay
         )
 
     def not_judged(self, check_id: str, reason: str) -> None:

@@ -175,7 +175,7 @@ def test_each_key_is_a_world_of_its_own_under_one_clock(mock: MockServer) -> Non
     assert other.url == mock.url
     submit(mock)
     other.reset()
-    assert other.credits.available == 10_000
+    assert other.credits.available == 10_000_000
     assert mock.task(mine).state == "pending"
     mock.advance(seconds=1)
     assert other.now_ms == mock.now_ms
@@ -196,7 +196,7 @@ def test_credits_are_the_numbers_that_the_api_speaks_of() -> None:
         assert mock.credits.reserved == reserved == 61.2
         mock.run_until_idle()
         told = mock.credits
-        assert (told.reserved, told.charged, told.granted) == (0, reserved, 10_000)
+        assert (told.reserved, told.charged, told.granted) == (0, reserved, 10_000_000)
         assert told.granted_uc == told.available_uc + told.reserved_uc + told.charged_uc
 
 

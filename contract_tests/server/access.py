@@ -80,8 +80,9 @@ def denied_model(setting: Setting) -> None:
     names = MODEL in str(answer.at("error", "message"))
     denied = (answer.status, answer.code) == (403, "model_access_denied") and names
     setting.judge.that("MODEL-DENIED-IS-403", denied, _told(answer), "403 model_access_denied that names the model")
-    auditor.changes.refused.append("403")
-    auditor.balanced(case.credits().body)
+    if answer.status == 403:
+        auditor.changes.refused.append("403")
+        auditor.balanced(case.credits().body)
 
 
 @probe("RATE-LIMIT-IS-429", "RATE-LIMIT-RESERVES-NOTHING", "RATE-LIMIT-ENDS", needs={Need.CONTROL})
@@ -97,7 +98,8 @@ def rate_limit(setting: Setting) -> None:
     answer = case.submit()
     limited = (answer.status, answer.code) == (429, "rate_limit_exceeded")
     setting.judge.that("RATE-LIMIT-IS-429", limited, _told(answer), "429 rate_limit_exceeded")
-    auditor.balanced(case.credits().body, only="RATE-LIMIT-RESERVES-NOTHING")
+    if answer.status == 429:
+        auditor.balanced(case.credits().body, only="RATE-LIMIT-RESERVES-NOTHING")
     case.let_pass(61)
     answer = case.submit()
     setting.judge.that("RATE-LIMIT-ENDS", answer.status == 200, _told(answer), "200 once the window is over")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from contract_tests.document import callback_rules, price_uc
+from contract_tests.document import callback_rules
 from contract_tests.judge import Judge
 from contract_tests.server.listener import HANG, RESET, Box, Delivery, Listener
 from contract_tests.server.probe import Need, Setting, probe
@@ -85,7 +85,8 @@ def deliveries(setting: Setting) -> None:
         setting.control.end(task_id, how)
         talk.let_pass(0)
         talk.require("CALLBACK-SENT", len(box.deliveries) == 1, box, f"one callback after {how}")
-        judge_delivery(talk, box.deliveries[0], box, task_id)
+        for delivery in box.deliveries[:1]:
+            judge_delivery(talk, delivery, box, task_id)
 
 
 def judge_delivery(talk: Talk, delivery: Delivery, box: Box, task_id: str) -> None:
@@ -110,16 +111,19 @@ def _json(body: bytes) -> Any:
 @probe("CALLBACK-AFTER-BILLING", needs=_NEEDS)
 def billing_first(setting: Setting) -> None:
     """When the callback comes, the credits show the charge, or the release."""
-    talk, price = calling(setting), price_uc(setting.profile, 9) / 10_000
-    for how, used, remaining in (("complete", price, 10_000 - price), ("fail", price, 10_000 - price)):
+    talk = calling(setting)
+    read = _credits_of(talk.case)
+    for how in ("complete", "fail", "cancel"):
         box = talk.listener.box()
-        box.on_arrival = _credits_of(talk.case)
+        box.on_arrival = read
         talk.ended(box, how)
+        used, remaining = read()
         for delivery in box.deliveries:
-            expected = (round(used, 4), round(remaining, 4))
-            settled = delivery.noted == expected
+            settled = delivery.noted == (used, remaining)
             received = f"used {delivery.noted[0]}, remaining {delivery.noted[1]} on arrival"
-            talk.judge.that("CALLBACK-AFTER-BILLING", settled, received, f"used {used:g}, remaining {remaining:g}")
+            talk.judge.that(
+                "CALLBACK-AFTER-BILLING", settled, received, f"used {used}, remaining {remaining}, as later"
+            )
 
 
 def _credits_of(case: Case) -> Callable[[], tuple[Any, Any]]:
@@ -142,7 +146,7 @@ def retries(setting: Setting) -> None:
     talk.require("CALLBACK-GIVES-UP", len(box.deliveries) <= attempts, box, f"{attempts} attempts, and no more")
     judge_gaps(talk, box, delays)
     bodies = {delivery.body for delivery in box.deliveries}
-    talk.judge.that("CALLBACK-SAME-BODY", len(bodies) == 1, f"{len(bodies)} different bodies", "each time the same")
+    talk.judge.that("CALLBACK-SAME-BODY", len(bodies) <= 1, f"{len(bodies)} different bodies", "each time the same")
 
 
 def judge_gaps(talk: Talk, box: Box, delays: list[float]) -> None:

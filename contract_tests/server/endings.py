@@ -148,7 +148,8 @@ def _look_at_all(case: Case, auditor: Auditor, pool: ThreadPoolExecutor) -> None
     for task_id, answer in zip((*open_ids, *ended_ids), pool.map(case.task, (*open_ids, *ended_ids)), strict=True):
         try:
             case.judge.that("TASK-STAYS", answer.status == 200, f"{answer.status} {answer.code}", "200")
-            auditor.queried(answer.body, task_id)
+            if answer.status == 200:
+                auditor.queried(answer.body, task_id)
         except BrokenPromiseError:
             case.show_only(task_id)
             raise

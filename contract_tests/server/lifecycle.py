@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, Phase, Verbosity, assume, reject, seed, settings
@@ -17,7 +18,7 @@ from contract_tests.server.probe import Need, Setting, notes_of, probe, steps_of
 from contract_tests.server.target import Answer, CaseOverError
 
 EXAMPLES, STEPS = 25, 20
-_SHRINK_S = 6.0
+_SHRINK_S = 3.0
 _RUNS = 5
 """How often the machine is run again to look past what it has found."""
 _PROMPTS = ("Make it snow", "Make it rain")
@@ -58,14 +59,36 @@ JUDGES = (
 )
 
 
+def guarded(method: Callable[..., None]) -> Callable[..., None]:
+    """A rule whose broken promises go to the hunt."""
+
+    @wraps(method)
+    def run(machine: "Machine", **drawn: Any) -> None:
+        if machine.hunt.is_over:
+            reject()
+        try:
+            method(machine, **drawn)
+        except BrokenPromiseError as broken:
+            machine.hunt.keep(broken)
+            raise
+
+    return run
+
+
 class Machine(RuleBasedStateMachine):
     """One tenant of a mock. Every rule ends with a reckoning, so that a difference has one cause."""
 
-    setting: ClassVar[Setting]
+    hunt: ClassVar["Hunt"]
+
+    @property
+    def setting(self) -> Setting:
+        return self.hunt.setting
 
     @initialize(tasks=st.integers(0, 4))
+    @guarded
     def open_account(self, tasks: int) -> None:
         """Credits for this many tasks and a half."""
+        self.setting.cases.clear()
         self.price = price_uc(self.setting.profile, self.setting.target.settings.video_seconds)
         self.case = self.setting.case(credits=(tasks + 0.5) * self.price / UC_PER_CREDIT)
         self.auditor = Auditor(self.setting.judge)
@@ -76,11 +99,13 @@ class Machine(RuleBasedStateMachine):
     # --- rules
 
     @rule(prompt=st.sampled_from(_PROMPTS))
+    @guarded
     def submit(self, prompt: str) -> None:
         self.take(self.case.submit(prompt=prompt))
         self.reckon()
 
     @rule(prompt=st.sampled_from(_PROMPTS), key=st.sampled_from(_KEYS))
+    @guarded
     def submit_with_key(self, prompt: str, key: str) -> None:
         earlier = self.keyed.get(key)
         assume(earlier or self.balance.remaining >= self.price)
@@ -92,6 +117,7 @@ class Machine(RuleBasedStateMachine):
         self.reckon()
 
     @rule()
+    @guarded
     def submit_something_invalid(self) -> None:
         self.case.submit_invalid(model=None)
         self.auditor.changes.refused.append("without a model")
@@ -99,6 +125,7 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.open_tasks)
     @rule(choice=st.integers(0, 100), how=st.sampled_from(("complete", "fail", "cancel")), code=st.integers(0, 100))
+    @guarded
     def end(self, choice: int, how: str, code: int) -> None:
         """The mock is told to end a task now."""
         seen = self.open_tasks[choice % len(self.open_tasks)]
@@ -108,12 +135,14 @@ class Machine(RuleBasedStateMachine):
         self.reckon(cancelled=seen.id if how == "cancel" else "")
 
     @rule(seconds=st.sampled_from((0.5, 1.0, 2.0, 5.0)))
+    @guarded
     def wait(self, seconds: float) -> None:
         self.case.let_pass(seconds)
         self.reckon()
 
     @precondition(lambda self: self.ended_tasks)
     @rule(choice=st.integers(0, 100))
+    @guarded
     def look_again(self, choice: int) -> None:
         """An ended task is asked about once more."""
         seen = self.ended_tasks[choice % len(self.ended_tasks)]
@@ -176,35 +205,19 @@ class Hunt:
 
     def run(self) -> None:
         """Raises SilentServerError."""
-        hunted = seed(self.setting.seed + self.number)(type("Lifecycle", (Machine,), self._members()))
+        hunted = seed(self.setting.seed + self.number)(type("Lifecycle", (Machine,), {"hunt": self}))
         try:
             run_state_machine_as_test(hunted, settings=_settings())
         except (BrokenPromiseError, CaseOverError, HypothesisException, ExceptionGroup):
             """What was found is kept in `broken`: the rest is Hypothesis's own view of it."""
 
-    def _members(self) -> dict[str, Any]:
-        guarded = {name: self._guarded(value) for name, value in vars(Machine).items() if name in _RULES}
-        return {"setting": self.setting, **guarded}
+    @property
+    def is_over(self) -> bool:
+        """Whether shrinking has taken as long as it may."""
+        return self.broken is not None and time.monotonic() > self._ends_s
 
-    def _guarded(self, method: Callable[..., None]) -> Callable[..., None]:
-        """A rule that keeps the shortest case of the check broken first, and lets no other take its place."""
-
-        def guarded(machine: Machine, **drawn: Any) -> None:
-            if self.broken is not None and time.monotonic() > self._ends_s:
-                reject()
-            if method.__name__ == "open_account":
-                self.setting.cases.clear()
-            try:
-                method(machine, **drawn)
-            except BrokenPromiseError as broken:
-                self._keep(broken)
-                raise
-
-        guarded.__dict__.update(vars(method))
-        guarded.__name__ = method.__name__
-        return guarded
-
-    def _keep(self, broken: BrokenPromiseError) -> None:
+    def keep(self, broken: BrokenPromiseError) -> None:
+        """Keep the shortest case of the check that was broken first, and let no other take its place."""
         if self.broken is None:
             self._ends_s = time.monotonic() + _SHRINK_S
         elif self.broken.check_id != broken.check_id:
@@ -212,11 +225,6 @@ class Hunt:
         steps = steps_of(self.setting.cases)
         if self.broken is None or len(steps) <= len(self.steps):
             self.broken, self.steps, self.notes = broken, steps, notes_of(self.setting.cases)
-
-
-_RULES = frozenset(
-    {"open_account", "submit", "submit_with_key", "submit_something_invalid", "end", "wait", "look_again"}
-)
 
 
 def _settings() -> settings:

@@ -1,6 +1,7 @@
 """The server under test: every request to it goes through here, counted, paced, paid for and remembered."""
 
 import itertools
+import os
 import threading
 import time
 from collections import deque
@@ -74,6 +75,11 @@ class Settings:
     video_url: str = example_request()["video_urls"][0]
     video_seconds: float = 9.0
     run: str = "0"
+
+
+def keys_from_environment() -> tuple[str | None, str | None]:
+    """The key and another account's key. Never from a command line, which others on the machine can read."""
+    return os.environ.get("EVOLINK_API_KEY") or None, os.environ.get("EVOLINK_OTHER_API_KEY") or None
 
 
 class Target:

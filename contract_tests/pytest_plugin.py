@@ -1,0 +1,57 @@
+"""Options of `pytest --pyargs contract_tests --evolink-url URL`: the same checks, as tests of a project's own run.
+
+Every pytest of an environment loads this, so that what is heavy is imported by the fixture that needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from contract_tests.server.run import Options, Run
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("evolink contract tests")
+    group.addoption("--evolink-url", help="The server to judge, or `fake`; without it these tests are skipped.")
+    group.addoption(
+        "--evolink-profile", choices=["documented", "observed"], help="What a mock says, else documented."
+    )
+    group.addoption("--evolink-seed", type=int, default=0, help="What is drawn is drawn from it.")
+    group.addoption("--evolink-max-credits", type=float, help="Most credits to reserve; 0 unless it is a mock.")
+    group.addoption("--evolink-no-control", action="store_true", help="Judge a mock like any other server.")
+
+
+@pytest.fixture(scope="session")
+def evolink_run(pytestconfig: pytest.Config) -> Iterator[Run]:
+    """A run against the server named by `--evolink-url`; EVOLINK_API_KEY and EVOLINK_OTHER_API_KEY are its keys."""
+    url = pytestconfig.getoption("--evolink-url")
+    if url is None:
+        pytest.skip("no --evolink-url names a server to judge")
+    from contract_tests.server.command import FAKE, fake
+    from contract_tests.server.run import opened
+
+    profile, seed = pytestconfig.getoption("--evolink-profile"), pytestconfig.getoption("--evolink-seed")
+    if url != FAKE:
+        with opened(_options(pytestconfig, url)) as run:
+            yield run
+        return
+    with fake(profile or "documented", seed) as started, opened(_options(pytestconfig, started.url)) as run:
+        yield run
+
+
+def _options(pytestconfig: pytest.Config, url: str) -> Options:
+    from contract_tests.server.run import Options
+    from contract_tests.server.target import Settings, keys_from_environment
+
+    key, other_key = keys_from_environment()
+    return Options(
+        settings=Settings(url=url.rstrip("/"), key=key, other_key=other_key),
+        profile=pytestconfig.getoption("--evolink-profile"),
+        seed=pytestconfig.getoption("--evolink-seed"),
+        max_credits=pytestconfig.getoption("--evolink-max-credits"),
+        control=not pytestconfig.getoption("--evolink-no-control"),
+    )

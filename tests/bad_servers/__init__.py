@@ -1,0 +1,1 @@
+"""Servers that each break one promise."""

@@ -1,0 +1,53 @@
+"""Bad servers that answer badly, whatever the question."""
+
+from itertools import count
+from typing import Any
+
+from tests.bad_servers.house import Bad, Wire, answers
+
+
+def html_now_and_then() -> Any:
+    """A proxy in between shows its own page, once in forty answers."""
+    numbers = count(1)
+
+    def change(wire: Wire) -> None:
+        if wire.path.startswith("/v1/") and next(numbers) % 40 == 0:
+            wire.answer, wire.answer_headers = b"<html>Bad gateway</html>", {"content-type": "text/html"}
+
+    return answers(change)
+
+
+def truncated_now_and_then() -> Any:
+    numbers = count(1)
+
+    def change(wire: Wire) -> None:
+        if wire.path.startswith("/v1/") and next(numbers) % 40 == 0:
+            wire.answer = wire.answer[: len(wire.answer) // 2]
+
+    return answers(change)
+
+
+def cut_now_and_then() -> Any:
+    numbers = count(1)
+
+    def change(wire: Wire) -> None:
+        wire.is_cut = wire.path.startswith("/v1/") and next(numbers) % 40 == 0
+
+    return answers(change)
+
+
+def own_error_codes(wire: Wire) -> None:
+    if wire.path.startswith("/v1/") and wire.status == 401:
+        wire.json = {"error": {"code": "no_key", "message": "who are you?", "type": "authentication_error"}}
+
+
+BAD = {
+    "html_now_and_then": Bad("a page instead of JSON, now and then", "SERVER-SPEAKS-JSON", hook=html_now_and_then()),
+    "truncated_now_and_then": Bad(
+        "half an answer, now and then", "SERVER-SPEAKS-JSON", hook=truncated_now_and_then()
+    ),
+    "cut_now_and_then": Bad(
+        "the connection ends within an answer, now and then", "SERVER-ANSWERS", hook=cut_now_and_then()
+    ),
+    "own_error_codes": Bad("error codes of its own", "ERROR-CODE-KNOWN", hook=answers(own_error_codes)),
+}

@@ -1,0 +1,67 @@
+"""The catalogue of servers that each break one promise: each is found by the check that owns it, and by no other."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contract_tests.check import Layer, checks
+from contract_tests.judge import Outcome
+from contract_tests.report import Report
+from contract_tests.server.run import Options, judge_server, opened
+from contract_tests.server.target import Settings
+from tests.bad_servers import callbacks, money, tasks, wire
+from tests.bad_servers.house import Bad, served
+
+BAD: dict[str, Bad] = {**tasks.BAD, **money.BAD, **callbacks.BAD, **wire.BAD}
+_TABLE = Path(__file__).parent / "bad_servers" / "README.md"
+
+
+def judged(bad: Bad, folder: Path, *layers: Layer, only: frozenset[str] = frozenset(), quick: bool = True) -> Report:
+    with served(bad, folder) as url:
+        options = Options(settings=Settings(url=url), layers=layers, only=only, quick=quick, profile=bad.profile)
+        with opened(options) as run:
+            return judge_server(run, lambda *_: None)
+
+
+def broken(report: Report) -> set[str]:
+    return {result.check.id for result in report.of(Outcome.BROKEN)}
+
+
+def needs_patience(bad: Bad) -> bool:
+    return bad.owner == "CALLBACK-TIMEOUT"
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_found_by_its_owner(name: str, tmp_path: Path) -> None:
+    bad = BAD[name]
+    layers = (Layer.BEHAVIOUR, Layer.CALLBACK)
+    report = judged(bad, tmp_path, *layers, only=frozenset({bad.owner}), quick=not needs_patience(bad))
+    assert bad.owner in broken(report)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", BAD)
+def test_found_in_a_default_run_by_its_owner_and_no_other(name: str, tmp_path: Path) -> None:
+    bad = BAD[name]
+    report = judged(bad, tmp_path, Layer.BEHAVIOUR, Layer.CALLBACK, quick=not needs_patience(bad))
+    assert bad.owner in broken(report), [result.finding for result in report.of(Outcome.BROKEN)]
+    assert broken(report) <= {bad.owner} | bad.also, [result.finding for result in report.of(Outcome.BROKEN)]
+    assert report.exit_code == 1
+
+
+def rows() -> Iterator[str]:
+    for name, bad in BAD.items():
+        also = ", ".join(f"`{one}`" for one in sorted(bad.also)) or "-"
+        yield f"| `{name}` | {bad.what} | `{bad.owner}` | {also} |"
+
+
+def test_the_table_tells_the_truth() -> None:
+    text = _TABLE.read_text("utf-8")
+    assert [line for line in text.splitlines() if line.startswith("| `")] == list(rows())
+
+
+def test_every_check_has_a_server_that_breaks_it() -> None:
+    owned = {bad.owner for bad in BAD.values()}
+    unowned = {check.id for check in checks(Layer.BEHAVIOUR, Layer.CALLBACK)} - owned
+    assert not unowned
