@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup, escape
 
 from contract_tests.check import Layer
 from contract_tests.judge import Outcome, Result
@@ -40,5 +41,17 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["coded"] = _coded
     template: Template = environment.get_template("report.html.j2")
     return template
+
+
+def _coded(text: str) -> Markup:
+    """Text of the list of checks, with what stands between `backticks` as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    shown = (
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part) for place, part in enumerate(parts)
+    )
+    return Markup().join(shown)
