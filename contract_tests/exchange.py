@@ -3,19 +3,26 @@
 import json
 import re
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote, unquote_plus
 
 BODY_LIMIT = 4_096
 """Characters of a body that a report keeps."""
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key"})
 _SECRET_QUERY = re.compile(r"(?i)([?&](?:key|token|secret|api_key|access_token|signature|sig)=)[^&#\s\"']+")
+_SCHEMES = ("bearer", "basic", "digest", "token")
 _SHOWN = 4
 _LEAST = 8
+_REMARK = 24
+"""Characters that the remark of a cut may take: to cut less than that away would save nothing."""
 
 
 def masked(secret: str) -> str:
-    """The last 4 characters, of a secret long enough that they give nothing away."""
+    """The last 4 characters, of a secret long enough that they give nothing away; masked twice is masked once."""
+    if secret.startswith("...") and len(secret) <= len("...") + _SHOWN:
+        return secret
     return f"...{secret[-_SHOWN:]}" if len(secret) >= _LEAST else "..."
 
 
@@ -23,18 +30,28 @@ def sanitised(name: str, value: str) -> str:
     """A header's value as a report may show it."""
     if name.lower() not in _SECRET_HEADERS:
         return _SECRET_QUERY.sub(r"\1...", value)
-    scheme, _, secret = value.rpartition(" ")
+    scheme, secret = _credentials(value)
     return f"{scheme} {masked(secret)}".strip()
 
 
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """Text without these secrets, as they are or quoted for JSON or a URL, and without the secrets of any URL."""
+    spellings = {form for one in secrets for form in (one, json.dumps(one)[1:-1], quote(one, safe=""))}
+    for spelling in sorted(spellings, key=len, reverse=True):
+        if spelling in text:
+            text = text.replace(spelling, masked(spelling))
+    return _SECRET_QUERY.sub(r"\1...", text)
+
+
 def cut(text: str, limit: int = BODY_LIMIT) -> str:
-    """Text of at most this many characters, saying how many were left out."""
-    return text if len(text) <= limit else f"{text[:limit]}... ({len(text) - limit} more)"
+    """About this many characters of a text, saying how many were left out; cut twice is cut once."""
+    return text if len(text) <= limit + _REMARK else f"{text[:limit]}... ({len(text) - limit} more)"
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """`status` is None where no answer came; then `failure` says why. Times in seconds."""
+    """`status` is None where no answer came; then `failure` says why. Times in seconds; `started_s` counts from
+    wherever the run's clock does: only its differences mean something."""
 
     method: str
     url: str
@@ -47,19 +64,29 @@ class Exchange:
     elapsed_s: float = 0.0
     failure: str = ""
 
+    def secrets(self) -> frozenset[str]:
+        """The secrets that its headers and its URL carry, as far as they are long enough to be told from words."""
+        headers = [*self.request_headers.items(), *self.headers.items()]
+        found = [_credentials(value)[1] for name, value in headers if name.lower() in _SECRET_HEADERS]
+        for match in _SECRET_QUERY.finditer(self.url):
+            value = match[0].partition("=")[2]
+            found += [value, unquote_plus(value)]
+        return frozenset(one for one in found if len(one) >= _LEAST)
+
     def safe(self) -> "Exchange":
         """The same without secrets and with bodies cut: the only form that leaves the process."""
+        secrets = self.secrets()
         return Exchange(
             self.method,
-            _SECRET_QUERY.sub(r"\1...", self.url),
-            {name: sanitised(name, value) for name, value in self.request_headers.items()},
-            cut(self.request_body),
+            redacted(self.url, secrets),
+            {name: redacted(sanitised(name, value), secrets) for name, value in self.request_headers.items()},
+            cut(redacted(self.request_body, secrets)),
             self.status,
-            {name: sanitised(name, value) for name, value in self.headers.items()},
-            cut(self.body),
+            {name: redacted(sanitised(name, value), secrets) for name, value in self.headers.items()},
+            cut(redacted(self.body, secrets)),
             self.started_s,
             self.elapsed_s,
-            self.failure,
+            redacted(self.failure, secrets),
         )
 
     def curl(self) -> str:
@@ -80,6 +107,12 @@ class Exchange:
         if self.status is None:
             return f"no answer: {self.failure}"
         return f"{self.status} {cut(' '.join(self.body.split()), 300)}"
+
+
+def _credentials(value: str) -> tuple[str, str]:
+    """The scheme, where there is one, and the secret of a header such as `Authorization`."""
+    scheme, _, secret = value.partition(" ")
+    return (scheme, secret) if scheme.lower() in _SCHEMES else ("", value)
 
 
 def as_text(body: Any) -> str:
