@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--other-key-file", type=_FILE, help="File with another account's key; else EVOLINK_OTHER_API_KEY.")
 @click.option("--control-token", envvar="MOCKSERVER_SERVE_CONTROL_TOKEN", help="Token of a mock's control API.")
 @click.option("--no-control", is_flag=True, help="Judge a mock like any other server: real time, real caution.")
-@click.option("--layer", "layers", multiple=True, type=click.Choice([*LAYERS]), help="Only this layer; repeatable.")
+@click.option(
+    "--layer",
+    "layers",
+    multiple=True,
+    type=click.Choice([layer.value for layer in LAYERS]),
+    help="Only this layer; repeatable.",
+)
 @click.option("--check", "only", multiple=True, metavar="ID", help="Only what may judge this check; repeatable.")
 @click.option("--quick", is_flag=True, help="Leave out what waits in real time.")
 @click.option(
@@ -80,7 +86,8 @@ def _target(url: str, arguments: dict[str, Any]) -> Iterator[tuple[Options, bool
         yield _options(url, arguments), yes
         return
     with fake(arguments["profile"] or "documented", arguments["seed"]) as started:
-        yield _options(started.url, arguments, started.certificate), yes
+        options = _options(started.url, arguments, started.certificate)
+        yield replace(options, replay=_replay(url, arguments)), yes
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +144,14 @@ def _options(url: str, arguments: dict[str, Any], certificate: ssl.SSLContext | 
         callback_url=arguments["callback_url"],
         callback_port=arguments["callback_port"],
         certificate=certificate,
-        replay=f"contract-tests server {shlex.quote(url)} --seed {arguments['seed']}",
+        replay=_replay(url, arguments),
         state=arguments["state"],
     )
+
+
+def _replay(url: str, arguments: dict[str, Any]) -> str:
+    profile = f" --profile {arguments['profile']}" if arguments["profile"] else ""
+    return f"contract-tests server {shlex.quote(url)} --seed {arguments['seed']}{profile}"
 
 
 def _known(only: tuple[str, ...]) -> frozenset[str]:

@@ -1,0 +1,90 @@
+"""How schemathesis's requests reach the target: paced, counted and remembered like all others, and never too dear."""
+
+from typing import Any
+
+import httpx
+import jsonschema_rs
+import requests
+from schemathesis.core.transport import Response
+from schemathesis.generation.case import Case
+from schemathesis.transport.requests import REQUESTS_TRANSPORT, RequestsTransport
+
+from contract_tests.document import CREATE, highest_price_uc
+from contract_tests.exchange import Exchange
+from contract_tests.server.budget import OverBudgetError
+from contract_tests.server.target import SilentServerError, Target
+
+_MEDIA = {"video_urls": "mp4", "image_urls": "jpg"}
+_CALLBACK = "https://example.com/hook"
+_PARTS = ("method", "url", "headers", "params", "data", "json", "files", "cookies", "auth")
+"""What a request is made of; the rest of what schemathesis passes is about the connection."""
+
+
+class Sending(RequestsTransport):
+    """Sends cases. `exchanges` are kept by the id of their case; `stopped` is why nothing is sent any more."""
+
+    def __init__(self, target: Target, raw: dict[str, Any], key: str, *, is_paid: bool) -> None:
+        super().__init__()
+        self._copy_serializers_from(REQUESTS_TRANSPORT)
+        self.target, self.key, self.is_paid = target, key, is_paid
+        self.exchanges: dict[str, Exchange] = {}
+        self.stopped: Exception | None = None
+        schema = raw["paths"][CREATE]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        components = {"components": raw["components"]}
+        takes: dict[str, Any] = {**schema, **components}
+        self._takes = jsonschema_rs.Draft202012Validator(takes, validate_formats=True).is_valid
+
+    def send(self, case: Case[Any], *, session: Any = None, **kwargs: Any) -> Response:
+        """One case, over the target's own client. A transport error is raised as schemathesis knows it."""
+        if self.stopped is not None:
+            raise requests.ConnectionError(str(self.stopped))
+        creates = case.path == CREATE and case.method.upper() == "POST"
+        if creates:
+            self._prepare(case)
+        prepared = self._prepared(case, session, kwargs)
+        try:
+            if creates and self.is_paid:
+                self.target.budget.admit_invalid()
+            exchange = self.target.send(_httpx_request(prepared))
+        except (SilentServerError, OverBudgetError) as stopped:
+            self.stopped = stopped
+            raise requests.ConnectionError(str(stopped)) from stopped
+        if creates and self.is_paid and exchange.status == 200:
+            self.target.budget.took_invalid(highest_price_uc(self.target.settings.video_seconds))
+        self.exchanges[case.id] = exchange
+        return _answered(exchange, prepared)
+
+    def _prepare(self, case: Case[Any]) -> None:
+        """Where money is real, no valid body leaves. Elsewhere one that the schema allows keeps the rules beyond it,
+        so that its refusal would be a mistake."""
+        body: Any = case.body
+        if not isinstance(body, dict) or not self._takes(body):
+            return
+        if self.is_paid:
+            case.body = {name: value for name, value in body.items() if name != "model"}
+            return
+        for name, ending in _MEDIA.items():
+            if name in body:
+                body = {**body, name: [f"https://example.com/{index}.{ending}" for index, _ in enumerate(body[name])]}
+        case.body = {**body, "callback_url": _CALLBACK} if "callback_url" in body else body
+
+    def _prepared(self, case: Case[Any], session: Any, kwargs: dict[str, Any]) -> requests.PreparedRequest:
+        if session is not None and session.headers:
+            kwargs["headers"] = {**session.headers, **(kwargs.get("headers") or {})}
+        data = self._build_request_data(case, kwargs)
+        return requests.Request(**{name: data[name] for name in _PARTS if name in data}).prepare()
+
+
+def _httpx_request(prepared: requests.PreparedRequest) -> httpx.Request:
+    body: Any = prepared.body.encode() if isinstance(prepared.body, str) else prepared.body
+    headers: Any = [(name, value) for name, value in prepared.headers.items() if name.lower() != "content-length"]
+    return httpx.Request(prepared.method or "GET", prepared.url or "", headers=headers, content=body)
+
+
+def _answered(exchange: Exchange, prepared: requests.PreparedRequest) -> Response:
+    """What schemathesis judges. Raises requests.ConnectionError where no answer came."""
+    if exchange.status is None:
+        raise requests.ConnectionError(exchange.failure)
+    headers = {name: [value] for name, value in exchange.headers.items()}
+    content = exchange.body.encode()
+    return Response(exchange.status, headers, content, prepared, exchange.elapsed_s, verify=True, encoding="utf-8")
