@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from mockserver.web.options import Options
 NOT_EXECUTABLE, NOT_FOUND, BY_SIGNAL = 126, 127, 128
 """Exit codes as a shell has them; a program ended by a signal n gives 128 + n."""
 
+_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 _REFUSED_SHOWN = 3
 
 
@@ -58,12 +59,9 @@ def _interceptor(mock_url: str) -> Interceptor:
 
 @contextlib.contextmanager
 def _ending_orderly() -> Iterator[None]:
-    """While inside, SIGTERM leaves by way of every `finally`: the certificates are removed."""
-    former = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(BY_SIGNAL + number))
-    try:
+    """While inside, a signal leaves by way of every `finally`: the certificates are removed."""
+    with _handling(_ENDING, lambda number, _: sys.exit(BY_SIGNAL + number)):
         yield
-    finally:
-        signal.signal(signal.SIGTERM, former)
 
 
 def _run(command: Sequence[str], variables: dict[str, str]) -> int:
@@ -72,20 +70,20 @@ def _run(command: Sequence[str], variables: dict[str, str]) -> int:
     except OSError as error:
         print(f"mockserver exec: {command[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201
         return NOT_FOUND if isinstance(error, FileNotFoundError | NotADirectoryError) else NOT_EXECUTABLE
-    with _forwarding(child):
+
+    def forward(number: int, _: Any) -> None:
+        if number != signal.SIGINT or not sys.stdin.isatty():  # a terminal's Ctrl-C goes to both by itself
+            child.send_signal(number)
+
+    with _handling((signal.SIGINT, *_ENDING), forward):
         code = child.wait()
     return BY_SIGNAL - code if code < 0 else code
 
 
 @contextlib.contextmanager
-def _forwarding(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """While inside, what asks this process to end asks the child. A terminal's Ctrl-C goes to both by itself."""
-
-    def forward(number: int, _: Any) -> None:
-        if number != signal.SIGINT or not sys.stdin.isatty():
-            child.send_signal(number)
-
-    former = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+def _handling(signals: Sequence[int], handle: Callable[[int, Any], None]) -> Iterator[None]:
+    """While inside, these signals are handled so."""
+    former = {number: signal.signal(number, handle) for number in signals}
     try:
         yield
     finally:

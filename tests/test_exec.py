@@ -91,6 +91,21 @@ def test_with_the_mock_gone_it_fails_at_once(name: str, stopped: dict[str, str])
     assert "completed" not in done.stdout
 
 
+ASKING = """
+import asyncio, ssl, aiohttp, {library}
+async def main():
+    async with aiohttp.ClientSession(trust_env=False) as session:
+        async with session.get("https://api.evolink.ai/v1/credits", ssl={ssl}) as response:
+            print(response.status)
+{run}(main())
+"""
+GOING_THEIR_OWN_WAY = {
+    "uvloop": ASKING.format(library="uvloop", ssl="True", run="uvloop.run"),
+    "certifi": ASKING.format(
+        library="certifi", ssl="ssl.create_default_context(cafile=certifi.where())", run="asyncio.run"
+    ),
+}
+
 ELSEWHERE = {
     "curl": "curl -sSi https://example.com; curl -sS http://example.com",
     "node fetch": """node -e 'fetch("https://example.com").catch(e => console.log(e.cause))'""",
@@ -114,6 +129,20 @@ def test_every_other_host_is_refused(line: str, led: dict[str, str]) -> None:
     told = output(["sh", "-c", f"{sys.executable} {rest}" if tool == "python" else line], led)
     assert "mockserver exec: refused" in told
     assert "only api.evolink.ai and files-api.evolink.ai are served here" in told
+
+
+def test_results_can_be_links_of_a_live_host(capfd: pytest.CaptureFixture[str]) -> None:
+    options = Options(clock=Mode.POLLS, task_seconds=3, public_url="https://files-api.evolink.ai")
+    assert program.run(options, command_of("with_requests.py"), quiet=True) == 0
+    assert capfd.readouterr().out == f"completed {RESULT}\n"
+
+
+@pytest.mark.parametrize("library", ["uvloop", "certifi"])
+def test_python_programs_that_go_their_own_way_are_led_too(library: str, led: dict[str, str]) -> None:
+    """uvloop resolves names by itself; many programs name certifi's bundle to aiohttp."""
+    pytest.importorskip(library)
+    pytest.importorskip("aiohttp")
+    assert output([sys.executable, "-c", GOING_THEIR_OWN_WAY[library]], led) == "401\n"
 
 
 def test_a_python_program_keeps_its_own_sitecustomize(led: dict[str, str], tmp_path: Path) -> None:
@@ -174,9 +203,9 @@ def test_options_of_the_command_are_its_own() -> None:
     assert run("--quiet", "echo", "--seed", "--quiet").stdout == "--seed --quiet\n"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_reaches_the_command(number: int, tmp_path: Path) -> None:
-    caught = "trap 'echo caught; exit 5' TERM INT; echo ready; while :; do sleep 0.01; done"
+    caught = "trap 'echo caught; exit 5' TERM INT HUP; echo ready; while :; do sleep 0.01; done"
     variables = {**os.environ, "TMPDIR": str(tmp_path)}
     command = [*EXEC, "--quiet", "--", "sh", "-c", caught]
     with subprocess.Popen(

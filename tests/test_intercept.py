@@ -283,13 +283,13 @@ def test_much_passes_both_ways_whole(serve: Any) -> None:
     sent = bytes(range(256)) * 8_192
 
     def echo(connection: socket.socket) -> None:
-        left = len(sent)
-        while left > 0 and (data := connection.recv(65_536)):
-            connection.sendall(data)
-            left -= len(data)
+        received = b""
+        while len(received) < len(sent) and (data := connection.recv(65_536)):
+            received += data
+        connection.sendall(received)
 
     with Interceptor(serve(echo)) as interceptor, tunnelled(interceptor) as secure:
-        threading.Thread(target=secure.sendall, args=[sent], daemon=True).start()
+        secure.sendall(sent)
         assert read_all(secure) == sent
 
 
@@ -329,14 +329,21 @@ def test_nothing_but_two_loopback_ports_is_ever_connected_to(
 
 
 def test_its_end_waits_for_nobody_and_removes_the_certificates(serve: Any) -> None:
-    gone = threading.Event()
-    with Interceptor(serve(lambda connection: connection.recv(1 << 20) and gone.wait(5))) as interceptor:
+    came, gone = threading.Event(), threading.Event()
+
+    def stall(connection: socket.socket) -> None:
+        connection.recv(4096)
+        came.set()
+        gone.wait(5)
+
+    with Interceptor(serve(stall)) as interceptor:
         folder = interceptor.authority.folder
         assert folder.stat().st_mode & 0o777 == 0o700
         assert sorted(file.name for file in folder.iterdir()) == ["ca.p12", "ca.pem"]
         assert not [file for file in folder.iterdir() if b"PRIVATE KEY" in file.read_bytes()]
         open_one = socket.create_connection(("127.0.0.1", interceptor.proxy_port), timeout=5)
         open_one.sendall(PLAIN)
+        assert came.wait(5)
     gone.set()
     open_one.close()
     assert not folder.exists()

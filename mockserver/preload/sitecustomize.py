@@ -1,7 +1,7 @@
 """Loaded first by every Python program under `mockserver exec`; runs on any Python from 3.8 on.
 
 Clients that obey the proxy variables need none of this. For the others, names are resolved here: the documented hosts
-lead to the mock, all but this machine is refused. aiohttp obeys the variables only when told to, so it is told.
+lead to the mock, all but this machine is refused. aiohttp is told to obey the variables; certifi names the run's CA.
 """
 
 from __future__ import annotations
@@ -75,8 +75,9 @@ def _guard(event: str, arguments: tuple[Any, ...]) -> None:
             raise ConnectionRefusedError(errno.ECONNREFUSED, _refusal(host))
 
 
-def _obey(session: Any) -> None:
-    """Have all sessions of this class read the environment."""
+def _obey(aiohttp_client: Any) -> None:
+    """Have all sessions read the environment."""
+    session = aiohttp_client.ClientSession
     begin = session.__init__
 
     @functools.wraps(begin)
@@ -86,22 +87,35 @@ def _obey(session: Any) -> None:
     session.__init__ = begin_obedient
 
 
-class _Aiohttp(importlib.abc.MetaPathFinder):
-    """Comes before the other finders until aiohttp.client is looked for, and changes it once it is loaded."""
+def _trust(certifi: Any) -> None:
+    """Many programs name certifi's bundle themselves."""
+    certifi.where = lambda: os.environ["SSL_CERT_FILE"]
 
-    def find_spec(self, fullname: str, *_: Any) -> Any:
-        if fullname != "aiohttp.client":
+
+_CHANGES = {"aiohttp.client": _obey, "certifi": _trust}
+
+
+class _Changing(importlib.abc.MetaPathFinder):
+    """Finds what is to be changed as the other finders do, and changes it once it is loaded."""
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
+        change = _CHANGES.get(fullname)
+        if change is None:
             return None
-        sys.meta_path.remove(self)
-        spec: Any = importlib.util.find_spec(fullname)
-        load = spec.loader.exec_module
+        others = (finder.find_spec(fullname, path, target) for finder in sys.meta_path if finder is not self)
+        spec: Any = next(filter(None, others), None)
+        return spec and _changed(spec, change)
 
-        def exec_module(module: Any) -> None:
-            load(module)
-            _obey(module.ClientSession)
 
-        spec.loader.exec_module = exec_module
-        return spec
+def _changed(spec: Any, change: Any) -> Any:
+    load = spec.loader.exec_module
+
+    def exec_module(module: Any) -> None:
+        load(module)
+        change(module)
+
+    spec.loader.exec_module = exec_module
+    return spec
 
 
 def _load_next() -> None:
@@ -115,5 +129,5 @@ def _load_next() -> None:
 if _PORTS:
     socket.getaddrinfo = _lead(socket.getaddrinfo)
     sys.addaudithook(_guard)
-    sys.meta_path.insert(0, _Aiohttp())
+    sys.meta_path.insert(0, _Changing())
 _load_next()

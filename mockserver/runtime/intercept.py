@@ -14,7 +14,7 @@ from asyncio import StreamReader, StreamWriter
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Self
 
 from mockserver.runtime import tunnel
 from mockserver.runtime.authority import Authority
@@ -52,7 +52,7 @@ class Interceptor:
         self.refused: Counter[str] = Counter()
         self.authority: Authority
         self._bounds = bounds or Bounds()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._running = threading.Event()
 
     def __enter__(self) -> Self:
@@ -96,26 +96,26 @@ class Interceptor:
             server.close()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _bounded(self, handle: _Handler) -> _Handler:
-        """A handler whose connections are counted and always end."""
+    def _bounded(self, handle: _Handler) -> Callable[[StreamReader, StreamWriter], None]:
+        """What a connection begins with: a task that is counted, and whose end is the connection's."""
 
-        async def bounded(reader: StreamReader, writer: StreamWriter) -> None:
-            self._tasks.add(task := cast(asyncio.Task[Any], asyncio.current_task()))
-            try:
-                if len(self._tasks) > self._bounds.connections:
-                    await tunnel.say_last(reader, writer, answer(503, "too many connections at one time"))
-                else:
-                    await handle(reader, writer)
-                await tunnel.close(writer)
-            except asyncio.CancelledError:
-                pass  # the interceptor stops
-            finally:
-                writer.transport.abort()
-                self._tasks.discard(task)
+        async def refuse(reader: StreamReader, writer: StreamWriter) -> None:
+            await tunnel.say_last(reader, writer, answer(503, "too many connections at one time"))
 
-        return bounded
+        async def run(handle: _Handler, reader: StreamReader, writer: StreamWriter) -> None:
+            await handle(reader, writer)
+            await tunnel.close(writer)
+
+        def begin(reader: StreamReader, writer: StreamWriter) -> None:
+            is_welcome = len(self._tasks) < self._bounds.connections
+            task = asyncio.create_task(run(handle if is_welcome else refuse, reader, writer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(lambda _: writer.transport.abort())
+
+        return begin
 
     async def _proxy(self, reader: StreamReader, writer: StreamWriter) -> None:
         """One connection to the proxy: a tunnel, or one plain request."""
