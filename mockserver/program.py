@@ -65,17 +65,23 @@ def _ending_orderly() -> Iterator[None]:
 
 
 def _run(command: Sequence[str], variables: dict[str, str]) -> int:
-    try:
-        child = subprocess.Popen(command, env=variables)  # noqa: S603 - the user's own command
-    except OSError as error:
-        print(f"mockserver exec: {command[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201
-        return NOT_FOUND if isinstance(error, FileNotFoundError | NotADirectoryError) else NOT_EXECUTABLE
+    """Run the command; the signals that it is sent by way of this process reach it however early they come."""
+    child: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
 
     def forward(number: int, _: Any) -> None:
-        if number != signal.SIGINT or not sys.stdin.isatty():  # a terminal's Ctrl-C goes to both by itself
-            child.send_signal(number)
+        if number == signal.SIGINT and sys.stdin.isatty():
+            return  # a terminal's Ctrl-C goes to both by itself
+        early.append(number) if child is None else child.send_signal(number)
 
     with _handling((signal.SIGINT, *_ENDING), forward):
+        try:
+            child = subprocess.Popen(command, env=variables)  # noqa: S603 - the user's own command
+        except OSError as error:
+            print(f"mockserver exec: {command[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201
+            return NOT_FOUND if isinstance(error, FileNotFoundError | NotADirectoryError) else NOT_EXECUTABLE
+        for number in early:
+            child.send_signal(number)
         code = child.wait()
     return BY_SIGNAL - code if code < 0 else code
 

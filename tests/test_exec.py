@@ -205,7 +205,7 @@ def test_options_of_the_command_are_its_own() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_reaches_the_command(number: int, tmp_path: Path) -> None:
-    caught = "trap 'echo caught; exit 5' TERM INT HUP; echo ready; while :; do sleep 0.01; done"
+    caught = "trap 'echo caught; exit 5' TERM INT HUP; echo ready; for _ in $(seq 1000); do sleep 0.01; done"
     variables = {**os.environ, "TMPDIR": str(tmp_path)}
     command = [*EXEC, "--quiet", "--", "sh", "-c", caught]
     with subprocess.Popen(
@@ -217,6 +217,17 @@ def test_a_signal_reaches_the_command(number: int, tmp_path: Path) -> None:
         assert running.stdout.readline() == "caught\n"
         assert running.wait(20) == 5
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_that_comes_too_early_reaches_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = subprocess.Popen
+
+    def begin_late(*arguments: Any, **named: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return begin(*arguments, **named)
+
+    monkeypatch.setattr(subprocess, "Popen", begin_late)
+    assert program.run(OPTIONS, ["sleep", "10"], quiet=True) == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
