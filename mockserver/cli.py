@@ -1,6 +1,8 @@
 """The command line. Exit codes: 0 done, 1 failed or not reproduced, 2 wrong usage."""
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +120,12 @@ def main() -> None:
 )
 @_specs
 @_profile
-def serve(**arguments: Any) -> None:
+@click.option(
+    "--intercept",
+    is_flag=True,
+    help="Also stand in for https://api.evolink.ai and https://files-api.evolink.ai, for programs on this machine.",
+)
+def serve(intercept: bool, **arguments: Any) -> None:
     """Serve until interrupted. Each option can also be set as MOCKSERVER_SERVE_<OPTION>."""
     from mockserver import config
     from mockserver.contract.document import DocumentError
@@ -139,7 +146,52 @@ def serve(**arguments: Any) -> None:
         raise click.UsageError(str(error)) from error
     application.public_url = options.public_url or server.url_of(listener, host)
     address = server.url_of(listener, host)
-    server.Server(application, lambda: click.echo(config.banner(application, address))).run_on(listener)
+    with _intercepting(address) if intercept else contextlib.nullcontext("") as told:
+        server.Server(application, lambda: click.echo(config.banner(application, address) + told)).run_on(listener)
+
+
+@contextlib.contextmanager
+def _intercepting(address: str) -> Iterator[str]:
+    """While inside, the live hosts are stood in for; gives what the banner says of it."""
+    from mockserver import program
+    from mockserver.runtime.authority import InterceptionError
+
+    try:
+        with program.intercepting(address) as shell_file:
+            yield f"\n\nFor a program with the live hosts written into it, in its shell:  . {shell_file}"
+    except InterceptionError as error:
+        raise click.ClickException(str(error)) from error
+
+
+_PLACE = ("host", "port", "control_token", "intercept")
+"""Options of `serve` that say where; a mock of one program's own is on a free port of loopback."""
+
+
+@main.command(
+    "exec",
+    params=[option for option in serve.params if option.name not in _PLACE],
+    context_settings={"allow_interspersed_args": False},
+)
+@click.option("--quiet", is_flag=True, help="Say nothing on stderr.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def execute(command: tuple[str, ...], quiet: bool, **arguments: Any) -> None:
+    """Run COMMAND unchanged: https://api.evolink.ai and https://files-api.evolink.ai lead to a mock of its own.
+
+    The exit code is the command's; 127 if it is not found, 126 if it can't be run, 128 + n if signal n ended it.
+    """
+    from mockserver import config, program
+    from mockserver.contract.document import DocumentError
+    from mockserver.runtime.authority import InterceptionError
+    from mockserver.runtime.intercept import LOOPBACK
+    from mockserver.web.app import OptionsError
+
+    try:
+        options = config.options(LOOPBACK, {**arguments, "control_token": None})
+        sys.exit(program.run(options, command, quiet=quiet))
+    except (config.ConfigError, OptionsError, DocumentError) as error:
+        raise click.UsageError(str(error)) from error
+    except InterceptionError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.command()

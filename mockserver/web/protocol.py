@@ -65,6 +65,9 @@ class MockProtocol(_Protocol):
         super().connection_made(joining)
         self.app_state = {**self.app_state, "transport": joining}
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Java offers HTTP/2 with every plain request; leaving an offer alone is allowed (RFC 9110, 7.8)."""
+
     def on_response_complete(self) -> None:
         self.transport.begin_response()  # type: ignore[attr-defined]
         super().on_response_complete()
