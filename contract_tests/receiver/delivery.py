@@ -5,6 +5,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import cache
 from urllib.parse import urlsplit
 
 import httpx
@@ -97,6 +98,12 @@ def _is_secret(part: str) -> bool:
     return len(part) >= _VERY_LONG or (len(part) >= _LONG and any(letter.isdigit() for letter in part))
 
 
+@cache
+def trust(ca_file: str | None = None) -> ssl.SSLContext:
+    """The authorities that this machine trusts, or the ones in this file. Reading them takes its time."""
+    return ssl.create_default_context(cafile=ca_file)
+
+
 class Sender:
     """Sends as the provider does: POST, one connection each, no redirects followed, no proxy."""
 
@@ -106,7 +113,7 @@ class Sender:
         self._target = _split(url)[1].encode("ascii")
         self._started = time.monotonic()
         self._http = httpx.AsyncClient(
-            verify=ssl.create_default_context(cafile=ca_file) if url.startswith("https:") else True,
+            verify=trust(ca_file),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
             timeout=None,  # noqa: S113 - one limit for the whole delivery instead
             trust_env=False,
@@ -149,7 +156,7 @@ class Sender:
             "POST",
             self._url,
             headers=delivery.headers() | {"user-agent": "evolink-mock contract-tests"},
-            content=trickle.pieces() if trickle else _one_piece(delivery.body),
+            content=trickle.pieces() if trickle else _pieces(delivery),
             extensions={"target": self._target},
         )
         answer = await self._http.send(request, stream=True)
@@ -159,8 +166,10 @@ class Sender:
             await answer.aclose()
 
 
-async def _one_piece(body: bytes) -> AsyncIterator[bytes]:
-    yield body
+async def _pieces(delivery: Delivery) -> AsyncIterator[bytes]:
+    yield delivery.body
+    if delivery.announced is not None:
+        raise httpx.WriteError("the sender left in the middle of the body")
 
 
 async def _beginning(answer: httpx.Response) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import httpx
 
 from contract_tests.exchange import cut
+from contract_tests.receiver.delivery import trust
 
 TASK_VARIABLE = "EVOLINK_TASK_ID"
 _STATE_LIMIT = 4 * 1024 * 1024
@@ -35,7 +36,10 @@ def state_of_url(url: str) -> Callable[[], Awaitable[str]]:
 
     async def read() -> str:
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=_HOOK_S) as http, http.stream("GET", url) as answer:
+            async with (
+                httpx.AsyncClient(verify=trust(), trust_env=False, timeout=_HOOK_S) as http,
+                http.stream("GET", url) as answer,
+            ):
                 pieces = bytearray()
                 async for piece in answer.aiter_bytes():
                     pieces += piece

@@ -204,7 +204,7 @@ async def together(trial: Trial, tasks: list[Ended]) -> None:
     elif trial.judge.is_found(ORDER):
         raise UntoldError
     elif trial.names_tasks:
-        lost = [task.id for task in tasks if task.kind == COMPLETED and task.id not in trial.state]
+        lost = [task.id for task in tasks if task.kind in trial.named and task.id not in trial.state]
         received = f"{len(lost)} of {len(tasks)} are not in the state: {', '.join(lost)}"
         trial.require(PARALLEL, not lost, received, "all of them in the state")
 

@@ -100,7 +100,7 @@ def _judge(trial: Trial, runner: asyncio.Runner, cases: int, seed: int, tell: Te
 
 def _has_foundation(trial: Trial, runner: asyncio.Runner) -> bool:
     """Whether the simplest callback of all is accepted. One that leaves no trace makes the trial blind."""
-    _try(Probe((ANSWERS, EFFECT), foundation), trial, runner)
+    _finds(Probe((ANSWERS, EFFECT), foundation), trial, runner)
     if trial.judge.is_found(EFFECT):
         trial.blind = "a completed task does not show in the receiver's state"
     return not (trial.judge.is_found(ANSWERS) or trial.judge.is_found(IN_TIME))
@@ -113,10 +113,11 @@ def _try_all(
         if trial.is_over:
             raise AbortedError(f"not done within {trial.bounds.run_s:g} s")
         tell(probe.owns[0], number, total)
-        _try(probe, trial, runner)
+        if _finds(probe, trial, runner):
+            _stay_alive(trial, runner)
 
 
-def _try(probe: Probe, trial: Trial, runner: asyncio.Runner) -> None:
+def _finds(probe: Probe, trial: Trial, runner: asyncio.Runner) -> bool:
     trial.begin()
     try:
         runner.run(probe.run(trial))
@@ -125,7 +126,8 @@ def _try(probe: Probe, trial: Trial, runner: asyncio.Runner) -> None:
             trial.judge.not_judged(check_id, _MUDDLED)
     except BrokenPromiseError as broken:
         trial.judge.found(broken, trial.steps, trial.notes)
-        _stay_alive(trial, runner)
+        return True
+    return False
 
 
 def _stay_alive(trial: Trial, runner: asyncio.Runner) -> None:

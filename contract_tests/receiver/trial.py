@@ -38,8 +38,11 @@ class AbortedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """Of one run, in seconds. `timeout_s` is how long an answer may take; `settle_s` is how long the receiver may work on after its answer, until its state is
-    read; no case begins after `run_s`, and no delivery after twice that."""
+    """Of one run, in seconds.
+
+    `timeout_s` is how long an answer may take; `settle_s` how long the receiver may work on after it until its state
+    is read. No case begins after `run_s`, and no delivery after twice that.
+    """
 
     timeout_s: float = TIME_LIMIT_S
     retry_delays_s: tuple[float, ...] = RETRY_DELAYS_S
@@ -48,7 +51,8 @@ class Bounds:
 
 
 class Trial:
-    """Sends, looks and judges. `blind` says why the state cannot be told, and is empty where it can.
+    """Sends, looks and judges. `blind` says why the state cannot be told, and is empty where it can; `named` are the
+    kinds of tasks that the state names once they have ended.
 
     `steps` and `notes` belong to the case under way; `exchanges` are the last 2,000 of the run.
     """
@@ -58,7 +62,7 @@ class Trial:
     ) -> None:
         self.judge, self.sender, self.hooks, self.bounds = judge, sender, hooks, bounds
         self.blind = "" if hooks.state else "no --state-url or --state-command tells the receiver's state"
-        self.names_tasks = False
+        self.named: set[str] = set()
         self.state = ""
         self.counts: Counter[str] = Counter()
         self.exchanges: deque[Exchange] = deque(maxlen=_KEPT)
@@ -71,6 +75,10 @@ class Trial:
     def is_over(self) -> bool:
         """Whether there is time for another case."""
         return time.monotonic() - self._started > self.bounds.run_s
+
+    @property
+    def names_tasks(self) -> bool:
+        return COMPLETED in self.named
 
     def begin(self) -> None:
         """A new case."""
@@ -163,8 +171,9 @@ class Trial:
         self.note(f"{task.kind}: first callback of {task.id}")
         again = await self.accepted(Delivery(task.body), owner)
         changed = await self.look()
+        if task.id in self.state:
+            self.named.add(task.kind)
         if task.kind == COMPLETED:
-            self.names_tasks = task.id in self.state
             received = "2xx, and the state stayed as it was"
             self.require_state(RETRY if again else effect, changed, received, "2xx and an effect on the state")
 
@@ -177,6 +186,8 @@ class Trial:
 
     async def is_alive(self) -> bool:
         """Whether it answers anything at all, soon enough."""
-        exchange = await self.deliver(Delivery((await self.task()).body))
-        await self.look()
-        return not (is_late(exchange) or is_unreachable(exchange))
+        exchange = await self.deliver(Delivery((await self.task(known=False)).body))
+        alive = not (is_late(exchange) or is_unreachable(exchange))
+        if alive:
+            await self.look()
+        return alive
