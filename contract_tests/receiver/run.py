@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import shlex
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -46,7 +47,8 @@ def judge_receiver(
     `tell` hears of the progress: what is tried, how many probes are done and of how many. Raises UnfitUrlError.
     """
     started, clock, aborted = datetime.now(UTC), time.monotonic(), ""
-    replay = f"contract-tests receiver --profile {profile} --seed {seed} --cases {cases} {shown(fit(url))}"
+    words = ("--profile", profile, "--seed", str(seed), "--cases", str(cases), *hooks.options, shown(fit(url)))
+    replay = shlex.join(("contract-tests", "receiver", *words))
     judge = Judge(checks(Layer.RECEIVER), replay=replay)
     with Stock(profile, secrets.randbits(63)) as stock, asyncio.Runner() as runner:
         sender = Sender(url, timeout_s=bounds.timeout_s, ca_file=ca_file)

@@ -29,6 +29,7 @@ KINDS = (COMPLETED, *FAILURES, CANCELLED)
 """How a task can end: completed, failed with a code, cancelled."""
 
 _KEY = "sk-receiver-judge"
+_PROMPT = "Snow mock:queue_seconds=1 mock:seconds=600"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Stock:
 
     def _submit(self) -> str:
         video = "https://example.com/street.mp4"
-        body = {"model": "kling-o1-video-edit-fast", "prompt": "Snow mock:seconds=600", "video_urls": [video]}
+        body = {"model": "kling-o1-video-edit-fast", "prompt": _PROMPT, "video_urls": [video]}
         answer = self._http.post("/videos/generations", json=body).raise_for_status()
         self._mock.advance(seconds=2)
         return str(answer.json()["id"])

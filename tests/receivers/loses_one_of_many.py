@@ -9,7 +9,7 @@ from tests.receivers.desk import Desk, main
 class Receiver(Desk):
     def end(self, task: dict[str, Any]) -> int:
         done = dict(self.done)
-        time.sleep(0.02)
+        time.sleep(0.01)
         done.setdefault(task["id"], self.outcome(task))
         self.done = done
         return 200
