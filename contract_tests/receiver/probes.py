@@ -19,7 +19,7 @@ MEDIA_TYPE, UNKNOWN_FIELDS, UNKNOWN_TASK = "RECEIVER-MEDIA-TYPE", "RECEIVER-UNKN
 DUPLICATE, AT_ONCE = "RECEIVER-DUPLICATE-ONCE", "RECEIVER-DUPLICATE-AT-ONCE"
 ORDER, PARALLEL = "RECEIVER-ORDER", "RECEIVER-PARALLEL"
 
-COPIES, TASKS_AT_ONCE = 4, 8
+COPIES, TASKS_AT_ONCE, ROUNDS = 4, 8, 3
 STRANGE_FIELDS = {"x_new": {"deep": [1, None, "two"]}, "eta": 12.5, "_note": None}
 """Fields that no document has."""
 MEDIA_TYPES = ("application/json; charset=utf-8", "Application/JSON")
@@ -220,5 +220,5 @@ PROBES = (
     Probe((ORDER,), order),
 )
 """Before the drawn sequences."""
-AT_THE_SAME_TIME = (Probe((AT_ONCE,), duplicates_at_once), Probe((PARALLEL,), parallel))
-"""After them: what they found decides what these can tell."""
+AT_THE_SAME_TIME = (Probe((AT_ONCE,), duplicates_at_once), Probe((PARALLEL,), parallel)) * ROUNDS
+"""After them: what they found decides what these can tell. More than once, for a race does not show every time."""
