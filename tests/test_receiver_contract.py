@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import importlib
 import shutil
+import ssl
 import subprocess
 import sys
 import threading
@@ -14,12 +15,13 @@ from typing import Any
 
 import httpx
 import pytest
+import trustme
 import uvicorn
 
 from contract_tests.check import Layer, checks
 from contract_tests.judge import Outcome
 from contract_tests.receiver import hooks as hooks_module
-from contract_tests.receiver.delivery import Delivery, Sender, UnfitUrlError, fit, is_late, shown
+from contract_tests.receiver.delivery import Delivery, Sender, UnfitUrlError, fit, is_late, is_unreachable, shown
 from contract_tests.receiver.hooks import HookError, Hooks, state_of_command, state_of_url, told_by_command
 from contract_tests.receiver.run import judge_receiver
 from contract_tests.receiver.stock import KINDS, Stock
@@ -241,7 +243,8 @@ def test_a_state_that_names_no_tasks_is_enough_for_most() -> None:
         report = judged(origin, Hooks(count))
     assert not broken(report)
     unjudged = {result.check.id for result in report.of(Outcome.NOT_JUDGED)}
-    assert unjudged == {"RECEIVER-DUPLICATE-AT-ONCE", "RECEIVER-RETRY-RECOVERS"}
+    unshown = {"DUPLICATE-AT-ONCE", "FAILED-IS-NOT-SUCCESS", "RETRY-RECOVERS"}
+    assert unjudged == {f"RECEIVER-{name}" for name in unshown}
 
 
 def test_a_loss_shows_also_where_the_state_names_no_tasks() -> None:
@@ -335,6 +338,30 @@ def test_bodies_are_what_the_api_answers(profile: str) -> None:
     assert ("result_data" in tasks[0].fields) == (profile == "observed")
     codes = [task.fields["error"]["code"] for task in tasks[1:]]
     assert codes == [*KINDS[1:-1], "request_cancelled"]
+
+
+def test_https_is_trusted_as_told(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer):
+            await reader.readuntil(b"{}")
+            writer.write(b"HTTP/1.1 204 Done\r\n\r\n")
+            await writer.drain()
+
+    async def send(ca_file: str | None) -> Any:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context) as served:
+            port = served.sockets[0].getsockname()[1]
+            sender = Sender(f"https://127.0.0.1:{port}/", timeout_s=3, ca_file=ca_file)
+            exchange = await sender.send(Delivery(b"{}"))
+            await sender.close()
+        return exchange
+
+    assert asyncio.run(send(str(tmp_path / "ca.pem"))).status == 204
+    assert is_unreachable(asyncio.run(send(None)))
 
 
 def test_an_answer_that_never_ends_has_a_time_limit() -> None:

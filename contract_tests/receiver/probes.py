@@ -59,8 +59,8 @@ async def failed_is_not_success(trial: Trial) -> None:
         task, before = await trial.task(kind), trial.state
         await trial.first(task)
         gains.append(_gain(before, trial.state, task))
-    if not trial.blind and gains[0] == gains[1] and not gains[0]:
-        trial.judge.not_judged(FAILED_IS_NOT_SUCCESS, "the state does not show what became of a task")
+    if not trial.blind and not (trial.names_tasks and (gains[0] or gains[1])):
+        trial.judge.not_judged(FAILED_IS_NOT_SUCCESS, "the state does not show what became of which task")
         return
     received = f"for both kinds the state gains {' '.join(sorted(gains[0].elements()))!r} beside id and result links"
     trial.require_state(FAILED_IS_NOT_SUCCESS, gains[0] != gains[1], received)
