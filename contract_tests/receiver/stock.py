@@ -1,0 +1,96 @@
+"""Real tasks to tell a receiver of: made by the mock, each body byte for byte what the API answers."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Self
+
+import httpx
+
+from mockserver.testing import MockServer
+
+COMPLETED, CANCELLED = "completed", "cancelled"
+FAILURES = (
+    "content_policy_violation",
+    "invalid_parameters",
+    "image_processing_error",
+    "image_dimension_mismatch",
+    "request_cancelled",
+    "generation_failed_no_content",
+    "service_error",
+    "generation_timeout",
+    "resource_exhausted",
+    "quota_exceeded",
+    "service_unavailable",
+    "resource_not_found",
+    "unknown_error",
+)
+"""Documented: why a task can fail."""
+KINDS = (COMPLETED, *FAILURES, CANCELLED)
+"""How a task can end: completed, failed with a code, cancelled."""
+
+_KEY = "sk-receiver-judge"
+_PROMPT = "Snow mock:queue_seconds=1 mock:seconds=600"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A task that has ended. `body` is its callback, `earlier` what it read while it was still processing."""
+
+    id: str
+    kind: str
+    body: bytes
+    earlier: bytes
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = json.loads(self.body)
+        return fields
+
+    def with_fields(self, **more: Any) -> bytes:
+        """The callback with these fields over its own."""
+        return json.dumps(self.fields | more, separators=(",", ":")).encode()
+
+
+class Stock:
+    """Tasks on demand, from a mock of its own; no two have the same id, in this run or any other.
+
+    A context manager: the mock runs inside it, so result links lead somewhere.
+    """
+
+    def __init__(self, profile: str, ids: int) -> None:
+        self._mock = MockServer(profile=profile, seed=ids, credits=10**9)
+
+    def __enter__(self) -> Self:
+        self._mock.start()
+        headers = {"authorization": f"Bearer {_KEY}"}
+        self._http = httpx.Client(base_url=f"{self._mock.url}/v1", headers=headers, timeout=60, trust_env=False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+        self._mock.stop()
+
+    def take(self, kind: str = COMPLETED) -> Ended:
+        """A task that nobody has heard of; created later than all before it."""
+        task_id = self._submit()
+        earlier = self._read(task_id)
+        self._end(task_id, kind)
+        return Ended(task_id, kind, self._read(task_id), earlier)
+
+    def _end(self, task_id: str, kind: str) -> None:
+        if kind == COMPLETED:
+            self._mock.post(f"/tasks/{task_id}/complete")
+        elif kind == CANCELLED:
+            self._mock.post(f"/tasks/{task_id}/cancel")
+        else:
+            self._mock.post(f"/tasks/{task_id}/fail", {"code": kind})
+
+    def _submit(self) -> str:
+        video = "https://example.com/street.mp4"
+        body = {"model": "kling-o1-video-edit-fast", "prompt": _PROMPT, "video_urls": [video]}
+        answer = self._http.post("/videos/generations", json=body).raise_for_status()
+        self._mock.advance(seconds=2)
+        return str(answer.json()["id"])
+
+    def _read(self, task_id: str) -> bytes:
+        return self._http.get(f"/tasks/{task_id}").raise_for_status().content

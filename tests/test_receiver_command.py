@@ -1,0 +1,70 @@
+"""`contract-tests receiver` from the outside: options, exit codes, and what it prints."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from contract_tests.report import BROKEN, COULD_NOT_JUDGE, HOLDS, USAGE
+from mockserver.web.server import bind
+from tests.test_receiver_contract import at_desk
+
+command = pytest.importorskip("contract_tests.receiver.command", exc_type=ImportError)
+QUICK = ("--cases", "1", "--settle", "0", "--seed", "5")
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(command.receiver, arguments)
+
+
+def test_a_right_receiver_holds_and_the_report_is_written(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    before = f"sh -c 'echo $EVOLINK_TASK_ID >> {told}'"
+    with at_desk("correct") as origin:
+        state, file = f"{origin}/state", tmp_path / "report.json"
+        done = run(f"{origin}/hook?key=s3cr3t", *QUICK, "--state-url", state, "--before", before, "--json", str(file))
+    assert done.exit_code == HOLDS, done.output
+    written = file.read_text()
+    assert json.loads(written)["seed"] == 5
+    assert "s3cr3t" not in written + done.output
+    assert all(line.startswith("task-unified-") for line in told.read_text().splitlines())
+
+
+def test_a_wrong_one_is_broken_and_the_command_to_see_it_again_is_printed() -> None:
+    with at_desk("handles_twice") as origin:
+        done = run(f"{origin}/hook", *QUICK, "--state-command", f"curl -sS {origin}/state")
+    assert done.exit_code == BROKEN
+    assert "RECEIVER-DUPLICATE-ONCE" in done.output
+    assert "--seed 5 --cases 1 --state-command=..." in " ".join(done.output.split())
+
+
+def test_a_receiver_made_to_fail_is_judged_by_what_it_makes_of_the_retry() -> None:
+    with at_desk("seen_before_done") as origin:
+        fail = f"curl -sS -X POST {origin}/fail"
+        done = run(f"{origin}/hook", *QUICK, "--state-url", f"{origin}/state", "--fail-command", fail)
+    assert done.exit_code == BROKEN
+    assert "RECEIVER-RETRY-RECOVERS" in done.output
+
+
+def test_where_nobody_listens_it_could_not_judge() -> None:
+    listener = bind("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    listener.close()
+    assert run(f"http://127.0.0.1:{port}/hook").exit_code == COULD_NOT_JUDGE
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("http://example.com/hook",),
+        ("https://example.com/", "--before", "'"),
+        ("https://example.com/", "--state-command", ""),
+        ("https://example.com/", "--state-command", "true", "--state-url", "http://127.0.0.1/"),
+        ("https://example.com/", "--timeout", "0"),
+    ],
+)
+def test_wrong_usage_says_so(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert done.exit_code == USAGE
+    assert "received" in done.output or "not in the range" in done.output
