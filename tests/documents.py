@@ -43,7 +43,7 @@ def error_examples(operation_id: str) -> list[tuple[int, str, str]]:
         (int(status), example["value"]["error"])
         for status, response in responses.items()
         if status >= "4"
-        for example in response["content"]["application/json"]["examples"].values()
+        for example in response["content"]["application/json"].get("examples", {}).values()
     ]
     return list(dict.fromkeys((status, str(error["code"]), error["type"]) for status, error in errors))
 

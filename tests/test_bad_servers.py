@@ -10,10 +10,11 @@ from contract_tests.judge import Outcome
 from contract_tests.report import Report
 from contract_tests.server.run import Options, judge_server, opened
 from contract_tests.server.target import Settings
-from tests.bad_servers import callbacks, money, tasks, wire
+from tests.bad_servers import callbacks, money, schema, tasks, wire
 from tests.bad_servers.house import Bad, served
 
 BAD: dict[str, Bad] = {**tasks.BAD, **money.BAD, **callbacks.BAD, **wire.BAD}
+BAD_SCHEMAS: dict[str, Bad] = schema.BAD
 _TABLE = Path(__file__).parent / "bad_servers" / "README.md"
 
 
@@ -50,8 +51,16 @@ def test_found_in_a_default_run_by_its_owner_and_no_other(name: str, tmp_path: P
     assert report.exit_code == 1
 
 
+@pytest.mark.parametrize("name", BAD_SCHEMAS)
+def test_found_by_schemathesis_under_its_id(name: str, tmp_path: Path) -> None:
+    bad = BAD_SCHEMAS[name]
+    report = judged(bad, tmp_path, Layer.SCHEMA)
+    assert bad.owner in broken(report)
+    assert broken(report) <= {bad.owner} | bad.also, [result.finding for result in report.of(Outcome.BROKEN)]
+
+
 def rows() -> Iterator[str]:
-    for name, bad in BAD.items():
+    for name, bad in {**BAD, **BAD_SCHEMAS}.items():
         also = ", ".join(f"`{one}`" for one in sorted(bad.also)) or "-"
         yield f"| `{name}` | {bad.what} | `{bad.owner}` | {also} |"
 

@@ -64,7 +64,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def test_the_plugin_is_registered_under_its_name() -> None:
-    assert ENTRY_POINT == {"evolink": "mockserver.pytest_plugin"}
+    assert ENTRY_POINT["evolink"] == "mockserver.pytest_plugin"
 
 
 def test_a_server_and_a_receiver(project: Project) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from contract_tests.receiver import command
 from contract_tests.report import BROKEN, COULD_NOT_JUDGE, HOLDS, USAGE
 from mockserver.web.server import bind
 from tests.test_receiver_contract import at_desk
 
-command = pytest.importorskip("contract_tests.receiver.command", exc_type=ImportError)
 QUICK = ("--cases", "1", "--settle", "0", "--seed", "5")
 
 

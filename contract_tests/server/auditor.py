@@ -25,6 +25,29 @@ DIFFERENCES = (
     "BILLING-TOKEN-LIMIT",
 )
 """Who may own a difference between two balances."""
+AUDITED = (
+    "TASK-ID-UNIQUE",
+    "TASK-STARTS-PENDING",
+    "TASK-NAMES-ITS-MODEL",
+    "TASK-KEEPS-ITS-IDENTITY",
+    "TASK-STAYS",
+    "TASK-END-IS-FINAL",
+    "TASK-END-KEEPS-ITS-BODY",
+    "TASK-STATUS-KNOWN",
+    "TASK-STATUS-ORDER",
+    "TASK-PROGRESS-MONOTONE",
+    "TASK-PROGRESS-COMPLETE",
+    "TASK-RESULTS-WHEN-COMPLETED",
+    "TASK-RESULTS-ONLY-WHEN-COMPLETED",
+    "TASK-ERROR-WHEN-FAILED",
+    "TASK-ERROR-ONLY-WHEN-FAILED",
+    "TASK-ERROR-CODE-KNOWN",
+    "TASK-ERROR-TYPE",
+    "TASK-ENDED-CANT-BE-CANCELLED",
+    "BILLING-NEVER-NEGATIVE",
+    *DIFFERENCES,
+)
+"""All that an auditor judges, whoever asks."""
 _IDENTITY = ("created", "model", "object", "type")
 
 

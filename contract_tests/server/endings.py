@@ -6,7 +6,7 @@ import httpx
 
 from contract_tests.document import MODEL, failure_codes
 from contract_tests.judge import BrokenPromiseError
-from contract_tests.server.auditor import TERMINAL, Auditor
+from contract_tests.server.auditor import AUDITED, TERMINAL, Auditor
 from contract_tests.server.probe import Need, Setting, probe
 from contract_tests.server.target import Case
 
@@ -105,7 +105,7 @@ def failure_reasons(setting: Setting) -> None:
         setting.judge.that("TASK-FAILURE-TELLS-WHY", told == code, told, code)
 
 
-@probe("TASK-TENANTS-APART", needs={Need.CONTROL})
+@probe("TASK-TENANTS-APART", *AUDITED, needs={Need.CONTROL})
 def crowd(setting: Setting) -> None:
     """Two tenants with hundreds of tasks of every length and ending, all at once, looked at again and again."""
     cases = [setting.case(credits=1_000_000) for _ in range(2)]

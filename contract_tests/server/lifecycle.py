@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from contract_tests.document import UC_PER_CREDIT, failure_codes, price_uc
 from contract_tests.exchange import Exchange
 from contract_tests.judge import BrokenPromiseError
-from contract_tests.server.auditor import TERMINAL, Auditor, Balance, Seen
+from contract_tests.server.auditor import AUDITED, TERMINAL, Auditor, Balance, Seen
 from contract_tests.server.probe import Need, Setting, notes_of, probe, steps_of
 from contract_tests.server.target import Answer, CaseOverError
 
@@ -25,37 +25,11 @@ _PROMPTS = ("Make it snow", "Make it rain")
 _KEYS = ("contract-machine-key-1", "contract-machine-key-2")
 
 JUDGES = (
-    "TASK-ID-UNIQUE",
-    "TASK-STARTS-PENDING",
-    "TASK-NAMES-ITS-MODEL",
-    "TASK-KEEPS-ITS-IDENTITY",
-    "TASK-END-IS-FINAL",
-    "TASK-END-KEEPS-ITS-BODY",
-    "TASK-STATUS-KNOWN",
-    "TASK-STATUS-ORDER",
-    "TASK-PROGRESS-MONOTONE",
-    "TASK-PROGRESS-COMPLETE",
-    "TASK-RESULTS-WHEN-COMPLETED",
-    "TASK-RESULTS-ONLY-WHEN-COMPLETED",
-    "TASK-ERROR-WHEN-FAILED",
-    "TASK-ERROR-ONLY-WHEN-FAILED",
-    "TASK-ERROR-CODE-KNOWN",
-    "TASK-ERROR-TYPE",
-    "TASK-ENDED-CANT-BE-CANCELLED",
-    "BILLING-CHARGED-ON-COMPLETION",
-    "BILLING-FAILURE-NOT-CHARGED",
-    "BILLING-RELEASED-ON-FAILURE",
-    "BILLING-RELEASED-ON-CANCEL",
-    "BILLING-COMPLETION-RELEASES-NOTHING",
-    "BILLING-RESERVED-ON-SUBMISSION",
-    "BILLING-REFUSAL-RESERVES-NOTHING",
-    "BILLING-STANDS-STILL",
-    "BILLING-NEVER-NEGATIVE",
+    *AUDITED,
     "BILLING-COVERED-IS-ACCEPTED",
     "BILLING-SHORT-IS-REFUSED",
     "IDEMPOTENCY-SAME-TASK",
     "IDEMPOTENCY-CONFLICT",
-    "IDEMPOTENCY-ONE-CHARGE",
 )
 
 

@@ -1,5 +1,7 @@
 """How schemathesis's requests reach the target: paced, counted and remembered like all others, and never too dear."""
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -15,7 +17,10 @@ from contract_tests.server.budget import OverBudgetError
 from contract_tests.server.target import SilentServerError, Target
 
 _MEDIA = {"video_urls": "mp4", "image_urls": "jpg"}
+_CALLBACK_FIELD = "callback_url"
 _CALLBACK = "https://example.com/hook"
+_KEY_HEADER = "Idempotency-Key"
+_KEY = re.compile("[A-Za-z0-9._-]{16,96}")
 _PARTS = ("method", "url", "headers", "params", "data", "json", "files", "cookies", "auth")
 """What a request is made of; the rest of what schemathesis passes is about the connection."""
 
@@ -29,10 +34,11 @@ class Sending(RequestsTransport):
         self.target, self.key, self.is_paid = target, key, is_paid
         self.exchanges: dict[str, Exchange] = {}
         self.stopped: Exception | None = None
-        schema = raw["paths"][CREATE]["post"]["requestBody"]["content"]["application/json"]["schema"]
-        components = {"components": raw["components"]}
-        takes: dict[str, Any] = {**schema, **components}
-        self._takes = jsonschema_rs.Draft202012Validator(takes, validate_formats=True).is_valid
+        request = raw["components"]["schemas"]["VideoRequest"]
+        self._takes = _validator(request, raw)
+        fields = {name: request["properties"][name] for name in (*_MEDIA, _CALLBACK_FIELD)}
+        fields |= {name: {"type": "array", "items": fields[name]["items"]} for name in _MEDIA}
+        self._field_takes = {name: _validator(schema, raw) for name, schema in fields.items()}
 
     def send(self, case: Case[Any], *, session: Any = None, **kwargs: Any) -> Response:
         """One case, over the target's own client. A transport error is raised as schemathesis knows it."""
@@ -41,6 +47,7 @@ class Sending(RequestsTransport):
         creates = case.path == CREATE and case.method.upper() == "POST"
         if creates:
             self._prepare(case)
+            self._tell_apart(case)
         prepared = self._prepared(case, session, kwargs)
         try:
             if creates and self.is_paid:
@@ -55,24 +62,38 @@ class Sending(RequestsTransport):
         return _answered(exchange, prepared)
 
     def _prepare(self, case: Case[Any]) -> None:
-        """Where money is real, no valid body leaves. Elsewhere one that the schema allows keeps the rules beyond it,
-        so that its refusal would be a mistake."""
+        """Where money is real, no valid body leaves. Elsewhere addresses keep the rules beyond the schema, so that
+        what is refused is refused for what the schema says."""
         body: Any = case.body
-        if not isinstance(body, dict) or not self._takes(body):
+        if not isinstance(body, dict):
             return
         if self.is_paid:
-            case.body = {name: value for name, value in body.items() if name != "model"}
+            case.body = (
+                {name: value for name, value in body.items() if name != "model"} if self._takes(body) else body
+            )
             return
         for name, ending in _MEDIA.items():
-            if name in body:
+            if self._field_takes[name](body.get(name)):
                 body = {**body, name: [f"https://example.com/{index}.{ending}" for index, _ in enumerate(body[name])]}
-        case.body = {**body, "callback_url": _CALLBACK} if "callback_url" in body else body
+        if self._field_takes[_CALLBACK_FIELD](body.get(_CALLBACK_FIELD)):
+            body = {**body, _CALLBACK_FIELD: _CALLBACK}
+        case.body = body
+
+    def _tell_apart(self, case: Case[Any]) -> None:
+        """A valid idempotency key that was used before would be answered 409, whatever else the request says."""
+        if _KEY.fullmatch(str(case.headers.get(_KEY_HEADER, ""))):
+            case.headers[_KEY_HEADER] = f"contract-schema-{len(self.exchanges):08}"
 
     def _prepared(self, case: Case[Any], session: Any, kwargs: dict[str, Any]) -> requests.PreparedRequest:
         if session is not None and session.headers:
             kwargs["headers"] = {**session.headers, **(kwargs.get("headers") or {})}
         data = self._build_request_data(case, kwargs)
         return requests.Request(**{name: data[name] for name in _PARTS if name in data}).prepare()
+
+
+def _validator(schema: dict[str, Any], raw: dict[str, Any]) -> Callable[[Any], bool]:
+    whole: dict[str, Any] = {**schema, "components": raw["components"]}
+    return jsonschema_rs.Draft202012Validator(whole, validate_formats=True).is_valid
 
 
 def _httpx_request(prepared: requests.PreparedRequest) -> httpx.Request:
