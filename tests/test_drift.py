@@ -24,6 +24,7 @@ from contract_tests.server.overlay import proposed
 from contract_tests.server.recording import ALIKE, BODY_LIMIT, RecordingError, load, record
 from contract_tests.server.shape import Beyond, key_paths, kind_of, sightings
 from mockserver.testing import MockServer
+from tests import reports
 
 RUN = datetime(2026, 11, 23, 5, 20, tzinfo=UTC)
 KEYS = ("sk-the-first-secret", "sk-the-second-secret")
@@ -280,6 +281,7 @@ def test_two_runs_share_a_folder(talked: list[Exchange], recorded: Path) -> None
 anything = st.text(st.characters(exclude_categories=()))
 
 
+@reports.DRAWN
 @given(anything, anything, anything, st.sampled_from(["GET", "M-SEARCH", "../X"]), st.sampled_from([200, 999]))
 def test_any_answer_can_be_recorded(url: str, sent: str, got: str, method: str, status: int) -> None:
     one = Exchange(method, f"http://127.0.0.1/{url}", {}, sent, status, {"x-request-id": got}, got)
@@ -339,6 +341,7 @@ SCHEMA = {
 DOCUMENT = {"components": {"schemas": {"One": SCHEMA}}}
 
 
+@reports.DRAWN
 @given(st.dictionaries(st.sampled_from("abcd"), values, max_size=4))
 def test_every_sighting_is_in_the_value(value: dict[str, Any]) -> None:
     seen = [*sightings(DOCUMENT, ("components", "schemas", "One"), value)]

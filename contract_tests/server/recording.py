@@ -60,6 +60,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 def record(exchanges: Iterable[Exchange], directory: Path, run: datetime | None = None) -> int:
     """Write what was answered into this folder, in order; returns how many files were written.
 
+    Takes exchanges as they were, with their bodies whole: those that went through `safe` are cut.
+
     No key, no cookie, no secret of a query and no host is written; an account is a number. Raises OSError.
     """
     directory.mkdir(parents=True, exist_ok=True)
