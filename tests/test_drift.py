@@ -151,6 +151,7 @@ def test_an_unknown_status_of_a_task_is_named(recorded: Path) -> None:
     alter(recorded, "get-200", lambda body: body.update(status="queued"), having="pending")
     (found,) = of_document(recorded)
     assert (found.kind, found.place) == (Kind.SCHEMA, "status")
+    assert found.documented == "pending, processing, completed, failed"
     assert "Task.properties.status" in run(recorded).output
 
 
@@ -318,6 +319,8 @@ def test_the_contradicted_checks_are_named() -> None:
     assert named("") == (whole,)
     assert named("", 404) == (other,)
     assert named("progress") == ()
+    code = Drift(Kind.CODE, "getTask", 404, "error.code", "", "", ())
+    assert concerned(code, every) == (other,)
 
 
 values = st.recursive(

@@ -104,7 +104,7 @@ def merged(drifts: Iterator[Drift]) -> tuple[Drift, ...]:
 def concerned(drift: Drift, checks: Sequence[Check]) -> tuple[Check, ...]:
     """The checks whose source is the very place that drifted: the operation, the status, and the field or none."""
     place = f"{drift.operation}, {drift.status}"
-    field = drift.place.replace("[]", "")
+    field = "" if drift.kind is Kind.CODE else drift.place.replace("[]", "")
     return tuple(one for one in checks if _is_source(one.source, place, field))
 
 
@@ -171,7 +171,16 @@ def _misfits(body: Any, schema: Any, document: dict[str, Any], proposals: Mappin
         place = _place(error.instance_path)
         proposal = proposals.get(place)
         shown = cut(as_text(error.instance), _SHOWN)
-        yield Drift(Kind.SCHEMA, "", 0, place, shown, cut(error.message, _SHOWN), (), proposal)
+        yield Drift(
+            Kind.SCHEMA, "", 0, place, shown, cut(_allowed(proposal, document) or error.message, _SHOWN), (), proposal
+        )
+
+
+def _allowed(proposal: Proposal | None, document: dict[str, Any]) -> str:
+    """The values that the schema lists, where that is what does not fit."""
+    if proposal is None or proposal.about != Beyond.VALUE:
+        return ""
+    return ", ".join(as_text(value) for value in resolved(document, proposal.location)[1]["enum"])
 
 
 def _unknown_code(body: Any, content: Mapping[str, Any], examples: Location) -> Iterator[Drift]:

@@ -83,7 +83,7 @@ def _tell(console: Console, one: Drift) -> None:
     _say(console, f"  documented  {one.documented}")
     _say(console, f"  seen in     {shown}")
     for check in concerned(one, checks(*Layer)):
-        _say(console, f"  contradicts {check.id} ({check.evidence}): {check.promise}")
+        _say(console, f"  concerns    {check.id} ({check.evidence}): {check.promise}")
 
 
 def _propose(console: Console, change: str, overlay: Path | None) -> None:

@@ -44,11 +44,11 @@ def _action(one: Proposal, document: dict[str, Any], seen: date) -> dict[str, An
         field = _inferred(one.values) | {"description": told} | _example(one.values[0]) | _EVIDENCE
         return _update((*one.location, "properties"), {one.name: field}, f"{told}: field {one.name}")
     if one.about == Beyond.TYPE:
-        return _update(one.location, {"type": _types(one, document)} | _EVIDENCE, f"{told}: another type")
+        return _update(one.location, {"type": _types(one, document)}, f"{told}: another type")
     if one.about == Beyond.VALUE:
         listed = resolved(document, one.location)[1]["enum"]
         new = [value for value in dict.fromkeys(one.values) if value not in listed]
-        return _update(one.location, {"enum": new} | _EVIDENCE, f"{told}: {', '.join(map(as_text, new))}")
+        return _update(one.location, {"enum": new}, f"{told}: {', '.join(map(as_text, new))}")
     if one.about == "response":
         bodies = [body for body in one.values if body is not None]
         media = {"content": {"application/json": {"schema": _inferred(bodies)}}} if bodies else {}
@@ -59,7 +59,7 @@ def _action(one: Proposal, document: dict[str, Any], seen: date) -> dict[str, An
 
 
 def _update(location: Location, update: dict[str, Any], description: str) -> dict[str, Any]:
-    return {"target": _path(location), "description": description, "update": update}
+    return {"target": _path(location), "description": description, **_EVIDENCE, "update": update}
 
 
 def _path(location: Location) -> str:
