@@ -8,7 +8,7 @@ _COMMANDS: dict[str, str] = {
     "client": "contract_tests.client.command:client",
     "receiver": "contract_tests.receiver.command:receiver",
     "server": "contract_tests.server.command:server",
-    "drift": "contract_tests.server.command:drift",
+    "drift": "contract_tests.server.drift_command:drift",
 }
 """Loaded when asked for: Hypothesis and schemathesis take their time."""
 

@@ -3,8 +3,8 @@
 import json
 import re
 import shlex
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
@@ -34,13 +34,22 @@ def sanitised(name: str, value: str) -> str:
     return f"{scheme} {masked(secret)}".strip()
 
 
-def redacted(text: str, secrets: Iterable[str]) -> str:
+def redacted(text: str, secrets: frozenset[str] = frozenset()) -> str:
     """Text without these secrets, as they are or quoted for JSON or a URL, and without the secrets of any URL."""
-    spellings = {form for one in secrets for form in (one, json.dumps(one)[1:-1], quote(one, safe=""))}
-    for spelling in sorted(spellings, key=len, reverse=True):
-        if spelling in text:
-            text = text.replace(spelling, masked(spelling))
-    return _SECRET_QUERY.sub(r"\1...", text)
+    if secrets:
+        text = _any_of(secrets).sub(lambda match: masked(match[0]), text)
+    return _SECRET_QUERY.sub(r"\1...", text) if "=" in text else text
+
+
+@lru_cache(maxsize=1_024)
+def _any_of(secrets: frozenset[str]) -> re.Pattern[str]:
+    """One pattern for all: a run against a mock has a key for each of its thousands of cases."""
+    spellings = {
+        form
+        for one in secrets
+        for form in (one, json.dumps(one)[1:-1], quote(one, safe="", errors="backslashreplace"))
+    }
+    return re.compile("|".join(re.escape(one) for one in sorted(spellings, key=len, reverse=True)))
 
 
 def cut(text: str, limit: int = BODY_LIMIT) -> str:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from contract_tests.check import Check, Evidence, Layer
@@ -10,6 +11,8 @@ from contract_tests.exchange import Exchange
 from contract_tests.judge import Finding, Outcome, Result
 from contract_tests.report import Report
 
+DRAWN = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Bounded by the number of examples: a busy machine is no failure."""
 STARTED = datetime(2026, 11, 23, 5, 20, tzinfo=UTC)
 NASTY = (
     "<script>alert(1)</script>",

@@ -60,6 +60,7 @@ class Page(HTMLParser):
         self.text += data
 
 
+@reports.DRAWN
 @given(reports.reports())
 def test_every_format_is_well_formed_whatever_came(drawn: Report) -> None:
     of = clean(drawn)
@@ -71,6 +72,7 @@ def test_every_format_is_well_formed_whatever_came(drawn: Report) -> None:
         write(of).encode()
 
 
+@reports.DRAWN
 @given(reports.reports())
 def test_a_page_has_no_tag_that_is_not_its_own(drawn: Report) -> None:
     page = Page(as_html(clean(drawn)))
@@ -81,6 +83,7 @@ def test_a_page_has_no_tag_that_is_not_its_own(drawn: Report) -> None:
     assert page.tags["article"] == len(drawn.of(Outcome.BROKEN) + drawn.of(Outcome.WARNED))
 
 
+@reports.DRAWN
 @given(reports.texts)
 def test_a_page_shows_the_very_text_that_came(text: str) -> None:
     of = clean(reports.report(reports.result(Outcome.BROKEN, received=text)))
@@ -89,6 +92,7 @@ def test_a_page_shows_the_very_text_that_came(text: str) -> None:
     assert json.loads(as_json(of))["checks"][0]["finding"]["received"] == received
 
 
+@reports.DRAWN
 @given(reports.reports())
 def test_the_summary_obeys_nothing_that_came(drawn: Report) -> None:
     shown = summary(drawn)
@@ -100,6 +104,7 @@ def test_markup_in_an_answer_is_text() -> None:
     assert "[red]no[/red] [/nothing] :smile:" in summary(of)
 
 
+@reports.DRAWN
 @given(keys, st.sampled_from(["Authorization", "x-api-key", "Cookie"]), st.sampled_from(["Bearer ", "", "Basic "]))
 def test_no_secret_is_in_any_format(key: str, header: str, scheme: str) -> None:
     told = f"the key {key} and {json.dumps(key)} do not fit"
@@ -118,11 +123,13 @@ def test_no_secret_is_in_any_format(key: str, header: str, scheme: str) -> None:
     assert key not in summary(of)
 
 
+@reports.DRAWN
 @given(reports.exchanges())
 def test_safe_twice_is_safe_once(one: Exchange) -> None:
     assert one.safe().safe() == one.safe()
 
 
+@reports.DRAWN
 @given(reports.reports())
 def test_clean_twice_is_clean_once(drawn: Report) -> None:
     assert clean(clean(drawn)) == clean(drawn)

@@ -58,6 +58,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--rate", type=click.FloatRange(0.01, 10_000), help="Most requests a second.")
 @click.option("--video-url", default=example_request()["video_urls"][0], help="A video that the server can reach.")
 @click.option("--video-seconds", default=9.0, show_default=True, type=click.FloatRange(0.1), help="Its length.")
+@click.option(
+    "--poll-seconds", default=5.0, show_default=True, type=click.FloatRange(0.01, 60), help="Between polls."
+)
 @click.option("--callback-url", default="", help="Public address that leads to --callback-port on this machine.")
 @click.option("--callback-port", default=0, type=click.IntRange(0, 65535), help="Where callbacks are received.")
 @click.option("--state", type=_FILE, help="Remember payments here, so that an interrupted run goes on.")
@@ -127,6 +130,7 @@ def _options(url: str, arguments: dict[str, Any], certificate: ssl.SSLContext | 
         requests_per_second=arguments["rate"],
         video_url=arguments["video_url"],
         video_seconds=arguments["video_seconds"],
+        poll_s=arguments["poll_seconds"],
         run=secrets.token_hex(4),
     )
     return Options(

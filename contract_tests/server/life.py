@@ -10,8 +10,6 @@ from contract_tests.server.endings import fetched
 from contract_tests.server.probe import Need, Setting, probe
 from contract_tests.server.target import Case
 
-_POLL_S = 5.0
-"""As often as the documentation's examples poll (facts, section 8)."""
 _LONGEST_S = 1_800.0
 _SKEW_S = 5
 """How far the clock of a server that nobody controls may be off."""
@@ -93,12 +91,13 @@ def called_back(setting: Setting) -> None:
 
 def _followed(case: Case, auditor: Auditor, task_id: str) -> dict[str, Any]:
     """The body of the task since it has ended."""
-    for _ in range(int(_LONGEST_S / _POLL_S)):
+    poll_s = case.target.settings.poll_s
+    for _ in range(int(_LONGEST_S / poll_s)):
         answer = case.task(task_id)
         case.judge.that("TASK-STAYS", answer.status == 200, f"{answer.status} {answer.code}", "200")
         if answer.status != 200 or auditor.queried(answer.body, task_id).status in TERMINAL:
             break
-        case.let_pass(_POLL_S)
+        case.let_pass(poll_s)
     seen = auditor.tasks[task_id]
     case.judge.that("TASK-ENDS", seen.ended is not None, f"{seen.status} after {_LONGEST_S:g} s", "an end")
     return seen.ended or {}

@@ -65,7 +65,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How to speak to a server. Keys are None where each case may make up its own, as on a mock."""
+    """How to speak to a server. Keys are None where each case may make up its own, as on a mock. `poll_s` is as often
+    as the documentation's examples poll (facts, section 8)."""
 
     url: str
     key: str | None = None
@@ -74,6 +75,7 @@ class Settings:
     requests_per_second: float | None = None
     video_url: str = example_request()["video_urls"][0]
     video_seconds: float = 9.0
+    poll_s: float = 5.0
     run: str = "0"
 
 

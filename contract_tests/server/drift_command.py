@@ -1,0 +1,105 @@
+"""`contract-tests drift`: what recordings of a live service contradict, and what the document should say."""
+
+import sys
+from datetime import date
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from contract_tests.check import Layer, checks
+from contract_tests.document import contract_document
+from contract_tests.report import BROKEN, COULD_NOT_JUDGE, HOLDS
+from contract_tests.reporting.clean import printable
+from contract_tests.server.drift import Drift, against_document, concerned
+from contract_tests.server.overlay import proposed
+from contract_tests.server.recording import Recording, RecordingError, load
+from contract_tests.server.rehearsal import against_fake
+
+_NAMES = 3
+"""Files that a line names."""
+
+
+@click.command()
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--overlay",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Write the proposed change to the document here, as an OpenAPI overlay.",
+)
+def drift(directory: Path, overlay: Path | None) -> None:
+    """Compare the recordings in DIRECTORY with the document and with the fake.
+
+    Recordings are what `contract-tests server URL --record DIRECTORY` keeps. Exit codes: 0 no drift, 1 drift, 2 a
+    file that is no recording, 3 no recordings.
+    """
+    recordings = _loaded(directory)
+    document = contract_document()
+    found = against_document(recordings, document)
+    profile, differing = against_fake(recordings, document)
+    console = Console()
+    _say(console, f"{len(recordings)} recordings, compared with the document and with the fake ({profile})")
+    for one in (*found, *_news(differing, found)):
+        _tell(console, one)
+    change = proposed(found, document, _seen(recordings))
+    if any(one.proposal for one in found):
+        _propose(console, change, overlay)
+    drifted = len(found) + len(_news(differing, found))
+    _say(console, f"Drift: {drifted}" if drifted else "No drift", "bold red" if drifted else "bold green")
+    sys.exit(BROKEN if drifted else HOLDS)
+
+
+def _loaded(directory: Path) -> dict[str, Recording]:
+    try:
+        recordings = load(directory)
+    except RecordingError as error:
+        raise click.BadParameter(f"{error}") from error
+    if not recordings:
+        click.echo(f"Could not judge: there are no recordings in {directory}", err=True)
+        sys.exit(COULD_NOT_JUDGE)
+    return recordings
+
+
+def _news(differing: tuple[Drift, ...], found: tuple[Drift, ...]) -> tuple[Drift, ...]:
+    """How the fake differs where the document, which drives it, was not contradicted already."""
+    contradicted = {(name, one.place) for one in found for name in one.recordings}
+    whole = {name for one in found if one.place in ("", "error.code") for name in one.recordings}
+    return tuple(
+        one
+        for one in differing
+        if not all(name in whole or (name, one.place) in contradicted for name in one.recordings)
+    )
+
+
+def _tell(console: Console, one: Drift) -> None:
+    at = f", {one.place}" if one.place else ""
+    more = len(one.recordings) - _NAMES
+    shown = ", ".join(one.recordings[:_NAMES]) + (f" and {more} more" if more > 0 else "")
+    _say(console, "")
+    _say(console, f"{one.kind}: {one.operation}, {one.status}{at}", "bold")
+    _say(console, f"  received    {one.received}")
+    _say(console, f"  documented  {one.documented}")
+    _say(console, f"  seen in     {shown}")
+    for check in concerned(one, checks(*Layer)):
+        _say(console, f"  concerns    {check.id} ({check.evidence}): {check.promise}")
+
+
+def _propose(console: Console, change: str, overlay: Path | None) -> None:
+    if overlay is not None:
+        overlay.write_text(change, "utf-8")
+        _say(console, f"\nThe proposed change to the document is in {overlay}.\n")
+        return
+    _say(console, "\nProposed change to the document:\n")
+    _say(console, change)
+
+
+def _seen(recordings: dict[str, Recording]) -> date:
+    """The day of the latest recording."""
+    return max(one.run for one in recordings.values()).date()
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    writable = printable(text).encode(console.encoding, "backslashreplace").decode(console.encoding)
+    console.print(Text(writable, style), soft_wrap=True)
