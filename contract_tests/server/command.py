@@ -18,6 +18,7 @@ from contract_tests.document import example_request
 from contract_tests.report import COULD_NOT_JUDGE
 from contract_tests.reporting import progress, publish, report_options
 from contract_tests.server.memory import ForeignMemoryError
+from contract_tests.server.recording import record
 from contract_tests.server.run import EXAMPLES, LAYERS, Options, Run, UnreachableError, judge_server, opened
 from contract_tests.server.target import Settings, keys_from_environment
 
@@ -64,17 +65,21 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--callback-url", default="", help="Public address that leads to --callback-port on this machine.")
 @click.option("--callback-port", default=0, type=click.IntRange(0, 65535), help="Where callbacks are received.")
 @click.option("--state", type=_FILE, help="Remember payments here, so that an interrupted run goes on.")
+@click.option("--record", "recorded", type=click.Path(file_okay=False, path_type=Path), help="Keep exchanges here.")
 @click.option("--yes", is_flag=True, help="Don't ask before credits are spent.")
 @report_options
 def server(url: str, **arguments: Any) -> None:
     """Judge the server at URL, or a mock started for it (`fake`). No more than --max-credits is spent."""
     files = {name: arguments.pop(name) for name in ("junit", "json_file", "html", "har")}
+    recorded: Path | None = arguments.pop("recorded")
     with _target(url, arguments) as (options, yes):
         try:
             with opened(options) as run:
                 _announce(run, yes)
                 with progress(f"Judging {options.settings.url}") as tell:
                     report = judge_server(run, tell)
+                if recorded is not None:
+                    record(run.target.exchanges, recorded)
         except (UnreachableError, ForeignMemoryError) as error:
             click.echo(f"Could not judge: {error}", err=True)
             sys.exit(COULD_NOT_JUDGE)

@@ -127,17 +127,17 @@ class Run:
 def opened(options: Options) -> Iterator[Run]:
     """Everything that a run needs, closed at its end. Raises UnreachableError, ForeignMemoryError."""
     with ExitStack() as stack:
+        asked = [one for one in checks(*options.layers) if not options.only or one.id in options.only]
+        judge, budget = Judge(asked, replay=options.replay), Budget()
+        target = Target(options.settings, judge, budget, Memory(options.settings.url, options.state))
+        stack.callback(target.close)
+        _require_an_answer(target)
         control = _control(options, stack)
         health = control.health() if control else None
-        asked = [one for one in checks(*options.layers) if not options.only or one.id in options.only]
-        judge = Judge(asked, strict=control is not None, replay=options.replay)
-        budget = Budget(_cap_uc(options, is_mock=control is not None))
-        memory = Memory(options.settings.url, options.state)
-        target = Target(options.settings, judge, budget, control, memory)
-        stack.callback(target.close)
+        judge.strict, budget.cap_uc = control is not None, _cap_uc(options, is_mock=control is not None)
         if control is not None:
+            target.steer(control)
             stack.callback(control.give_back, target.made_up)
-        _require_an_answer(target)
         listener = _listener(options, control, stack)
         profile = options.profile or (health or {}).get("profile", "documented")
         missing = frozenset(_missing(options, target, listener, profile))
@@ -146,11 +146,11 @@ def opened(options: Options) -> Iterator[Run]:
 
 def judge_server(run: Run, tell: Tell) -> Report:
     """Judge it all. Stops early, and says so, where the server falls silent or the time is over."""
-    ends_s = time.monotonic() + run.options.deadline_s
+    run.target.ends_s = ends_s = time.monotonic() + run.options.deadline_s
     try:
-        _probe_all(run, tell, ends_s)
+        _probe_all(run, tell)
         with _timeout_beside(run):
-            if Layer.SCHEMA in run.options.layers and not run.aborted:
+            if Layer.SCHEMA in run.options.layers:
                 tell("schema", len(run.probes), len(run.probes) + 1)
                 run.cases = judge_schema(run.setting(), examples=run.options.examples, ends_s=ends_s)
     except SilentServerError as error:
@@ -158,11 +158,8 @@ def judge_server(run: Run, tell: Tell) -> Report:
     return run.report()
 
 
-def _probe_all(run: Run, tell: Tell, ends_s: float) -> None:
+def _probe_all(run: Run, tell: Tell) -> None:
     for number, one in enumerate(run.probes):
-        if time.monotonic() > ends_s:
-            run.aborted = f"the time of {run.options.deadline_s:g} s was over"
-            return
         tell(one.name, number, len(run.probes) + 1)
         one.run(run.setting(), run.missing)
 
@@ -171,7 +168,7 @@ def _probe_all(run: Run, tell: Tell, ends_s: float) -> None:
 def _timeout_beside(run: Run) -> Iterator[None]:
     """Ten real seconds of waiting for a time-out, beside what does not move the clock: the schema layer."""
     only = run.options.only
-    if Layer.CALLBACK not in run.options.layers or run.aborted or (only and "CALLBACK-TIMEOUT" not in only):
+    if Layer.CALLBACK not in run.options.layers or (only and "CALLBACK-TIMEOUT" not in only):
         yield
         return
     with ThreadPoolExecutor(1) as pool:

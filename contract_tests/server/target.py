@@ -1,6 +1,7 @@
 """The server under test: every request to it goes through here, counted, paced, paid for and remembered."""
 
 import itertools
+import math
 import os
 import threading
 import time
@@ -37,7 +38,7 @@ class CaseOverError(Exception):
 
 
 class SilentServerError(Exception):
-    """The server does not answer any more: the run ends here."""
+    """The server does not answer any more, or the time of the run is over: it ends here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +93,16 @@ class Target:
         settings: Settings,
         judge: Judge,
         budget: Budget,
-        control: Control | None = None,
         memory: Memory | None = None,
     ) -> None:
-        self.settings, self.judge, self.budget, self.control = settings, judge, budget, control
+        self.settings, self.judge, self.budget = settings, judge, budget
+        self.control: Control | None = None
         self.memory = memory or Memory(settings.url)
         budget.spent_uc = self.memory.spent_uc
-        self.time: Time = control or RealTime()
+        self.time: Time = RealTime()
         self.exchanges: deque[Exchange] = deque(maxlen=HISTORY)
         self.requests = 0
+        self.ends_s = math.inf
         self.made_up: list[str] = []
         self._http = httpx.Client(
             base_url=settings.url, timeout=settings.timeout_s, trust_env=False, follow_redirects=False
@@ -109,6 +111,10 @@ class Target:
         self._silent = 0
         self._pace = threading.Lock()
         self._next_s = 0.0
+
+    def steer(self, control: Control) -> None:
+        """It is a mock: its clock is moved, and each case is an account of its own."""
+        self.control = self.time = control
 
     def close(self) -> None:
         self._http.close()
@@ -122,7 +128,9 @@ class Target:
         return Case(self, self.made_up[-1])
 
     def send(self, request: httpx.Request, *, limit_s: float | None = None) -> Exchange:
-        """One request, at the pace allowed. Never raises for what the network does: the exchange tells."""
+        """One request, at the pace allowed. What the network does the exchange tells. Raises SilentServerError."""
+        if time.monotonic() > self.ends_s:
+            raise SilentServerError("the time of the run was over")
         self._wait_for_turn()
         self.requests += 1
         started = time.monotonic()
