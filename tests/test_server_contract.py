@@ -1,6 +1,7 @@
 """`contract-tests server`: money that is never overspent, servers that do not answer, and what a user sees."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import threading
@@ -115,8 +116,10 @@ async def drop(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
 
 
 async def html(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while await reader.readuntil(b"\r\n\r\n"):
-        writer.write(HTML)
+    with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(HTML)
+    writer.close()
 
 
 async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
