@@ -18,14 +18,16 @@ _START_S = 10
 
 
 class MockServer:
-    """A server and its control API. Arguments are those of `mockserver.web.options.Options`.
+    """A server and its control API. Arguments are those of `mockserver.web.options.Options`; `media_host` is a
+    name of this machine that result links use instead of 127.0.0.1, so that they lead to another host.
 
     >>> with MockServer(seed=7) as mock:
     ...     mock.get("/health")["seed"]
     7
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, media_host: str = "127.0.0.1", **options: Any) -> None:
+        self._media_host = media_host
         self.options = Options(**{"clock": Mode.MANUAL, "allow_local_callbacks": True, **options})
         self.url = ""
         self._control: httpx.Client | None = None
@@ -37,7 +39,7 @@ class MockServer:
         listener = bind("127.0.0.1", 0)
         self.url = url_of(listener, "127.0.0.1")
         application = Application(self.options)
-        application.public_url = self.options.public_url or self.url
+        application.public_url = self.options.public_url or url_of(listener, self._media_host)
         ready = threading.Event()
         self._server = Server(application, ready.set)
         self._thread = threading.Thread(target=self._server.run_on, args=[listener], name="mockserver", daemon=True)
