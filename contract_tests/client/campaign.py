@@ -22,6 +22,10 @@ Tell = Callable[[str, int, int], None]
 """Progress: what was just done, how many are done, of how many."""
 
 
+def _quiet(*_: object) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Player:
     """How a client is run: `play` one behaviour (given how many tasks it is known to want), or several at once."""
@@ -39,7 +43,7 @@ class Campaign:
     judge: Judge
     replay_of: Callable[[Behaviour], str]
     confirm: bool = True
-    tell: Tell = lambda text, done, total: None
+    tell: Tell = field(default=_quiet)
     runs: dict[Behaviour, Run] = field(default_factory=dict)
     shrink_s: float = SHRINK_S
 

@@ -58,7 +58,7 @@ def _behaviours(context: click.Context, parameter: click.Parameter, texts: tuple
     show_default=True,
     help="Seconds a case may take beside 5 times what the plain course took; longer than the client's own time-out.",
 )
-@click.option("--parallel", type=click.IntRange(1, 32), default=4, show_default=True, help="Cases at once.")
+@click.option("--parallel", type=click.IntRange(1, 32), default=8, show_default=True, help="Cases at once.")
 @report_options
 def client(
     command: tuple[str, ...],

@@ -21,7 +21,7 @@ Look = Callable[[], str]
 def environment(url: str, key: str) -> dict[str, str]:
     """What a program is started with: the fake under every name that clients know the API by."""
     names = ("EVOLINK_BASE_URL", "EVOLINK_API_BASE", "EVOLINK_API_URL", "EVOLINK_API_HOST", "MOCKSERVER_URL")
-    told = {name: url for name in names} | {"EVOLINK_API_KEY": key}
+    told = dict.fromkeys(names, url) | {"EVOLINK_API_KEY": key}
     return {**os.environ, **told, "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
 
 

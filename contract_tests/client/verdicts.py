@@ -161,7 +161,8 @@ def _success_needs_completed(run: Run) -> Iterator[Judgement]:
 
 def _completed_is_success(run: Run) -> Iterator[Judgement]:
     fetched = all(entry.is_healthy for entry in run.fetches) and not run.behaviour.has(LinkExpires)
-    if run.has_done_its_job and fetched and run.ending.exit_code is not None and not run.behaviour.has(UnknownFields):
+    told = run.has_done_its_job and run.bad_news is None and not _conflicts(run)
+    if told and fetched and run.ending.exit_code is not None and not run.behaviour.has(UnknownFields):
         yield Judgement(
             "CLIENT-COMPLETED-IS-SUCCESS", run.ending.is_success, str(run.ending), entries=run.entries[-3:]
         )
@@ -254,6 +255,11 @@ def _after_terminal(run: Run, task_id: str | None) -> list[Entry]:
     queries = [entry for entry in run.queries if entry.task_id == task_id]
     ends = next((place for place, entry in enumerate(queries) if entry.state in TERMINAL), len(queries))
     return queries[ends + 1 :]
+
+
+def _conflicts(run: Run) -> bool:
+    """Whether a repeated submission met its first one: what came of it is then for the user to find out."""
+    return any(entry.status == 409 for entry in run.submissions)
 
 
 def _longest(items: list[Item], holds: Callable[[Item], bool]) -> list[Item]:

@@ -34,5 +34,5 @@ def publish(report: Report, *, json_file: Path | None = None) -> None:
 
 @contextmanager
 def progress(title: str) -> Iterator[Tell]:
-    """Says nothing: the run is short."""
-    yield lambda text, done, total: None
+    """Says what is judged, on stderr."""
+    yield lambda text, done, total: click.echo(f"{title}: {text} ({done} of {total})", err=True)
