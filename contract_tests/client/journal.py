@@ -21,9 +21,9 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """One request of the client. `at_s`: unix seconds on the clock that the client's own sleeping moves."""
+    """One request of the client, equal to itself alone. `at_s`: unix seconds on the clock that the client's own sleeping moves."""
 
     record: dict[str, Any]
     kind: Kind
