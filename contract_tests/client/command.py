@@ -11,7 +11,7 @@ import click
 from contract_tests.check import Layer, checks
 from contract_tests.client.behaviour import Behaviour, BehaviourError
 from contract_tests.client.campaign import Campaign
-from contract_tests.client.named import behaviour_of, named
+from contract_tests.client.named import behaviour_of, for_real_time, named
 from contract_tests.client.processes import Processes
 from contract_tests.client.stage import POLLS, scaled
 from contract_tests.judge import Judge
@@ -109,7 +109,7 @@ def _run(campaign: Campaign, chosen: tuple[Behaviour, ...], examples: int, seed:
     try:
         with progress(TITLE) as campaign.tell:
             campaign.open()
-            campaign.named(chosen or named().values())
+            campaign.named(chosen or for_real_time())
             if not chosen:
                 campaign.drawn(examples, seed)
     except KeyboardInterrupt:

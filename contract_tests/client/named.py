@@ -5,7 +5,9 @@ from importlib import resources
 
 import yaml
 
-from contract_tests.client.behaviour import Behaviour, Breaks, Callbacks, parsed
+from contract_tests.client.behaviour import Behaviour, Breaks, Callbacks, Queued, Slow, parsed
+
+_LONG_S = 30
 
 
 @cache
@@ -34,3 +36,18 @@ def is_stalled(behaviour: Behaviour) -> bool:
 def needs_callbacks(behaviour: Behaviour) -> bool:
     """Whether it means nothing to a client that names no callback URL."""
     return behaviour.has(Callbacks)
+
+
+def for_virtual_time() -> list[Behaviour]:
+    """What a client in this process meets: real waiting can't be shortened there, virtual waiting costs nothing."""
+    return [one for one in named().values() if not is_stalled(one)]
+
+
+def for_real_time() -> list[Behaviour]:
+    """What a program of its own meets: it sleeps in real time."""
+    return [one for one in named().values() if not is_long(one)]
+
+
+def is_long(behaviour: Behaviour) -> bool:
+    """Whether a client that sleeps in real time would wait for minutes."""
+    return any(isinstance(one, Slow | Queued) and one.seconds > _LONG_S for one in behaviour.deviations)

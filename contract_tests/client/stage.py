@@ -27,7 +27,7 @@ class Time:
 
 
 POLLS = Time({"mode": "polls", "poll_step_ms": 1_000}, REAL)
-STEPS = Time({"mode": "polls", "poll_step_ms": 1}, VIRTUAL, virtual=True)
+STEPS = Time({"mode": "polls", "poll_step_ms": 50}, VIRTUAL, virtual=True)
 """For a client whose sleeping moves the clock. A query moves it a little too, so that nothing stands still."""
 
 

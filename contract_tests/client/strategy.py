@@ -24,30 +24,14 @@ _STATUSES = (429, 500, 502, 503)
 _QUICK_FAULTS = ("closed_before_answer", "closed_after_accept", "truncated_body", "malformed_json")
 
 
-def deviations(*, callbacks: bool, wait_s: int = 2) -> st.SearchStrategy[Deviation]:
-    """One deviation that asks for at most `wait_s` seconds of patience at a time."""
-    times, skip = st.integers(1, 2), st.integers(0, 1)
-    answers = st.builds(
-        Answers,
-        operation=st.sampled_from(sorted(Operation)),
-        status=st.sampled_from(_STATUSES),
-        times=times,
-        skip=skip,
-        wait=st.integers(0, wait_s),
-        date=st.just(False),
-    )
+def deviations(*, callbacks: bool) -> st.SearchStrategy[Deviation]:
+    """One deviation that asks for little patience at a time. Trouble is drawn more often than what is quiet."""
     kinds: list[st.SearchStrategy[Deviation]] = [
         st.just(UnknownFields()),
-        st.builds(Slow, seconds=st.integers(3, 8)),
+        _trouble(Operation.QUERY, skip=st.integers(0, 1)),
+        _trouble(Operation.SUBMISSION, skip=st.just(0)),
         st.builds(Fails, code=st.sampled_from(FAILURES)),
-        answers,
-        st.builds(
-            Breaks,
-            operation=st.sampled_from(sorted(Operation)),
-            fault=st.sampled_from(_QUICK_FAULTS),
-            times=times,
-            skip=skip,
-        ),
+        st.builds(Slow, seconds=st.integers(3, 8)),
         st.builds(Queued, seconds=st.integers(1, 5)),
         st.builds(Vanishes, after=st.integers(0, 2)),
         st.builds(LinkExpires, seconds=st.sampled_from((0, 4))),
@@ -60,8 +44,21 @@ def deviations(*, callbacks: bool, wait_s: int = 2) -> st.SearchStrategy[Deviati
     return st.one_of(kinds)
 
 
-def behaviours(*, callbacks: bool = False, wait_s: int = 2) -> st.SearchStrategy[Behaviour]:
-    """One to MOST deviations, of one kind not twice (a task can't fail with two codes)."""
-    one = deviations(callbacks=callbacks, wait_s=wait_s)
-    several = st.lists(one, min_size=1, max_size=MOST, unique_by=lambda deviation: deviation.kind)
+def _trouble(operation: Operation, skip: st.SearchStrategy[int]) -> st.SearchStrategy[Deviation]:
+    """An error, or a fault on the wire, once or twice."""
+    these, times = st.just(operation), st.integers(1, 2)
+    wait, date = st.integers(0, 2), st.just(False)
+    return st.one_of(
+        st.builds(Answers, these, status=st.sampled_from(_STATUSES), times=times, skip=skip, wait=wait, date=date),
+        st.builds(Breaks, these, fault=st.sampled_from(_QUICK_FAULTS), times=times, skip=skip),
+    )
+
+
+def behaviours(*, callbacks: bool = False) -> st.SearchStrategy[Behaviour]:
+    """One to MOST deviations, of one kind not twice for the same operation (a task can't fail with two codes)."""
+    several = st.lists(deviations(callbacks=callbacks), min_size=1, max_size=MOST, unique_by=_sort)
     return several.map(lambda drawn: Behaviour(tuple(drawn)))
+
+
+def _sort(deviation: Deviation) -> tuple[str, str]:
+    return deviation.kind, str(getattr(deviation, "operation", ""))

@@ -11,6 +11,7 @@ from contract_tests.client.run import Run, is_refusal, is_trouble
 
 Item = TypeVar("Item")
 _INVALID = frozenset({400, 401, 405, 413, 415, 422})
+_REQUESTS_LIMIT = 600
 _REFUSALS_ALLOWED = 3
 _QUICK_REPEATS_ALLOWED = 2
 _PAUSE_S = 0.05
@@ -45,8 +46,8 @@ def broken(run: Run) -> tuple[str, ...]:
 def hopeless(run: Run) -> str:
     """Why it makes no sense to wait for the end of a program that did this; empty while it does."""
     last = run.entries[-1] if run.entries else None
-    if len(run.entries) >= 300:
-        return "it has sent 300 requests"
+    if len(run.entries) >= _REQUESTS_LIMIT:
+        return f"it has sent {_REQUESTS_LIMIT} requests"
     if last is not None and len(_after_terminal(run, last.task_id)) > 4:
         return "it goes on asking for a task that has ended"
     if len(run.entries) >= 10 and all(is_refusal(one) for one in run.entries[-10:]):
