@@ -3,20 +3,26 @@
 import asyncio
 import ssl
 import sys
+import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from contract_tests.check import Layer, check
-from contract_tests.client.inprocess import assert_client, client_contract, judge_client
+from contract_tests.check import Layer, check, checks
+from contract_tests.client import fixture, inprocess
+from contract_tests.client.campaign import Campaign
+from contract_tests.client.inprocess import InProcess, assert_client, client_contract, judge_client
 from contract_tests.client.named import behaviour_of
+from contract_tests.client.virtual import VirtualTime
 from contract_tests.judge import Judge, Outcome
 from tests.house import CREATE, MINIMAL
 
 SSL = ssl.create_default_context()
+evolink_client_contract = fixture.evolink_client_contract
 PASSING = (429, 500, 502, 503)
 
 
@@ -175,10 +181,7 @@ def test_every_mistake_is_found_by_the_named_behaviours_alone() -> None:
     assert broken(judge_client(Endless(), examples=0)) == {"CLIENT-STOPS-AT-TERMINAL"}
 
 
-class ForgetsOnSecondTrouble(Right):
-    """Repeats a submission without its key, but only after a query has failed in the same run: never here, or after
-    two troubles of a kind."""
-
+class NewKeyEachTry(Right):
     def submit(self) -> str:
         for _ in range(3):
             try:
@@ -190,12 +193,8 @@ class ForgetsOnSecondTrouble(Right):
 
 
 def test_a_drawn_behaviour_is_shrunk_to_what_matters() -> None:
-    from contract_tests.check import checks
-    from contract_tests.client.campaign import Campaign
-    from contract_tests.client.inprocess import InProcess
-
     judge = Judge(checks(Layer.CLIENT))
-    with InProcess(ForgetsOnSecondTrouble(), profile="documented", seed=3) as played:
+    with InProcess(NewKeyEachTry(), profile="documented", seed=3) as played:
         campaign = Campaign(played.player, judge, str, confirm=False)
         campaign.open()
         campaign.drawn(60, 3)
@@ -212,3 +211,45 @@ def test_the_message_shows_behaviour_journal_and_replay() -> None:
     assert "the first submission is accepted and its answer lost" in message
     assert f"POST {CREATE} -> 200 (closed_after_accept)" in message
     assert "client_contract(behaviours=['breaks:operation=submission,fault=closed_after_accept" in message
+
+
+def test_the_fixture_judges_a_client(evolink_client_contract: Callable[..., None]) -> None:
+    evolink_client_contract(Right(), behaviours=["plain", "query-trouble"])
+
+
+def test_time_is_given_back() -> None:
+    before = (time.sleep, asyncio.sleep, time.monotonic, time.time)
+    judge_client(Right(), behaviours=["plain"])
+    assert before == (time.sleep, asyncio.sleep, time.monotonic, time.time)
+
+
+class Stuck(Right):
+    def wait(self, task_id: str) -> None:
+        while True:
+            """Does nothing at all, for ever."""
+
+
+def test_a_client_that_never_ends_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inprocess, "_LIMIT_S", 0.5)
+    assert broken(judge_client(Stuck(), behaviours=["plain"])) == {"CLIENT-ENDS-IN-TIME"}
+
+
+def test_what_sleeps_together_sleeps_once() -> None:
+    moved: list[float] = []
+    virtual = VirtualTime(moved.append)
+
+    def client() -> None:
+        async def both() -> None:
+            await asyncio.gather(asyncio.sleep(5), asyncio.sleep(5), asyncio.sleep(7))
+
+        started = time.monotonic()
+        asyncio.run(both())
+        took.append(time.monotonic() - started)
+
+    took: list[float] = []
+    with virtual.patched():
+        thread = threading.Thread(target=client)
+        thread.start()
+        thread.join()
+    assert moved == [5, 2]
+    assert 7 <= took[0] < 8

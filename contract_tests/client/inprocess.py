@@ -17,6 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
 
@@ -35,6 +36,7 @@ Client = Callable[[str, str], object] | Callable[[str, str], Awaitable[object]]
 
 _LIMIT_S = 15.0
 _LOOK_EVERY_S = 0.25
+_GRACE_S = 0.5
 
 
 class InProcess:
@@ -42,11 +44,14 @@ class InProcess:
 
     def __init__(self, client: Client, *, profile: str, seed: int) -> None:
         self._client, self._stage = client, Stage(profile, seed, STEPS)
-        self._time = VirtualTime(lambda seconds: self._stage.mock.advance(seconds=seconds))
+        self._time = VirtualTime(self._advance)
         self._running = contextlib.ExitStack()
+        self._mover = ThreadPoolExecutor(1)
 
     def __enter__(self) -> Self:
         self._running.enter_context(self._stage)
+        self._running.enter_context(self._mover)
+        self._advance(0)
         self._running.enter_context(self._time.patched())
         return self
 
@@ -63,13 +68,17 @@ class InProcess:
         """One case."""
         key = f"sk-contract-{secrets.token_hex(12)}"
         self._stage.set_up(behaviour, key)
-        call = _Call(self._client, self._stage.mock.url, key)
+        call = _Call(self._client, self._stage.mock.url, key, self._time)
         self._time.begin()
         ending = call.run(lambda: self._why_stop(behaviour))
         return self._stage.seen(behaviour, key, ending, intents)
 
     def _play_all(self, behaviours: Sequence[Behaviour], intents: int | None) -> Iterator[Run]:
         return (self.play(behaviour, intents) for behaviour in behaviours)
+
+    def _advance(self, seconds: float) -> None:
+        """In a thread of its own: a client may be stopped at any moment, a request to the fake may not."""
+        self._mover.submit(self._stage.mock.advance, seconds=seconds).result()
 
     def _why_stop(self, behaviour: Behaviour) -> str:
         return hopeless(Run(behaviour, self._stage.entries(), Ending(None, 0), STEPS.pace))
@@ -82,8 +91,8 @@ class _StoppedError(BaseException):
 class _Call:
     """One call of the client, in a thread that can be stopped."""
 
-    def __init__(self, client: Client, url: str, key: str) -> None:
-        self._client, self._url, self._key = client, url, key
+    def __init__(self, client: Client, url: str, key: str, virtual_time: VirtualTime) -> None:
+        self._client, self._url, self._key, self._time = client, url, key, virtual_time
         self._output = io.StringIO()
         self._code: int | None = None
 
@@ -98,6 +107,7 @@ class _Call:
                 thread.join(_LOOK_EVERY_S)
                 late = time.monotonic() > started + _LIMIT_S
                 stopped = (why_stop() or ("it did not end in time" if late else "")) if thread.is_alive() else ""
+            self._time.end(_StoppedError())
             _stop(thread)
         return Ending(None if stopped else self._code, time.monotonic() - started, self._output.getvalue(), stopped)
 
@@ -121,7 +131,8 @@ async def _awaited(answer: Awaitable[object]) -> object:
 
 
 def _stop(thread: threading.Thread) -> None:
-    """Raise in the thread until it has ended, for some seconds; one that waits for ever in C can't be stopped."""
+    """Raise in a thread that does not sleep either, for some seconds; one that waits for ever in C goes on."""
+    thread.join(_GRACE_S)
     until = time.monotonic() + 5
     while thread.is_alive() and time.monotonic() < until:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_StoppedError))

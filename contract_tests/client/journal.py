@@ -23,7 +23,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """One request of the client, equal to itself alone. `at_s`: unix seconds, on the clock that its sleeping moves."""
+    """One request of the client, equal to itself alone. `at_s`: unix seconds on the clock that its sleeping moves."""
 
     record: dict[str, Any]
     kind: Kind

@@ -26,6 +26,7 @@ class VirtualTime:
     def __init__(self, advance: Callable[[float], object]) -> None:
         self._advance = advance
         self._slept_s = 0.0
+        self._end: BaseException | None = None
         self._lock = threading.RLock()
         self._outside: frozenset[int] = frozenset()
         self._active = False
@@ -51,12 +52,18 @@ class VirtualTime:
 
     def begin(self) -> None:
         """A new case: nobody has slept yet."""
-        self._slept_s = 0.0
+        self._slept_s, self._end = 0.0, None
+
+    def end(self, error: BaseException) -> None:
+        """Raise this where somebody sleeps next: the gentlest way to stop a client."""
+        self._end = error
 
     def _is_mine(self) -> bool:
         return self._active and threading.get_ident() not in self._outside
 
     def _until(self, due_s: float) -> None:
+        if self._end is not None:
+            raise self._end
         with self._lock:
             left_s = due_s - self._slept_s
             if left_s > 0:
