@@ -24,7 +24,7 @@ def poll_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["client", "--seed", "1", *arguments])
+    return CliRunner().invoke(main, ["client", "--seed", "1", "--parallel", "2", *arguments])
 
 
 def test_a_right_client_holds_and_exits_0(tmp_path: Path) -> None:
