@@ -105,16 +105,18 @@ def gone(pid: int) -> bool:
     return False
 
 
-def test_an_interrupt_ends_the_run_at_once_with_3(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_run_at_once_with_3(tmp_path: Path, number: signal.Signals) -> None:
     started = tmp_path / "started"
-    client = ("bash", "-c", f"touch {started}; sleep 60")
+    client = ("bash", "-c", f"echo $$ > {started}.part; mv {started}.part {started}; sleep 60")
     command = (sys.executable, "-m", "contract_tests", "client", "--", *client)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     until = time.monotonic() + 20
     while not started.exists() and time.monotonic() < until:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, _ = process.communicate(timeout=10)
     assert process.returncode == 3, output
     assert "interrupted" in output
     assert "Traceback" not in output
+    assert gone(int(started.read_text()))

@@ -2,6 +2,7 @@
 
 import secrets
 import shlex
+import signal
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -79,9 +80,9 @@ def client(
     """
     seed = secrets.randbits(32) if seed is None else seed
     again = ["contract-tests", "client", "--seed", str(seed), "--profile", profile, "--clock", clock]
+    again += ["--speed", f"{speed:g}"] if clock == "scaled" else []
     judge = Judge(checks(Layer.CLIENT))
     started, begun = datetime.now(UTC), time.monotonic()
-    facts: dict[str, str] = {}
     with Processes(
         command,
         profile=profile,
@@ -96,16 +97,24 @@ def client(
             replay_of=lambda one: shlex.join([*again, "--behaviour", str(one), "--", *command]),
         )
         aborted = _run(campaign, behaviour, examples, seed)
-    facts |= {"profile": profile, "clock": clock, "behaviours": str(len(campaign.runs))}
     report = Report(
-        TITLE, shlex.join(command), started, time.monotonic() - begun, seed, judge.results(), facts, (), aborted
+        title=TITLE,
+        subject=shlex.join(command),
+        started=started,
+        elapsed_s=time.monotonic() - begun,
+        seed=seed,
+        results=judge.results(),
+        facts={"profile": profile, "clock": clock, "behaviours": str(len(campaign.runs))},
+        exchanges=tuple(entry.exchange() for run in campaign.runs.values() for entry in run.entries),
+        aborted=aborted,
     )
     publish(report, **reports)
     raise SystemExit(report.exit_code)
 
 
 def _run(campaign: Campaign, chosen: tuple[Behaviour, ...], examples: int, seed: int) -> str:
-    """Play it all; why it ended early, if it did."""
+    """Play it all; why it ended early, if it did. Being terminated is being interrupted: nothing is left running."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with progress(TITLE) as campaign.tell:
             campaign.open()
@@ -116,4 +125,6 @@ def _run(campaign: Campaign, chosen: tuple[Behaviour, ...], examples: int, seed:
         return "interrupted"
     except OSError as error:
         return f"the command can't be run: {error}"
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return ""

@@ -89,7 +89,7 @@ class Entry:
         lost = not self.is_intact and str(self.fault).startswith("closed")
         return Exchange(
             record["method"],
-            record["path"],
+            f"http://{record['headers'].get('host', '127.0.0.1')}{record['path']}",
             record["headers"],
             "" if record["body"] is None else as_text(record["body"]),
             None if lost else self.status,
