@@ -188,6 +188,17 @@ def test_malformed_json_has_the_right_length_and_makes_no_sense(wire: Wire, oper
         json.loads(answer.body)
 
 
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_unknown_fields_come_on_top_of_what_is_documented(wire: Wire, operation: str) -> None:
+    script(wire, operation, fault="unknown_fields")
+    answer = answered(wire.operate(operation))
+    assert (answer.status, answer.length) == (200, len(answer.body))
+    body = json.loads(answer.body)
+    unknown = {name for name in body if name.startswith("x_unknown")}
+    assert len(unknown) == 2
+    assert body.keys() - unknown == json.loads(answered(wire.operate(operation)).body).keys() - unknown
+
+
 def test_stalled_holds_the_answer_until_the_clock_has_moved(wire: Wire) -> None:
     script(wire, "createVideoGeneration", fault="stalled", stall_seconds=30)
     exchange = wire.send("POST", CREATE, json.dumps(MINIMAL).encode())

@@ -1,5 +1,6 @@
 """The journal shows what came and what went, but no secret; and says whether a request like this was there."""
 
+import time
 from typing import Any
 
 import pytest
@@ -26,6 +27,29 @@ def test_the_journal_shows_requests_and_answers(mock: Mock) -> None:
     assert first["headers"]["authorization"] == f"Bearer …{KEY[-4:]}"
     own = mock.get("/_mock/requests", params={"key": KEY, "limit": 1}).json()["requests"]
     assert own == [second]
+
+
+def test_the_journal_shows_headers_of_answers_and_when_it_really_was(mock: Mock) -> None:
+    before = time.time_ns() // 1_000_000
+    mock.scenario({"then": {"answer": {"status": 429, "retry_after": 7}}})
+    mock.submit()
+    [entry] = mock.get("/_mock/requests").json()["requests"]
+    assert entry["answer_headers"]["retry-after"] == "7"
+    assert before <= entry["real_ms"] <= time.time_ns() // 1_000_000
+
+
+def test_the_journal_shows_who_fetched_a_result_and_what_they_sent(mock: Mock) -> None:
+    task_id = mock.task_id()
+    mock.advance(5)
+    [url] = mock.task(task_id)["results"]
+    mock.get(url, headers={"range": "bytes=0-9"})
+    mock.get("/media/nobody/0.mp4", key=None)
+    *_, fetched = mock.get("/_mock/requests", params={"key": KEY}).json()["requests"]
+    assert (fetched["status"], fetched["task_id"], fetched["answer"]) == (206, task_id, None)
+    assert fetched["headers"]["authorization"] == f"Bearer …{KEY[-4:]}"
+    [*_, unknown] = mock.get("/_mock/requests").json()["requests"]
+    assert (unknown["status"], unknown["tenant"]) == (404, None)
+    check(mock.get("/_mock/requests"), "listRequests", "control")
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe", b"{", b"[" * 5000, '"\u2603"'.encode(), b""])

@@ -75,6 +75,15 @@ def test_stall_seconds_holds_an_answer(mock: Mock) -> None:
     assert mock.submit(prompt="mock:fault=stalled mock:stall_seconds=0").status_code == 200
 
 
+def test_link_seconds_says_how_long_results_are_there(mock: Mock) -> None:
+    task_id = mock.task_id(prompt="mock:link_seconds=2")
+    mock.advance(5)
+    [url] = mock.task(task_id)["results"]
+    assert mock.get(url, key=None).status_code == 200
+    mock.advance(2)
+    assert mock.get(url, key=None).status_code == 410
+
+
 def test_callback_words_make_it_late_and_many(make_mock: MakeMock) -> None:
     mock = make_mock(allow_local_callbacks=True)
     with Receiver(mock) as receiver:
@@ -96,7 +105,7 @@ def test_copies_may_be_none_to_five(make_mock: MakeMock, copies: str, count: int
 
 def test_every_word_of_the_table_has_a_test_here() -> None:
     tested = {"fail", "seconds", "queue_seconds", "answer", "answer_code", "retry_after", "fault", "stall_seconds"}
-    assert set(EFFECT_WORDS) == tested | {"callback_delay_seconds", "callback_copies"}
+    assert set(EFFECT_WORDS) == tested | {"link_seconds", "callback_delay_seconds", "callback_copies"}
     assert set(MEDIA_WORDS) == {"duration_seconds", "bytes"}
 
 

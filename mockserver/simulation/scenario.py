@@ -13,6 +13,7 @@ class Fault(StrEnum):
     STALLED = "stalled"
     TRUNCATED_BODY = "truncated_body"
     MALFORMED_JSON = "malformed_json"
+    UNKNOWN_FIELDS = "unknown_fields"
 
 
 UNACCEPTED = frozenset({Fault.CLOSED_BEFORE_ANSWER})
@@ -45,6 +46,7 @@ class Effect(Struct, frozen=True, kw_only=True, omit_defaults=True):
     answer: Answer | None = None
     fault: Fault | None = None
     stall_ms: int | None = None
+    link_ms: int | None = None
     callback: CallbackEffect | None = None
 
     def over(self, other: "Effect | None") -> "Effect":

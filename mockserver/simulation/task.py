@@ -111,4 +111,5 @@ class Task(Struct, gc=False, kw_only=True):
         """When the result links die; None while there are none."""
         if self.state is not State.COMPLETED or self.ended_ms is None:
             return None
-        return self.ended_ms + self.terms.link_valid_ms
+        told = None if self.effect is None else self.effect.link_ms
+        return self.ended_ms + (self.terms.link_valid_ms if told is None else told)

@@ -71,7 +71,8 @@ class LocalMock(MockTenant):
 class MockServer(LocalMock):
     """A real server on loopback, in a thread of its own. Callbacks may go to this machine.
 
-    `port` 0 takes a free one; `key` is the API key that the helpers speak of; the rest are the options of
+    `port` 0 takes a free one; `key` is the API key that the helpers speak of; `media_host` is a name of this machine
+    that result links use instead of 127.0.0.1, so that they lead to another host; the rest are the options of
     `mockserver.web.options.Options`, names instead of enums and files allowed.
 
     >>> with MockServer(seed=7) as mock:
@@ -79,9 +80,9 @@ class MockServer(LocalMock):
     7
     """
 
-    def __init__(self, *, port: int = 0, key: str = DEFAULT_KEY, **options: Any) -> None:
+    def __init__(self, *, port: int = 0, key: str = DEFAULT_KEY, media_host: str = _HOST, **options: Any) -> None:
         super().__init__(key=key, **options)
-        self.port = port
+        self.port, self._media_host = port, media_host
         self._server: Server | None = None
         self._serving: Future[None] | None = None
         self._background = Background("mockserver")
@@ -91,7 +92,7 @@ class MockServer(LocalMock):
         application = Application(self.options)
         listener = self._bound()
         url = url_of(listener, _HOST)
-        application.public_url = self.options.public_url or url
+        application.public_url = self.options.public_url or url_of(listener, self._media_host)
         ready = threading.Event()
         self._server = Server(application, ready.set)
         self._background = Background("mockserver", self._server.config.get_loop_factory())

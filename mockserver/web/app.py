@@ -32,7 +32,7 @@ from mockserver.web.exchange import json_answer
 from mockserver.web.intake import Intake
 from mockserver.web.journal import Journal
 from mockserver.web.media import PREFIX as MEDIA_PREFIX
-from mockserver.web.media import media_route
+from mockserver.web.media import journaled, media_route
 from mockserver.web.options import Options
 from mockserver.web.order import Pace
 from mockserver.web.request_id import RequestIds
@@ -71,6 +71,7 @@ class Application:
         self._request_ids = RequestIds(header, options.seed) if header else None
         self.api_app = ApiApp(self.api, self.node, self.journal, self._request_ids)
         self._starlette = self._make_starlette()
+        self._media = journaled(self._starlette, self.node, self.journal)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Straight to the generation API; only control and media take the way through a router."""
@@ -126,10 +127,11 @@ class Application:
 
     async def _beside(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Control and media. Control is guarded."""
-        objection = None
-        if scope["path"].startswith(CONTROL_PREFIX):
-            headers = dict(scope["headers"])
-            objection = guard.objection(headers, token=self.options.control_token, loopback=self.options.loopback)
+        if not scope["path"].startswith(CONTROL_PREFIX):
+            await self._media(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        objection = guard.objection(headers, token=self.options.control_token, loopback=self.options.loopback)
         if objection is None:
             await self._starlette(scope, receive, send)
             return

@@ -1,6 +1,6 @@
 """One answer to one request, before it meets the wire."""
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from mockserver.simulation.scenario import Fault
 
@@ -36,6 +36,21 @@ class Answer(Struct, gc=False):
 
 
 _JSON_TYPE = (b"content-type", b"application/json")
+
+
+_UNKNOWN = b'"x_unknown":{"nested":[1,null,"text"]},"x_unknown_flag":true'
+"""Members that no document names: the API may grow such at any time."""
+
+
+def with_unknown_fields(body: bytes) -> bytes:
+    """A JSON object with members more than the document has, in front, where a reader meets them first."""
+    return b"{" + _UNKNOWN + (b"," if body[1:2] != b"}" else b"") + body[1:]
+
+
+def resized(answer: Answer, length: int) -> Answer:
+    """The same answer for a body of this many bytes."""
+    headers = [header for header in answer.headers if header[0] != b"content-length"]
+    return structs.replace(answer, headers=[*headers, (b"content-length", b"%d" % length)])
 
 
 def json_answer(status: int, body: bytes, task_id: str | None = None) -> Answer:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from mockserver.runtime.clock import unix_ms
 from mockserver.simulation.scenario import Fault
 from mockserver.web.exchange import Answer, RawHeaders
 from mockserver.web.identity import masked
@@ -21,6 +22,7 @@ class _Exchange(Struct, gc=False, array_like=True):
     body: bytes
     body_truncated: bool
     status: int
+    answer_headers: RawHeaders
     answer: bytes
     fault: Fault | None
     task_id: str | None
@@ -38,6 +40,7 @@ class Entry(Struct, gc=False):
 
     sequence: int
     at_ms: int
+    real_ms: int
     tenant: str | None
     method: str
     path: str
@@ -49,14 +52,16 @@ class Entry(Struct, gc=False):
         return {
             "sequence": self.sequence,
             "at_ms": self.at_ms,
+            "real_ms": self.real_ms,
             "tenant": self.tenant,
             "method": self.method,
             "path": self.path,
             "query": exchange.query.decode("latin-1"),
-            "headers": {name.decode("latin-1"): _shown(name, value) for name, value in exchange.headers},
+            "headers": _headers(exchange.headers),
             "body": _readable(exchange.body),
             "body_truncated": exchange.body_truncated,
             "status": exchange.status,
+            "answer_headers": _headers(exchange.answer_headers),
             "answer": _readable(exchange.answer),
             "fault": exchange.fault,
             "task_id": exchange.task_id,
@@ -83,13 +88,15 @@ class Journal:
             kept,
             kept is not body,
             answer.status,
+            answer.headers,
             answer.body,
             answer.fault,
             answer.task_id,
             query,
             answer.request_id,
         )
-        self._entries.append(Entry(self._sequence, at_ms, answer.tenant, method, path, _pack(exchange)))
+        packed = _pack(exchange)
+        self._entries.append(Entry(self._sequence, at_ms, unix_ms(), answer.tenant, method, path, packed))
 
     def entries(self, tenant: str | None = None) -> Iterator[Entry]:
         """Oldest first; of one tenant, or of all."""
@@ -130,6 +137,10 @@ def _compare(place: str, expected: Any, received: Any) -> list[Difference]:
             for difference in _compare(f"{place}.{name}", value, received.get(name))
         ]
     return [] if expected == received else [Difference(place, expected, received)]
+
+
+def _headers(headers: RawHeaders) -> dict[str, str]:
+    return {name.decode("latin-1"): _shown(name, value) for name, value in headers}
 
 
 def _shown(name: bytes, value: bytes) -> str:

@@ -5,11 +5,13 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mockserver.contract.registry import Registry
 from mockserver.runtime.node import Node
 from mockserver.simulation.task import Task
 from mockserver.web.exchange import Answer
+from mockserver.web.journal import Journal
 from mockserver.web.refused import error
 
 PREFIX = "/media/"
@@ -29,6 +31,24 @@ def media_route(node: Node, registry: Registry, samples: Path) -> Route:
         return FileResponse(samples / task.terms.sample)
 
     return Route(PREFIX + "{task_id}/{index:int}.{ending}", endpoint, methods=["GET"])
+
+
+def journaled(app: ASGIApp, node: Node, journal: Journal) -> ASGIApp:
+    """The same application, with each fetch of a result in the journal of the tenant whose result it is."""
+
+    async def fetch(scope: Scope, receive: Receive, send: Send) -> None:
+        async def noting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                task_id = scope["path"].removeprefix(PREFIX).partition("/")[0]
+                task = node.world.tasks.get(task_id)
+                owner = (None, None) if task is None else (task.tenant, task.id)
+                answer = Answer(message["status"], message["headers"], b"", tenant=owner[0], task_id=owner[1])
+                journal.add(node.clock.now_ms(), scope["method"], scope["path"], scope["headers"], b"", answer)
+            await send(message)
+
+        await app(scope, receive, noting)
+
+    return fetch
 
 
 def _task(node: Node, request: Request) -> Task | None:

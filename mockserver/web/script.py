@@ -32,6 +32,7 @@ EFFECT_WORDS: dict[str, tuple[str, ...]] = {
     "retry_after": ("answer", "retry_after"),
     "fault": ("fault",),
     "stall_seconds": ("stall_seconds",),
+    "link_seconds": ("link_seconds",),
     "callback_delay_seconds": ("callback", "delay_seconds"),
     "callback_copies": ("callback", "copies"),
 }
@@ -113,6 +114,7 @@ class Scripts:
             answer=Answer(**written["answer"]) if "answer" in written else None,
             fault=fault,
             stall_ms=stall_ms,
+            link_ms=_ms(written.get("link_seconds")),
             callback=_callback(**callback) if callback is not None else None,
         )
 

@@ -9,7 +9,7 @@ from mockserver.runtime.clock import Clock
 from mockserver.runtime.node import Node
 from mockserver.simulation.scenario import Fault
 from mockserver.web.api import Api
-from mockserver.web.exchange import Answer, RawHeaders
+from mockserver.web.exchange import Answer, RawHeaders, resized, with_unknown_fields
 from mockserver.web.journal import Journal
 from mockserver.web.request_id import RequestIds
 
@@ -72,6 +72,9 @@ class ApiApp:
             await hang_up(scope, receive, flush=True)
         elif fault is Fault.MALFORMED_JSON:
             await _send(send, answer, answer.body[:-1] + b",")
+        elif fault is Fault.UNKNOWN_FIELDS:
+            body = with_unknown_fields(answer.body)
+            await _send(send, resized(answer, len(body)), body)
         else:
             await _stall(self._node.clock, answer.stall_ms, receive)
             await _send(send, answer, answer.body)

@@ -1,0 +1,130 @@
+"""`contract-tests client -- COMMAND`."""
+
+import secrets
+import shlex
+import signal
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from contract_tests.check import Layer, checks
+from contract_tests.client.behaviour import Behaviour, BehaviourError
+from contract_tests.client.campaign import Campaign
+from contract_tests.client.named import behaviour_of, for_real_time, named
+from contract_tests.client.processes import Processes
+from contract_tests.client.stage import POLLS, scaled
+from contract_tests.judge import Judge
+from contract_tests.report import Report
+from contract_tests.reporting import progress, publish, report_options
+
+TITLE = "Client"
+
+
+def _list(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    if asked:
+        width = max(map(len, named()))
+        for name, behaviour in named().items():
+            click.echo(f"{name:{width}}  {'; '.join(behaviour.lines)}")
+        context.exit()
+
+
+def _behaviours(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> tuple[Behaviour, ...]:
+    try:
+        return tuple(behaviour_of(text) for text in texts)
+    except BehaviourError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.command(context_settings={"ignore_unknown_options": False})
+@click.argument("command", nargs=-1, required=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="What is drawn; a new one each time unless given.")
+@click.option("--profile", type=click.Choice(["documented", "observed"]), default="documented", show_default=True)
+@click.option("--examples", type=click.IntRange(0, 10_000), default=12, show_default=True, help="How many are drawn.")
+@click.option("--behaviour", multiple=True, callback=_behaviours, help="Only this one: a name or a text; repeatable.")
+@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="Name the behaviours.")
+@click.option(
+    "--clock",
+    type=click.Choice(["polls", "scaled"]),
+    default="polls",
+    show_default=True,
+    help="polls: each query of a task lets 1 s pass. scaled: time runs by itself, --speed times as fast.",
+)
+@click.option("--speed", type=click.FloatRange(0.1, 1000), default=5.0, show_default=True, help="For --clock scaled.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(1, 3600),
+    default=30.0,
+    show_default=True,
+    help="Seconds a case may take beside 5 times what the plain course took; longer than the client's own time-out.",
+)
+@click.option("--parallel", type=click.IntRange(1, 32), default=8, show_default=True, help="Cases at once.")
+@report_options
+def client(
+    command: tuple[str, ...],
+    seed: int | None,
+    profile: str,
+    examples: int,
+    behaviour: tuple[Behaviour, ...],
+    clock: str,
+    speed: float,
+    time_limit: float,
+    parallel: int,
+    **reports: Any,
+) -> None:
+    """Run COMMAND against the fake, again and again, each time with another behaviour, and judge it.
+
+    COMMAND is to do its one job: submit a task, wait for its end, exit 0 if it went well and otherwise not. It finds
+    the API at EVOLINK_BASE_URL and its key in EVOLINK_API_KEY. Its own sleeping is real; the task's time is not.
+    """
+    seed = secrets.randbits(32) if seed is None else seed
+    again = ["contract-tests", "client", "--seed", str(seed), "--profile", profile, "--clock", clock]
+    again += ["--speed", f"{speed:g}"] if clock == "scaled" else []
+    judge = Judge(checks(Layer.CLIENT))
+    started, begun = datetime.now(UTC), time.monotonic()
+    with Processes(
+        command,
+        profile=profile,
+        seed=seed,
+        moved_by=POLLS if clock == "polls" else scaled(speed),
+        limit_s=time_limit,
+        parallel=parallel,
+    ) as processes:
+        campaign = Campaign(
+            player=processes.player,
+            judge=judge,
+            replay_of=lambda one: shlex.join([*again, "--behaviour", str(one), "--", *command]),
+        )
+        aborted = _run(campaign, behaviour, examples, seed)
+    report = Report(
+        title=TITLE,
+        subject=shlex.join(command),
+        started=started,
+        elapsed_s=time.monotonic() - begun,
+        seed=seed,
+        results=judge.results(),
+        facts={"profile": profile, "clock": clock, "behaviours": str(len(campaign.runs))},
+        exchanges=tuple(entry.exchange() for run in campaign.runs.values() for entry in run.entries),
+        aborted=aborted,
+    )
+    publish(report, **reports)
+    raise SystemExit(report.exit_code)
+
+
+def _run(campaign: Campaign, chosen: tuple[Behaviour, ...], examples: int, seed: int) -> str:
+    """Play it all; why it ended early, if it did. Being terminated is being interrupted: nothing is left running."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with progress(TITLE) as campaign.tell:
+            campaign.open()
+            campaign.named(chosen or for_real_time())
+            if not chosen:
+                campaign.drawn(examples, seed)
+    except KeyboardInterrupt:
+        return "interrupted"
+    except OSError as error:
+        return f"the command can't be run: {error}"
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return ""

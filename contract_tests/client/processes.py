@@ -1,0 +1,98 @@
+"""A command as a client: several cases at once, each on a fake of its own."""
+
+import queue
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from contract_tests.client import program
+from contract_tests.client.behaviour import Behaviour
+from contract_tests.client.campaign import Player
+from contract_tests.client.run import Ending, Run
+from contract_tests.client.stage import Stage, Time
+from contract_tests.client.verdicts import hopeless
+
+_LOOK_EVERY_S = 0.4
+_OF_THE_PLAIN_COURSE = 5
+"""A case may take this many times as long as the plain course, beside the limit."""
+
+
+class Processes:
+    """Stages, and a command that is played on them. `interrupt` ends what runs."""
+
+    def __init__(
+        self, command: Sequence[str], *, profile: str, seed: int, moved_by: Time, limit_s: float, parallel: int
+    ) -> None:
+        self._command, self._limit_s = command, limit_s
+        self._plain_s = 0.0
+        self._stages = [Stage(profile, seed + number, moved_by) for number in range(parallel)]
+        self._free: queue.SimpleQueue[Stage] = queue.SimpleQueue()
+        self._running = ExitStack()
+        self._interrupted = threading.Event()
+
+    def __enter__(self) -> Self:
+        for stage in self._stages:
+            self._free.put(self._running.enter_context(stage))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._running.close()
+
+    @property
+    def player(self) -> Player:
+        return Player(self.play, self.play_all)
+
+    def play(self, behaviour: Behaviour, intents: int | None) -> Run:
+        """One case. Raises OSError where the command can't be started."""
+        stage = self._free.get()
+        try:
+            return self._play_on(stage, behaviour, intents)
+        finally:
+            self._free.put(stage)
+
+    def play_all(self, behaviours: Sequence[Behaviour], intents: int | None) -> Iterator[Run]:
+        """As many cases at once as there are stages; each run as soon as it has ended."""
+        with ThreadPoolExecutor(len(self._stages)) as pool:
+            cases = [pool.submit(self.play, behaviour, intents) for behaviour in behaviours]
+            try:
+                for case in as_completed(cases):
+                    yield case.result()
+            except BaseException:
+                self._interrupted.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def _play_on(self, stage: Stage, behaviour: Behaviour, intents: int | None) -> Run:
+        key = f"sk-contract-{secrets.token_hex(12)}"
+        stage.set_up(behaviour, key)
+        watch = _Watch(stage, behaviour, self._interrupted)
+        env = program.environment(stage.mock.url, key)
+        limit_s = self._limit_s + _OF_THE_PLAIN_COURSE * self._plain_s
+        ending = program.play(self._command, env, limit_s=limit_s, look=watch, look_every_s=_LOOK_EVERY_S)
+        if intents is None:
+            self._plain_s = ending.seconds
+        return stage.seen(behaviour, key, ending, intents)
+
+
+class _Watch:
+    """Looks at a case from time to time: whether it has become hopeless, whether only time can help."""
+
+    def __init__(self, stage: Stage, behaviour: Behaviour, interrupted: threading.Event) -> None:
+        self._stage, self._behaviour, self._interrupted = stage, behaviour, interrupted
+        self._seen = 0
+
+    def __call__(self) -> str:
+        if self._interrupted.is_set():
+            return "interrupted"
+        entries = self._stage.entries()
+        waits = bool(entries) and len(entries) == self._seen
+        self._seen = len(entries)
+        if waits and any("callback_url" in (entry.record["body"] or ()) for entry in entries):
+            self._stage.let_pass(1)
+        return hopeless(Run(self._behaviour, entries, Ending(None, 0), self._stage.time.pace))

@@ -1,0 +1,19 @@
+"""Mistake: without credits it asks again and again, as if somebody were about to pay."""
+
+from typing import Any
+
+from sync_correct import POLL_S, Client, GivenUpError, main
+
+
+class Mistaken(Client):
+    def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
+        while True:
+            try:
+                return super().call(method, path, body, headers)
+            except GivenUpError as error:
+                if not str(error).startswith("402"):
+                    raise
+                self.pause(POLL_S)
+
+
+main(Mistaken())

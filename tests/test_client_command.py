@@ -1,0 +1,122 @@
+"""`contract-tests client -- COMMAND`: exit codes, what is printed, and that nothing is left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from contract_tests.cli import main
+from contract_tests.client.named import named
+from contract_tests.client.program import environment, play
+
+CLIENTS = Path(__file__).parent / "clients"
+
+
+@pytest.fixture(autouse=True)
+def poll_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLL_SECONDS", "0.15")
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["client", "--seed", "1", "--parallel", "2", *arguments])
+
+
+def test_a_right_client_holds_and_exits_0(tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    command = (sys.executable, str(CLIENTS / "sync_correct.py"))
+    result = run("--behaviour", "plain", "--behaviour", "slow", "--json", str(file), "--", *command)
+    assert result.exit_code == 0, result.output
+    assert json.loads(file.read_text())
+
+
+def test_a_wrong_client_exits_1_with_journal_and_replay() -> None:
+    command = (sys.executable, str(CLIENTS / "sync_sends_no_key_again.py"))
+    result = run("--behaviour", "lost-answer", "--", *command)
+    assert result.exit_code == 1
+    shown = " ".join(result.output.split())
+    assert "CLIENT-PAYS-ONCE" in shown
+    assert "the first submission is accepted and its answer lost" in shown
+    assert "closed_after_accept" in shown
+    assert "contract-tests client --seed 1 --profile documented" in shown
+
+
+def test_the_scaled_clock_runs_by_itself() -> None:
+    command = (sys.executable, str(CLIENTS / "sync_correct.py"))
+    result = run("--clock", "scaled", "--behaviour", "slow", "--", *command)
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("--behaviour", "nonsense", "--", "true"), ("--examples", "-1", "--", "true"), ("--nonsense", "true")],
+)
+def test_wrong_usage_exits_2(arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+
+
+def test_a_command_that_is_not_there_could_not_be_judged() -> None:
+    result = run("--", "/nonexistent/client")
+    assert result.exit_code == 3
+    assert "Traceback" not in result.output
+
+
+def test_the_behaviours_are_listed() -> None:
+    result = run("--list")
+    assert result.exit_code == 0
+    assert all(name in result.output for name in named())
+
+
+def test_the_environment_of_a_case_names_the_fake_and_the_key() -> None:
+    env = environment("http://127.0.0.1:1", "sk-key")
+    assert (env["EVOLINK_BASE_URL"], env["EVOLINK_API_KEY"]) == ("http://127.0.0.1:1", "sk-key")
+
+
+def test_a_program_is_ended_with_all_it_started() -> None:
+    script = "sleep 100 & echo $!; sleep 100"
+    ending = play(("bash", "-c", script), dict(os.environ), limit_s=0.3, look=lambda: "", look_every_s=0.1)
+    assert ending.exit_code is None
+    assert gone(int(ending.output))
+
+
+def test_what_a_program_leaves_behind_is_ended_too() -> None:
+    ending = play(("bash", "-c", "sleep 100 & echo $!"), dict(os.environ), limit_s=5, look=str, look_every_s=0.1)
+    assert ending.exit_code == 0
+    assert gone(int(ending.output))
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, or is about to."""
+    for _ in range(50):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_run_at_once_with_3(tmp_path: Path, number: signal.Signals) -> None:
+    started = tmp_path / "started"
+    client = ("bash", "-c", f"echo $$ > {started}.part; mv {started}.part {started}; sleep 60")
+    command = (sys.executable, "-m", "contract_tests", "client", "--", *client)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    until = time.monotonic() + 20
+    while not started.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=10)
+    assert process.returncode == 3, output
+    assert "interrupted" in output
+    assert "Traceback" not in output
+    assert gone(int(started.read_text()))

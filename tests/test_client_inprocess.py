@@ -1,0 +1,255 @@
+"""Clients in this process: virtual sleeping, sync and async, and findings that are shrunk."""
+
+import asyncio
+import ssl
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from contract_tests.check import Layer, check, checks
+from contract_tests.client import fixture, inprocess
+from contract_tests.client.campaign import Campaign
+from contract_tests.client.inprocess import InProcess, assert_client, client_contract, judge_client
+from contract_tests.client.named import behaviour_of
+from contract_tests.client.virtual import VirtualTime
+from contract_tests.judge import Judge, Outcome
+from tests.house import CREATE, MINIMAL
+
+SSL = ssl.create_default_context()
+evolink_client_contract = fixture.evolink_client_contract
+PASSING = (429, 500, 502, 503)
+
+
+class Right:
+    """A client as a library has it; each test breaks one of its ways."""
+
+    interval_s = 3.0
+    with_key = True
+
+    def __call__(self, base_url: str, api_key: str) -> None:
+        headers = {"authorization": f"Bearer {api_key}"}
+        self.context = httpx.Client(base_url=base_url, headers=headers, timeout=5, verify=SSL)
+        with self.context:
+            task_id = self.submit()
+            self.wait(task_id)
+
+    def submit(self) -> str:
+        headers = {"idempotency-key": uuid.uuid4().hex} if self.with_key else {}
+        return str(self.call("POST", CREATE, json=MINIMAL, headers=headers)["id"])
+
+    def wait(self, task_id: str) -> None:
+        started = time.monotonic()
+        while time.monotonic() < started + 600:
+            time.sleep(self.interval_s)
+            state = self.call("GET", f"/v1/tasks/{task_id}")["status"]
+            if state == "completed":
+                return
+            if state == "failed":
+                raise RuntimeError("the task has failed")
+        raise TimeoutError
+
+    def call(self, method: str, path: str, **arguments: Any) -> Any:
+        for left in reversed(range(6)):
+            try:
+                response = self.context.request(method, path, **arguments)
+                if response.status_code not in PASSING:
+                    return response.raise_for_status().json()
+                self.pause(response)
+            except (httpx.TransportError, ValueError):
+                time.sleep(self.interval_s)
+            if not left:
+                break
+        raise RuntimeError("no answer")
+
+    def pause(self, response: httpx.Response) -> None:
+        told = response.headers.get("retry-after", "3")
+        if told.isdigit():
+            time.sleep(float(told))
+        else:
+            time.sleep(4)
+
+
+async def right_async(base_url: str, api_key: str) -> None:
+    headers = {"authorization": f"Bearer {api_key}"}
+    async with httpx.AsyncClient(base_url=base_url, headers=headers, timeout=5, verify=SSL) as api:
+
+        async def call(method: str, path: str, **arguments: Any) -> Any:
+            for _ in range(6):
+                try:
+                    response = await api.request(method, path, **arguments)
+                    if response.status_code not in PASSING:
+                        return response.raise_for_status().json()
+                except (httpx.TransportError, ValueError):
+                    """Once more."""
+                await asyncio.sleep(4)
+            raise RuntimeError("no answer")
+
+        key = {"idempotency-key": uuid.uuid4().hex}
+        task_id = (await call("POST", CREATE, json=MINIMAL, headers=key))["id"]
+        while (state := (await call("GET", f"/v1/tasks/{task_id}"))["status"]) != "completed":
+            if state == "failed":
+                raise RuntimeError("the task has failed")
+            await asyncio.sleep(5)
+
+
+def broken(judge: Judge) -> set[str]:
+    return {result.check.id for result in judge.results() if result.outcome is Outcome.BROKEN}
+
+
+def test_a_right_client_holds_through_a_hundred_drawn_behaviours_in_seconds() -> None:
+    started = time.monotonic()
+    judge = judge_client(Right(), examples=100)
+    assert not broken(judge)
+    assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("profile", ["documented", "observed"])
+def test_a_right_async_client_holds(profile: str) -> None:
+    assert not broken(judge_client(right_async, examples=10, profile=profile))
+
+
+test_decorated = client_contract(behaviours=["plain", "lost-answer"])(right_async)
+
+
+class NoKey(Right):
+    with_key = False
+
+
+class Busy(Right):
+    interval_s = 0.0
+
+
+class Lazy(Right):
+    interval_s = 120.0
+
+
+class Restless(Right):
+    def pause(self, response: httpx.Response) -> None:
+        time.sleep(1)
+
+
+class GivesUp(Right):
+    def wait(self, task_id: str) -> None:
+        for _ in range(20):
+            time.sleep(2)
+            if self.call("GET", f"/v1/tasks/{task_id}")["status"] == "completed":
+                return
+        raise TimeoutError
+
+
+class Endless(Right):
+    def wait(self, task_id: str) -> None:
+        while self.call("GET", f"/v1/tasks/{task_id}")["status"] != "completed":
+            time.sleep(3)
+
+
+class Leaky(Right):
+    def submit(self) -> str:
+        sys.stdout.write(f"{dict(self.context.headers)}\n")
+        return super().submit()
+
+
+WRONG = [
+    (NoKey(), "lost-answer", "CLIENT-PAYS-ONCE"),
+    (Busy(), "plain", "CLIENT-POLL-CADENCE"),
+    (Lazy(), "slow-as-estimated", "CLIENT-POLL-CADENCE"),
+    (Restless(), "query-busy", "CLIENT-RETRY-AFTER"),
+    (GivesUp(), "slow-as-estimated", "CLIENT-WAITS-LONG-ENOUGH"),
+    (Endless(), "service_error", "CLIENT-STOPS-AT-TERMINAL"),
+    (Leaky(), "plain", "CLIENT-KEY-NOT-PRINTED"),
+]
+
+
+@pytest.mark.parametrize(
+    ("client", "behaviour", "check_id"), WRONG, ids=[type(client).__name__ for client, *_ in WRONG]
+)
+def test_a_wrong_client_is_found_on_virtual_time(client: Right, behaviour: str, check_id: str) -> None:
+    judge = judge_client(client, behaviours=["unknown-fields", behaviour])
+    assert broken(judge) == {check_id}
+    [finding] = [result.finding for result in judge.results() if result.finding]
+    lines = [note for note in finding.notes if note.startswith("behaviour: ")]
+    assert lines == [f"behaviour: {line}" for line in behaviour_of(behaviour).lines]
+
+
+def test_every_mistake_is_found_by_the_named_behaviours_alone() -> None:
+    assert broken(judge_client(Endless(), examples=0)) == {"CLIENT-STOPS-AT-TERMINAL"}
+
+
+class NewKeyEachTry(Right):
+    def submit(self) -> str:
+        for _ in range(3):
+            try:
+                key = {"idempotency-key": uuid.uuid4().hex}
+                return str(self.context.post(CREATE, json=MINIMAL, headers=key).raise_for_status().json()["id"])
+            except (httpx.HTTPError, ValueError):
+                time.sleep(3)
+        raise RuntimeError("no answer")
+
+
+def test_a_drawn_behaviour_is_shrunk_to_what_matters() -> None:
+    judge = Judge(checks(Layer.CLIENT))
+    with InProcess(NewKeyEachTry(), profile="documented", seed=3) as played:
+        campaign = Campaign(played.player, judge, str, confirm=False)
+        campaign.open()
+        campaign.drawn(60, 3)
+    [finding] = [one.finding for one in judge.results() if one.finding and one.check == check("CLIENT-PAYS-ONCE")]
+    assert len([note for note in finding.notes if note.startswith("behaviour: ")]) == 1
+    assert "submission" in finding.notes[0]
+
+
+def test_the_message_shows_behaviour_journal_and_replay() -> None:
+    with pytest.raises(AssertionError) as caught:
+        assert_client(NoKey(), behaviours=["lost-answer"])
+    message = str(caught.value)
+    assert "CLIENT-PAYS-ONCE" in message
+    assert "the first submission is accepted and its answer lost" in message
+    assert f"POST {CREATE} -> 200 (closed_after_accept)" in message
+    assert "client_contract(behaviours=['breaks:operation=submission,fault=closed_after_accept" in message
+
+
+def test_the_fixture_judges_a_client(evolink_client_contract: Callable[..., None]) -> None:
+    evolink_client_contract(Right(), behaviours=["plain", "query-trouble"])
+
+
+def test_time_is_given_back() -> None:
+    before = (time.sleep, asyncio.sleep, time.monotonic, time.time)
+    judge_client(Right(), behaviours=["plain"])
+    assert before == (time.sleep, asyncio.sleep, time.monotonic, time.time)
+
+
+class Stuck(Right):
+    def wait(self, task_id: str) -> None:
+        while True:
+            """Does nothing at all, for ever."""
+
+
+def test_a_client_that_never_ends_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inprocess, "_LIMIT_S", 0.5)
+    assert broken(judge_client(Stuck(), behaviours=["plain"])) == {"CLIENT-ENDS-IN-TIME"}
+
+
+def test_what_sleeps_together_sleeps_once() -> None:
+    moved: list[float] = []
+    virtual = VirtualTime(moved.append)
+
+    def client() -> None:
+        async def both() -> None:
+            await asyncio.gather(asyncio.sleep(5), asyncio.sleep(5), asyncio.sleep(7))
+
+        started = time.monotonic()
+        asyncio.run(both())
+        took.append(time.monotonic() - started)
+
+    took: list[float] = []
+    with virtual.patched():
+        thread = threading.Thread(target=client)
+        thread.start()
+        thread.join()
+    assert moved == [5, 2]
+    assert 7 <= took[0] < 8
