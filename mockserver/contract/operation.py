@@ -8,12 +8,34 @@ from typing import Any
 import jsonschema_rs
 
 from mockserver.contract.answer import ErrorTable, error_table, example_bodies
-from mockserver.contract.behaviour import Profile, Role, TaskBehaviour, task_behaviour
+from mockserver.contract.behaviour import UPLOADS, Profile, Role, TaskBehaviour, task_behaviour
 from mockserver.contract.document import JSON, PREFIX, Document
 from mockserver.contract.inference import Base, Inferred, Note
 from mockserver.contract.objection import Objection, of_schema_error
+from mockserver.contract.query import Query
 from mockserver.contract.rules import RuleSet
-from mockserver.contract.shape import CREDITS_SOURCES, TASK_SOURCES, Shape
+from mockserver.contract.shape import (
+    CREDITS_SOURCES,
+    FILE_LIST_SOURCES,
+    FILE_SOURCES,
+    QUOTA_SOURCES,
+    TASK_SOURCES,
+    UPLOAD_SOURCES,
+    Shape,
+    Source,
+)
+
+_SOURCES: dict[Role, dict[str, Source]] = {
+    Role.CREATE_TASK: TASK_SOURCES,
+    Role.GET_TASK: TASK_SOURCES,
+    Role.GET_CREDITS: CREDITS_SOURCES,
+    **dict.fromkeys(UPLOADS, UPLOAD_SOURCES),
+    Role.GET_FILES_QUOTA: QUOTA_SOURCES,
+    Role.LIST_FILES: FILE_LIST_SOURCES,
+    Role.DELETE_FILE: {},
+}
+_ITEMS = {Role.LIST_FILES: ("data.files", FILE_SOURCES)}
+"""What fills the body of each role's answer; where its list is, and what fills each item of it."""
 
 _ERRORS_LIMIT = 100
 """Errors of one body that are looked at; it may have as many as it has items."""
@@ -62,6 +84,8 @@ class Operation:
     behaviour: TaskBehaviour | None
     rules: RuleSet
     examples: dict[str, Any]
+    query: Query
+    items: Shape | None = None
     notes: tuple[Note, ...] = ()
 
     @property
@@ -92,6 +116,13 @@ class Operation:
         """What a cancelled task reads (facts, section 2)."""
         return "cancelled" if "cancelled" in self.shape.schema_at("status").get("enum", ()) else "failed"
 
+    @property
+    def item_shape(self) -> Shape:
+        """The shape of each item; only the answer of an operation that lists has this."""
+        if self.items is None:
+            raise AssertionError(f"{self.id} lists nothing")
+        return self.items
+
     def parameter_fits(self, name: str, value: str) -> bool:
         pattern = self.parameters.get(name)
         return pattern is None or pattern.search(value) is not None
@@ -102,7 +133,7 @@ def read_operation(document: Document, method: str, path: str, profile: Profile)
     place, raw = _find(document, method, path)
     role = _role(document, raw, place)
     behaviour = task_behaviour(document, raw, place) if role is Role.CREATE_TASK else None
-    sources = CREDITS_SOURCES if role is Role.GET_CREDITS else TASK_SOURCES
+    shape = Shape(document, document.ok_schema(raw, place), _SOURCES[role], profile, place)
     return Operation(
         document=document.file,
         id=raw.get("operationId", f"{method} {path}"),
@@ -110,12 +141,14 @@ def read_operation(document: Document, method: str, path: str, profile: Profile)
         path=path,
         role=role,
         request=read_request(document, raw),
-        shape=Shape(document, document.ok_schema(raw, place), sources, profile, place),
+        shape=shape,
         errors=error_table(document, raw, place, role),
         parameters=_parameters(raw),
         behaviour=behaviour,
         rules=RuleSet(behaviour.rules if behaviour else ()),
         examples=_examples(document, raw),
+        query=Query(document, raw),
+        items=shape.of_items(*_ITEMS[role]) if role in _ITEMS else None,
     )
 
 
@@ -143,6 +176,7 @@ def mount_operation(document: Document, method: str, path: str, profile: Profile
         behaviour=behaviour,
         rules=RuleSet(behaviour.rules),
         examples=_examples(document, raw),
+        query=Query(document, raw),
         notes=tuple(inferred.notes),
     )
     if not operation.models:

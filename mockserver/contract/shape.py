@@ -61,6 +61,34 @@ CREDITS_SOURCES: dict[str, Source] = {
     "data.user.used_credits": Source("user_used"),
 }
 
+FILE_SOURCES: dict[str, Source] = {
+    "file_id": Source("id"),
+    "file_name": Source("name"),
+    "original_name": Source("original_name"),
+    "file_size": Source("size"),
+    "mime_type": Source("mime_type"),
+    "upload_path": Source("upload_path"),
+    "file_url": Source("file_url"),
+    "download_url": Source("download_url"),
+    "upload_time": Source("upload_time"),
+    "expires_at": Source("expires_at"),
+}
+UPLOAD_SOURCES = {f"data.{name}": source for name, source in FILE_SOURCES.items()}
+FILE_LIST_SOURCES: dict[str, Source] = {
+    "data.total": Source("total"),
+    "data.page": Source("page"),
+    "data.page_size": Source("page_size"),
+    "data.files": Source("files"),
+}
+QUOTA_SOURCES: dict[str, Source] = {
+    "data.user_group": Source("user_group"),
+    "data.used_files": Source("used"),
+    "data.max_files": Source("most"),
+    "data.remain_files": Source("left"),
+    "data.is_custom": Source("is_custom"),
+    "data.quota_reason": Source("reason"),
+}
+
 
 class Template:
     """Bytes with a %b for each slot, and the attributes of the view that fill them."""
@@ -102,6 +130,10 @@ class Shape:
         for name in path.split("."):
             schema = self._document.resolved(schema.get("properties", {}).get(name, {}), self._place)
         return dict(schema)
+
+    def of_items(self, path: str, sources: dict[str, Source]) -> "Shape":
+        """The shape of each item of the array at this dotted path."""
+        return Shape(self._document, self.schema_at(path).get("items", {}), sources, self._profile, self._place)
 
     def _template(self, schema: Any, variant: str) -> Template:
         slots: list[str] = []

@@ -90,7 +90,7 @@ class MockProtocol(_Protocol):
         if cycle is None:
             return
         self.flow.resume_reading()  # uvicorn pauses until a task asks for more, and there is none
-        if len(cycle.body) > self.app.api_app.body_limit:
+        if len(cycle.body) > self.app.api_app.limit_of(cycle.scope["path"]):
             self._answer(cycle)
 
     def on_message_complete(self) -> None:
@@ -101,7 +101,8 @@ class MockProtocol(_Protocol):
     def _answer(self, cycle: Any) -> None:
         self._direct = None
         scope, api_app = cycle.scope, self.app.api_app
-        answer = api_app.answer(scope["method"], scope["path"], scope["headers"], bytes(cycle.body))
+        body, query = bytes(cycle.body), scope["query_string"]
+        answer = api_app.answer(scope["method"], scope["path"], scope["headers"], body, query)
         if answer.fault is not None:
             super()._start_asgi_task(cycle, partial(_deliver, api_app, answer))
         else:
