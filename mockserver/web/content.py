@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 logging.getLogger("python_multipart").addHandler(logging.NullHandler())  # a form that can't be read is no news here
 
 _DATA_URL = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
-_SPACE = str.maketrans("", "", " \t\r\n")
 _HEAD_BYTES = 4_096
 """How much of a file is looked at to recognise its type."""
-_FIELDS_LIMIT = 20
+_PARTS_LIMIT = 20
 _NAME_LIMIT = 200
 _UNFIT = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -43,26 +42,27 @@ def of_base64(text: str) -> bytes | Objection:
     if head is None and text[:5].lower() == "data:":
         return Objection("base64_data", shown(text[:40]), "a data URL with ;base64,")
     try:
-        return base64.b64decode(text[head.end() if head else 0 :].translate(_SPACE), validate=True)
+        return base64.b64decode("".join(text[head.end() if head else 0 :].split()), validate=True)
     except ValueError as error:  # characters beyond ASCII included
         return Objection("base64_data", f"no base64 ({error})", "base64 (RFC 4648, section 4), padded")
 
 
 def form_of(content_type: bytes, body: bytes) -> Form:
-    """The form in a multipart body. Raises ContentError where it can't be read to its end."""
+    """The form in a multipart body. Raises ContentError where it can't be read to its end, or has too many parts."""
     from python_multipart import FormParser
     from python_multipart.exceptions import FormParserError
 
-    form = Form({}, [])
+    parts: list[Field | File] = []
     ended: list[bool] = []
-    parser = FormParser(
-        "multipart/form-data",
-        partial(_take_field, form),
-        partial(_take_file, form),
-        partial(ended.append, True),
-        boundary=boundary_of(content_type),
-        config={"MAX_MEMORY_FILE_SIZE": inf, "MAX_FIELDS": _FIELDS_LIMIT},
-    )
+
+    def take(part: "Field | File") -> None:
+        if len(parts) >= _PARTS_LIMIT:
+            raise ContentError(f"it has more than {_PARTS_LIMIT} parts")
+        parts.append(part)
+
+    config = {"MAX_MEMORY_FILE_SIZE": inf}
+    boundary = boundary_of(content_type)
+    parser = FormParser("multipart/form-data", take, take, partial(ended.append, True), boundary, config=config)
     try:
         parser.write(body)
         parser.finalize()
@@ -70,7 +70,7 @@ def form_of(content_type: bytes, body: bytes) -> Form:
         raise ContentError(str(error)) from error
     if not ended:
         raise ContentError("it ends before the last boundary")
-    return form
+    return _sorted(parts)
 
 
 def boundary_of(content_type: bytes) -> bytes:
@@ -96,13 +96,18 @@ def plain_name(name: str) -> str:
     return _UNFIT.sub("", re.split(r"[/\\]", name)[-1])[-_NAME_LIMIT:]
 
 
-def _take_field(form: Form, field: "Field") -> None:
-    form.fields[_text(field.field_name)] = _text(field.value)
+def _sorted(parts: "list[Field | File]") -> Form:
+    from python_multipart.multipart import File
 
-
-def _take_file(form: Form, file: "File") -> None:
-    file.file_object.seek(0)
-    form.files.append((_text(file.field_name), _text(file.file_name), file.file_object.read()))
+    form = Form({}, [])
+    for part in parts:
+        name = _text(part.field_name)
+        if isinstance(part, File):
+            part.file_object.seek(0)
+            form.files.append((name, _text(part.file_name), part.file_object.read()))
+        else:
+            form.fields[name] = _text(part.value)
+    return form
 
 
 def _text(value: Any) -> str:

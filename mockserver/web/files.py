@@ -71,7 +71,8 @@ class FilesApi:
         form = self._form(call)
         self._intake.judge(call, {**form.fields, **{field: "" for field, _, _ in form.files}})
         if len(form.files) != 1 or form.files[0][0] != "file":
-            received = f"{len(form.files)} files" if form.files else "a field that is no file"
+            odd = {0: "a field that is no file", 1: "a file in another field"}
+            received = odd.get(len(form.files), f"{len(form.files)} files")
             raise invalid(call.operation, Objection("file", received, "exactly one file, in the field file"))
         _, name, data = form.files[0]
         return self._keep(call, form.fields, self._arrived(call, "file", data, name))
