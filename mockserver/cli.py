@@ -98,6 +98,13 @@ def main() -> None:
     help="Longest request body.",
 )
 @click.option(
+    "--max-upload-bytes",
+    default=20_971_520,
+    show_default=True,
+    type=click.IntRange(1024, 268_435_456),
+    help="Longest request body of a file upload; base64 takes a third more than the file.",
+)
+@click.option(
     "--max-log-bytes",
     default=67_108_864,
     show_default=True,

@@ -21,6 +21,7 @@ class ConfigError(Exception):
 
 _BOUNDS = {
     "max_body_bytes": "body_bytes",
+    "max_upload_bytes": "upload_bytes",
     "max_log_bytes": "log_bytes",
     "max_journal_entries": "journal_entries",
     "max_tasks": "tasks_per_tenant",

@@ -10,11 +10,13 @@ from mockserver.contract.registry import Registry
 
 
 def models(registry: Registry, documents: dict[str, Document], model: str | None) -> Iterator[str]:
-    """A paragraph for each creating operation, or for that of one model."""
+    """A paragraph for each creating operation, or for that of one model; then what the built-in documents serve."""
     for operation in registry.operations:
         if operation.role is Role.CREATE_TASK and (model is None or registry.of_model(model) is operation):
             yield from _operation(registry, operation, documents[operation.document])
             yield ""
+    if model is None:
+        yield from (f"{one.method} {one.path}  ({one.file}): served by {one.by}" for one in registry.covered)
 
 
 def faults(registry: Registry) -> Iterator[str]:

@@ -92,7 +92,8 @@ def test_a_rule_concerns_the_requests_it_describes(mock: Mock, when: dict[str, s
         ({"rules": [{"when": {"promt": "x"}, "then": {"seconds": 1}}]}, "rules[0].when.promt: received a field"),
         (
             {"rules": [{"then": {"seconds": 1}}, {"when": {"operation": "createVideo"}, "then": {"seconds": 1}}]},
-            'rules[1].when.operation: received "createVideo"; allowed: createVideoGeneration, getCredits, getTask',
+            'rules[1].when.operation: received "createVideo"; allowed: createVideoGeneration, deleteFile, '
+            "getCredits, getFilesQuota, getTask, listFiles, uploadFileBase64, uploadFileStream, uploadFileUrl",
         ),
         ({"rules": [{"then": {"fail": "bad_luck"}}]}, 'rules[0].then.fail: received "bad_luck"; allowed: content_'),
         (

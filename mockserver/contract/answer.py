@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
-from mockserver.contract.behaviour import GeneralRefusal, Role
+from mockserver.contract.behaviour import UPLOADS, GeneralRefusal, Role
 from mockserver.contract.document import JSON, PREFIX, Document
 
 _ALWAYS = frozenset({"unauthorized", "internal_error", "service_unavailable"})
+_UPLOAD = frozenset({"invalid_request", "malformed_body", "unsupported_media_type", "file_quota_exhausted"})
 NEEDED = {
     Role.CREATE_TASK: _ALWAYS
     | {"invalid_request", "malformed_body", "unknown_model", "invalid_idempotency_key"}
@@ -21,12 +22,20 @@ NEEDED = {
     Role.LIST_TASKS: _ALWAYS | {"invalid_request"},
     Role.GET_TASKS: _ALWAYS | {"invalid_request", "malformed_body"},
     Role.LIST_MODELS: _ALWAYS,
+    **dict.fromkeys(UPLOADS, _ALWAYS | _UPLOAD),
+    Role.GET_FILES_QUOTA: _ALWAYS,
+    Role.LIST_FILES: _ALWAYS | {"invalid_request"},
+    Role.DELETE_FILE: _ALWAYS | {"file_not_found"},
 }
 """The refusals that the server gives by itself: without their words it would have nothing to say."""
 NEEDED_OF_ALL = (
     {"unknown_path", "method_not_allowed", "unsupported_media_type", "body_too_large"}
     | {"result_expired", "result_not_found", "internal_error"}
 )  # fmt: skip
+NEEDED_OF_FILES = frozenset(
+    {"unknown_path", "method_not_allowed", "body_too_large", "internal_error", "file_not_found"}
+)
+"""The same for a document of its own paths beside the generation API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +49,18 @@ class ErrorAnswer:
 
     @property
     def code(self) -> str:
-        return str(self.body["error"].get("code"))
+        return str(_told(self.body)[0].get("code"))
 
     def render(self, *, message: str | None = None, extra: dict[str, Any] | None = None, **values: Any) -> bytes:
         """The example, its message filled in or replaced, `extra` over what the example has of it."""
-        error = dict(self.body["error"])
+        told, words = _told(self.body)
+        error = dict(told)
         if message is not None:
-            error["message"] = message
+            error[words] = message
         elif self.message is not None:
-            error["message"] = self.message.format_map(_Blanks(values))
+            error[words] = self.message.format_map(_Blanks(values))
         error.update({key: value for key, value in (extra or {}).items() if key in error})
-        return msgspec.json.encode({**self.body, "error": error})
+        return msgspec.json.encode(error if told is self.body else {**self.body, "error": error})
 
 
 class _Blanks(dict[str, Any]):
@@ -91,14 +101,16 @@ def error_table(document: Document, operation: dict[str, Any], place: str, role:
     return _complete(document, list(_answers(document, operation, place)), f"{place}/responses", NEEDED[role])
 
 
-def general_table(document: Document, refusals: dict[str, GeneralRefusal]) -> ErrorTable:
+def general_table(
+    document: Document, refusals: dict[str, GeneralRefusal], needed: AbstractSet[str] = NEEDED_OF_ALL
+) -> ErrorTable:
     """The answers that belong to no operation. Raises DocumentError as `error_table` does."""
     place = f"#/{PREFIX}refusals"
     answers = [
         _answer(document, f"{place}/{name}", ErrorAnswer(name, one.status, one.body, one.message))
         for name, one in refusals.items()
     ]
-    return _complete(document, answers, place, NEEDED_OF_ALL)
+    return _complete(document, answers, place, needed)
 
 
 def _complete(document: Document, answers: list[ErrorAnswer], place: str, needed: AbstractSet[str]) -> ErrorTable:
@@ -111,7 +123,7 @@ def _complete(document: Document, answers: list[ErrorAnswer], place: str, needed
 def _answer(document: Document, place: str, answer: ErrorAnswer) -> ErrorAnswer:
     """The answer itself, if it can be given."""
     if not _is_error(answer.body):
-        raise document.error(place, "the example is no error: it has no error.message")
+        raise document.error(place, "the example is no error: it has no error.message (or success: false and msg)")
     try:
         answer.render()
     except (ValueError, LookupError, AttributeError, TypeError) as error:
@@ -146,5 +158,14 @@ def example_bodies(document: Document, operation: dict[str, Any]) -> dict[int, d
     return found
 
 
+def _told(body: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """(the object that tells an error, the name of its message): generation and files have each their way."""
+    return (body["error"], "message") if "error" in body else (body, "msg")
+
+
 def _is_error(body: Any) -> bool:
-    return isinstance(body, dict) and isinstance(body.get("error"), dict) and "message" in body["error"]
+    if not isinstance(body, dict):
+        return False
+    if "error" in body:
+        return isinstance(body["error"], dict) and "message" in body["error"]
+    return body.get("success") is False and "msg" in body

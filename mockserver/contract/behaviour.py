@@ -37,6 +37,18 @@ class Role(StrEnum):
     LIST_TASKS = "list_tasks"
     GET_TASKS = "get_tasks"
     LIST_MODELS = "list_models"
+    UPLOAD_BASE64 = "upload_base64"
+    UPLOAD_STREAM = "upload_stream"
+    UPLOAD_URL = "upload_url"
+    GET_FILES_QUOTA = "get_files_quota"
+    LIST_FILES = "list_files"
+    DELETE_FILE = "delete_file"
+
+
+UPLOADS = frozenset({Role.UPLOAD_BASE64, Role.UPLOAD_STREAM, Role.UPLOAD_URL})
+"""The roles whose requests carry a file, or lead to one."""
+FILE_ROLES = UPLOADS | {Role.GET_FILES_QUOTA, Role.LIST_FILES, Role.DELETE_FILE}
+"""The roles of the files API."""
 
 
 class _Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ import yaml
 
 PREFIX = "x-evolink-"
 JSON = "application/json"
+FORM = "multipart/form-data"
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 KEYS = frozenset(
     PREFIX + key
@@ -31,6 +32,7 @@ KEYS = frozenset(
         "role",
         "rules",
         "timeline",
+        "uploads",
     )
 )
 """Every key of our own that the kit understands."""
@@ -78,9 +80,9 @@ class Document:
         return self.resolved(schema, place)
 
     def request_schema(self, operation: dict[str, Any], place: str = "") -> Any:
-        """The schema of an operation's JSON request body as it stands; None where it takes none."""
-        body = self.resolved(operation.get("requestBody", {}), place)
-        return body.get("content", {}).get(JSON, {}).get("schema")
+        """The schema of an operation's request body, JSON or else a form, as it stands; None where it takes none."""
+        content = self.resolved(operation.get("requestBody", {}), place).get("content", {})
+        return content.get(JSON, content.get(FORM, {})).get("schema")
 
     def error(self, place: str, message: str) -> DocumentError:
         return DocumentError(self.file, place, message)

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema_rs
 
 from mockserver.contract.answer import ErrorTable, error_table, example_bodies
-from mockserver.contract.behaviour import Profile, Role, TaskBehaviour, task_behaviour
+from mockserver.contract.behaviour import UPLOADS, Profile, Role, TaskBehaviour, task_behaviour
 from mockserver.contract.document import JSON, PREFIX, Document
 from mockserver.contract.inference import Base, Inferred, Note
 from mockserver.contract.objection import Objection, of_schema_error
@@ -16,10 +16,14 @@ from mockserver.contract.query import Query
 from mockserver.contract.rules import RuleSet
 from mockserver.contract.shape import (
     CREDITS_SOURCES,
+    FILE_LIST_SOURCES,
+    FILE_SOURCES,
     LIST_SOURCES,
     LISTED_MODEL_SOURCES,
     LISTED_TASK_SOURCES,
+    QUOTA_SOURCES,
     TASK_SOURCES,
+    UPLOAD_SOURCES,
     Shape,
     Source,
 )
@@ -28,12 +32,18 @@ _SOURCES: dict[Role, dict[str, Source]] = {
     Role.CREATE_TASK: TASK_SOURCES,
     Role.GET_TASK: TASK_SOURCES,
     Role.GET_CREDITS: CREDITS_SOURCES,
-    Role.LIST_TASKS: LIST_SOURCES,
-    Role.GET_TASKS: LIST_SOURCES,
-    Role.LIST_MODELS: LIST_SOURCES,
+    **dict.fromkeys((Role.LIST_TASKS, Role.GET_TASKS, Role.LIST_MODELS), LIST_SOURCES),
+    **dict.fromkeys(UPLOADS, UPLOAD_SOURCES),
+    Role.GET_FILES_QUOTA: QUOTA_SOURCES,
+    Role.LIST_FILES: FILE_LIST_SOURCES,
+    Role.DELETE_FILE: {},
 }
-_ITEM_SOURCES = {Role.LIST_TASKS: LISTED_TASK_SOURCES, Role.LIST_MODELS: LISTED_MODEL_SOURCES}
-"""What fills the body of each role's answer, and each item of its list."""
+_ITEMS = {
+    Role.LIST_TASKS: ("data", LISTED_TASK_SOURCES),
+    Role.LIST_MODELS: ("data", LISTED_MODEL_SOURCES),
+    Role.LIST_FILES: ("data.files", FILE_SOURCES),
+}
+"""What fills the body of each role's answer; where its list is, and what fills each item of it."""
 _ERRORS_LIMIT = 100
 """Errors of one body that are looked at; it may have as many as it has items."""
 
@@ -145,7 +155,7 @@ def read_operation(document: Document, method: str, path: str, profile: Profile)
         rules=RuleSet(behaviour.rules if behaviour else ()),
         examples=_examples(document, raw),
         query=Query(document, raw),
-        items=shape.of_items("data", _ITEM_SOURCES[role]) if role in _ITEM_SOURCES else None,
+        items=shape.of_items(*_ITEMS[role]) if role in _ITEMS else None,
     )
 
 

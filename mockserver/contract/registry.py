@@ -1,18 +1,20 @@
 """Every operation that is served, found by method, path and model."""
 
+import posixpath
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from mockserver.contract.answer import ErrorTable, general_table
+from mockserver.contract.answer import NEEDED_OF_FILES, ErrorTable, general_table
 from mockserver.contract.behaviour import Failure, GeneralRefusal, Profile, RequestId, Role, read
 from mockserver.contract.document import PREFIX, Document, DocumentError
 from mockserver.contract.faults import Fault, faults, of_error
 from mockserver.contract.inference import Base
 from mockserver.contract.operation import Operation, mount_operation, read_operation
 from mockserver.contract.shape import Shape
+from mockserver.contract.uploads import Uploads
 
 
 class Route(NamedTuple):
@@ -20,6 +22,23 @@ class Route(NamedTuple):
 
     operations: tuple[Operation, ...]
     path_values: dict[str, str]
+
+
+class Covered(NamedTuple):
+    """An operation of a mounted document that a built-in document serves already."""
+
+    file: str
+    method: str
+    path: str
+    by: str
+
+
+class _Files(NamedTuple):
+    """The files API: where its paths begin, its answers that belong to no operation, what becomes of an upload."""
+
+    prefix: str
+    general: ErrorTable
+    uploads: Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +55,11 @@ class Registry:
     """
 
     def __init__(
-        self, document: Document, profile: Profile = Profile.DOCUMENTED, mounted: Sequence[Document] = ()
+        self,
+        document: Document,
+        profile: Profile = Profile.DOCUMENTED,
+        mounted: Sequence[Document] = (),
+        files: Document | None = None,
     ) -> None:
         self._file = document.file
         self.profile = profile
@@ -46,10 +69,12 @@ class Registry:
             if raw.get(f"{PREFIX}profile", profile) == profile
         ]
         self.faults: list[Fault] = []
+        self.covered: list[Covered] = []
         self.failures: dict[str, Failure] = read(document, document.raw, "failures", dict[str, Failure], "#")
         refusals = read(document, document.raw, "refusals", dict[str, GeneralRefusal], "#")
         self.general: ErrorTable = general_table(document, refusals)
         self._request_id: RequestId = read(document, document.raw, "request-id", RequestId, "#")
+        self._files = None if files is None else self._with_files(files)
         for one in mounted:
             self._mount(one)
         self._patterns = _patterns(self.operations)
@@ -58,14 +83,26 @@ class Registry:
         self._by_model = _by_model(self.operations)
         self._task_shape = self.of_role(Role.GET_TASK).shape
 
+    def _with_files(self, document: Document) -> "_Files":
+        """Add the files API, which has its own document and its own way to tell errors."""
+        added = [read_operation(document, *one[:2], self.profile) for one in document.operations()]
+        self.operations += added
+        refusals = read(document, document.raw, "refusals", dict[str, GeneralRefusal], "#")
+        return _Files(
+            posixpath.commonpath([one.path for one in added]),
+            general_table(document, refusals, NEEDED_OF_FILES),
+            read(document, document.raw, "uploads", Uploads, "#"),
+        )
+
     def _mount(self, document: Document) -> None:
         """Add what can be served of a document, and report what is wrong with it."""
         create = self.of_role(Role.CREATE_TASK)
         base = Base(create.task_behaviour, create.errors, create.parameters)
-        built_in = {(one.method, one.path) for one in self.operations if one.role is not Role.CREATE_TASK}
+        built_in = {(one.method, one.path): one for one in self.operations if one.role is not Role.CREATE_TASK}
         self.faults += faults(document)
         for method, path, _ in document.operations():
             if (method, path) in built_in:
+                self.covered.append(Covered(document.file, method, path, built_in[method, path].document))
                 continue
             try:
                 self.operations.append(mount_operation(document, method, path, self.profile, base))
@@ -85,6 +122,19 @@ class Registry:
     def request_id_header(self) -> str | None:
         """The header that names each request in its answer; None where this profile has none."""
         return self._request_id.header if self._request_id.profile == self.profile else None
+
+    @property
+    def uploads(self) -> Uploads:
+        """What becomes of an upload; only a registry with the files API knows."""
+        if self._files is None:
+            raise AssertionError("this registry has no files API")
+        return self._files.uploads
+
+    def general_of(self, path: str) -> ErrorTable:
+        """The answers that belong to no operation, as the API at this path tells them."""
+        if self._files is not None and path.startswith(self._files.prefix):
+            return self._files.general
+        return self.general
 
     def of_role(self, role: Role) -> Operation:
         found = next((one for one in self.operations if one.role is role), None)

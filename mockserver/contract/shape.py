@@ -87,6 +87,34 @@ LISTED_TASK_SOURCES: dict[str, Source] = {
 }
 LISTED_MODEL_SOURCES: dict[str, Source] = {"id": Source("id")}
 
+FILE_SOURCES: dict[str, Source] = {
+    "file_id": Source("id"),
+    "file_name": Source("name"),
+    "original_name": Source("original_name"),
+    "file_size": Source("size"),
+    "mime_type": Source("mime_type"),
+    "upload_path": Source("upload_path"),
+    "file_url": Source("file_url"),
+    "download_url": Source("download_url"),
+    "upload_time": Source("upload_time"),
+    "expires_at": Source("expires_at"),
+}
+UPLOAD_SOURCES = {f"data.{name}": source for name, source in FILE_SOURCES.items()}
+FILE_LIST_SOURCES: dict[str, Source] = {
+    "data.total": Source("total"),
+    "data.page": Source("page"),
+    "data.page_size": Source("page_size"),
+    "data.files": Source("files"),
+}
+QUOTA_SOURCES: dict[str, Source] = {
+    "data.user_group": Source("user_group"),
+    "data.used_files": Source("used"),
+    "data.max_files": Source("most"),
+    "data.remain_files": Source("left"),
+    "data.is_custom": Source("is_custom"),
+    "data.quota_reason": Source("reason"),
+}
+
 
 class Template:
     """Bytes with a %b for each slot, and the attributes of the view that fill them."""

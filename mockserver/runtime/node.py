@@ -21,7 +21,15 @@ _BREATH = 1_000
 """Steps of an advance after which other requests get their turn."""
 _STEPS_LIMIT = 10_000_000
 """Steps after which an advance ends: a receiver that submits a task at every callback would never let it."""
-_ASKED = frozenset({Happening.TASK_SUBMITTED, Happening.CREDITS_RESERVED, Happening.ACCOUNT_CHANGED})
+_ASKED = frozenset(
+    {
+        Happening.TASK_SUBMITTED,
+        Happening.CREDITS_RESERVED,
+        Happening.ACCOUNT_CHANGED,
+        Happening.FILE_UPLOADED,
+        Happening.FILE_DELETED,
+    }
+)
 """What happens because somebody asked, not because time passed."""
 
 

@@ -87,3 +87,8 @@ def receipt(command: Submit, task: Task, effect: Effect | None, now_ms: int) -> 
         running_until_ms=now_ms + stall_ms,
         expires_ms=now_ms + command.idempotency_window_ms,
     )
+
+
+def delivery_id(task_id: str, copy: int) -> str:
+    """The id of a task's callback; `copy` counts from 1 where it is sent more than once."""
+    return f"callback-{task_id.removeprefix(TASK_ID_PREFIX)}-{copy}"

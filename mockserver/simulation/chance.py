@@ -24,3 +24,9 @@ def task_chances(seed: int, tenant: str, number: int) -> tuple[str, float]:
     """What is left to chance of a tenant's n-th task: how its id ends (eight of a-z0-9), its queue in [0, 1)."""
     digest = blake2b(f"{seed}\x1f{tenant}\x1ftask\x1f{number}".encode(), digest_size=12).digest()
     return digest[:8].translate(_LETTER_OF_BYTE).decode(), int.from_bytes(digest[8:], "big") / 2**32
+
+
+def file_suffix(seed: int, tenant: str, number: int) -> str:
+    """How the id of a tenant's n-th upload ends: twelve of a-z0-9."""
+    digest = blake2b(f"{seed}\x1f{tenant}\x1ffile\x1f{number}".encode(), digest_size=12).digest()
+    return digest.translate(_LETTER_OF_BYTE).decode()

@@ -84,6 +84,7 @@ class SetAccount(_Command, frozen=True, gc=False, tag="set_account"):
     state: AccountState | UnsetType = UNSET
     requests_per_minute: int | None | UnsetType = UNSET
     concurrent_tasks: int | None | UnsetType = UNSET
+    max_files: int | None | UnsetType = UNSET
 
 
 class AddScenario(_Command, frozen=True, gc=False, tag="add_scenario"):
@@ -105,14 +106,49 @@ class Redeliver(_Command, frozen=True, gc=False, tag="redeliver"):
     delivery_id: str
 
 
+class Upload(_Command, frozen=True, gc=False, tag="upload"):
+    """A valid upload: what its content is, and what the document says of files. An empty `name` asks for one that
+    ends in `ending`; `digest` names the bytes, which are kept elsewhere."""
+
+    tenant: str
+    size: int
+    mime_type: str
+    ending: str
+    upload_path: str
+    valid_ms: int
+    files_limit: int
+    name: str = ""
+    original_name: str = ""
+    digest: str = ""
+    length_ms: int | None = None
+
+
+class DeleteFile(_Command, frozen=True, gc=False, tag="delete_file"):
+    """Forget a file before it expires."""
+
+    tenant: str
+    file_id: str
+
+
 class ForgetTenant(_Command, frozen=True, gc=False, tag="forget_tenant"):
-    """Forget a tenant: tasks, money, limits, scenarios."""
+    """Forget a tenant: tasks, money, limits, scenarios, files."""
 
     tenant: str
 
 
 Command = (
-    Submit | Strike | Pass | Report | Steer | SetAccount | AddScenario | RemoveScenarios | Redeliver | ForgetTenant
+    Submit
+    | Strike
+    | Pass
+    | Report
+    | Steer
+    | SetAccount
+    | AddScenario
+    | RemoveScenarios
+    | Redeliver
+    | Upload
+    | DeleteFile
+    | ForgetTenant
 )
 
 encode = msgspec.json.Encoder().encode

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from mockserver.simulation.callback import Delivery
+from mockserver.simulation.file import File
 from mockserver.simulation.refusal import Refusal
 from mockserver.simulation.scenario import Effect
 from mockserver.simulation.task import Task
@@ -27,6 +29,8 @@ class Happening(StrEnum):
     ACCOUNT_CHANGED = "account.changed"
     SCENARIO_ADDED = "scenario.added"
     SCENARIO_REMOVED = "scenario.removed"
+    FILE_UPLOADED = "file.uploaded"
+    FILE_DELETED = "file.deleted"
     TENANT_FORGOTTEN = "tenant.forgotten"
 
 
@@ -44,6 +48,7 @@ class Fired(Struct, frozen=True, gc=False, omit_defaults=True):
     amount_uc: int | None = None
     retry_at_ms: int | None = None
     name: str | None = None
+    file_id: str | None = None
 
 
 class Send(Struct, frozen=True, gc=False, kw_only=True):
@@ -55,6 +60,17 @@ class Send(Struct, frozen=True, gc=False, kw_only=True):
     url: str
     timeout_ms: int
 
+    @classmethod
+    def of(cls, delivery: Delivery) -> "Send":
+        """The intent of a delivery's last attempt."""
+        return cls(
+            delivery_id=delivery.id,
+            attempt=delivery.attempts[-1].number,
+            task_id=delivery.task_id,
+            url=delivery.url,
+            timeout_ms=delivery.timeout_ms,
+        )
+
 
 class Reply(Struct, frozen=True, gc=False):
     """The answer to one command."""
@@ -64,6 +80,7 @@ class Reply(Struct, frozen=True, gc=False):
     replayed: bool = False
     effect: Effect | None = None
     retry_after_ms: int = 0
+    file: File | None = None
 
 
 class Outcome(Struct, frozen=True, gc=False):

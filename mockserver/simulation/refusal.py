@@ -28,3 +28,5 @@ class Refusal(StrEnum):
     DELIVERY_BUSY = "delivery_busy"
     SCENARIO_NOT_FOUND = "scenario_not_found"
     TOO_MANY_SCENARIOS = "too_many_scenarios"
+    FILE_QUOTA_EXHAUSTED = "file_quota_exhausted"
+    FILE_NOT_FOUND = "file_not_found"

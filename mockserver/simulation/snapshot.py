@@ -75,6 +75,7 @@ class Restorer:
                 world.playbook.hits = hits
             case _Owner(tenant):
                 world.tenants[tenant.id] = tenant
+                world.storage.files |= tenant.files
             case _Job(task):
                 task.terms = self._terms.setdefault(task.terms, task.terms)
                 world.tasks[task.id] = world.tenants[task.tenant].tasks[task.id] = task

@@ -5,6 +5,7 @@ from collections import deque
 from msgspec import Struct
 
 from mockserver.simulation.command import AccountState
+from mockserver.simulation.file import File
 from mockserver.simulation.ledger import Book
 from mockserver.simulation.task import Task
 
@@ -21,13 +22,14 @@ class Idempotency(Struct, gc=False):
 
 
 class Account(Struct, kw_only=True):
-    """What a key may do. None: no limit."""
+    """What a key may do. None: no limit (of files: the document's)."""
 
     user_group: str = "default"
     models: tuple[str, ...] | None = None
     state: AccountState = AccountState.ACTIVE
     requests_per_minute: int | None = None
     concurrent_tasks: int | None = None
+    max_files: int | None = None
 
 
 class Window(Struct, gc=False):
@@ -38,7 +40,10 @@ class Window(Struct, gc=False):
 
 
 class Tenant(Struct, kw_only=True):
-    """All that belongs to one API key. `ended` holds ids of ended tasks, oldest first."""
+    """All that belongs to one API key. `ended` holds ids of ended tasks, oldest first.
+
+    `uploads` counts every file that there ever was, `files` are those that nobody has deleted or swept away yet.
+    """
 
     id: str
     book: Book
@@ -49,6 +54,8 @@ class Tenant(Struct, kw_only=True):
     idempotency: dict[str, Idempotency]
     tasks: dict[str, Task]
     ended: deque[str]
+    uploads: int = 0
+    files: dict[str, File] = {}
 
     @classmethod
     def opened(cls, tenant_id: str, credits_uc: int, at_ms: int) -> "Tenant":

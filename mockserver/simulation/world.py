@@ -10,7 +10,6 @@ from msgspec import UNSET, Struct
 
 from mockserver.simulation import admission
 from mockserver.simulation import command as commands
-from mockserver.simulation.admission import TASK_ID_PREFIX
 from mockserver.simulation.callback import Delivery, DeliveryState
 from mockserver.simulation.command import Command
 from mockserver.simulation.event import Fired, Happening, Outcome, Reply, Send
@@ -18,6 +17,7 @@ from mockserver.simulation.ledger import USER
 from mockserver.simulation.playbook import Playbook
 from mockserver.simulation.refusal import Refusal
 from mockserver.simulation.scenario import Effect
+from mockserver.simulation.storage import Storage
 from mockserver.simulation.task import CANCELLED_CODE, TRANSITIONS, Event, State, Task
 from mockserver.simulation.tenant import Tenant
 from mockserver.simulation.timer import DELIVERY, TASK, Timer, Timers
@@ -49,6 +49,7 @@ class World:
         self.tasks: dict[str, Task] = {}
         self.deliveries: dict[str, Delivery] = {}
         self.playbook = Playbook()
+        self.storage = Storage()
         self.timers = Timers()
         self._events: list[Fired] = []
         self._sends: list[Send] = []
@@ -62,6 +63,8 @@ class World:
             commands.AddScenario: self._add_scenario,
             commands.RemoveScenarios: self._remove_scenarios,
             commands.Redeliver: self._redeliver,
+            commands.Upload: self._upload,
+            commands.DeleteFile: self._delete_file,
             commands.ForgetTenant: self._forget_tenant,
         }
 
@@ -79,7 +82,7 @@ class World:
     def unreported(self) -> list[Send]:
         """Attempts that went out and have not come back: what a restarted server has to send again."""
         sending = (one for one in self.deliveries.values() if one.state is DeliveryState.SENDING)
-        return [_send_of(delivery) for delivery in sending]
+        return [Send.of(delivery) for delivery in sending]
 
     # --- the one way to change
 
@@ -229,7 +232,7 @@ class World:
         delay_ms, copies = (misbehaviour.delay_ms, misbehaviour.copies) if misbehaviour else (0, 1)
         for copy in range(1, copies + 1):
             delivery = Delivery(
-                id=_delivery_id(task.id, copy),
+                id=admission.delivery_id(task.id, copy),
                 task_id=task.id,
                 tenant=task.tenant,
                 url=task.callback_url,
@@ -242,7 +245,7 @@ class World:
 
     def _start_attempt(self, delivery: Delivery, at_ms: int) -> None:
         delivery.start(at_ms)
-        send = _send_of(delivery)
+        send = Send.of(delivery)
         self._sends.append(send)
         self._tell_delivery(Happening.CALLBACK_SENT, delivery, at_ms, attempt=send.attempt)
 
@@ -281,6 +284,24 @@ class World:
         delivery.replan(self.now_ms)
         self.timers.plan(self.now_ms, DELIVERY, delivery.id)
         return Reply()
+
+    # --- files
+
+    def _upload(self, command: commands.Upload) -> Reply:
+        tenant = self._open_tenant(command.tenant)
+        if tenant is None:
+            return Reply(refusal=Refusal.TOO_MANY_TENANTS)
+        reply = self.storage.upload(self.settings.seed, tenant, command, self.now_ms)
+        return self._told_of_file(Happening.FILE_UPLOADED, reply)
+
+    def _delete_file(self, command: commands.DeleteFile) -> Reply:
+        reply = self.storage.delete(self.tenant(command.tenant), command, self.now_ms)
+        return self._told_of_file(Happening.FILE_DELETED, reply)
+
+    def _told_of_file(self, happening: Happening, reply: Reply) -> Reply:
+        if reply.file is not None:
+            self._tell(happening, self.now_ms, tenant=reply.file.tenant, file_id=reply.file.id)
+        return reply
 
     # --- control
 
@@ -338,6 +359,8 @@ class World:
         tenant = self.tenants.get(command.tenant)
         for task_id in list(tenant.tasks) if tenant else ():
             self._forget_task(task_id)
+        if tenant is not None:
+            self.storage.forget(tenant)
         self.tenants.pop(command.tenant, None)
         self.playbook.forget(command.tenant)
         self._tell(Happening.TENANT_FORGOTTEN, self.now_ms, tenant=command.tenant)
@@ -348,21 +371,7 @@ class World:
         task = self.tasks.pop(task_id)
         del self.tenants[task.tenant].tasks[task_id]
         copy = 1
-        while self.deliveries.pop(_delivery_id(task_id, copy), None):
+        while self.deliveries.pop(admission.delivery_id(task_id, copy), None):
             copy += 1
         self._sends = [send for send in self._sends if send.task_id != task_id]
         self._drop_stale()
-
-
-def _delivery_id(task_id: str, copy: int) -> str:
-    return f"callback-{task_id.removeprefix(TASK_ID_PREFIX)}-{copy}"
-
-
-def _send_of(delivery: Delivery) -> Send:
-    return Send(
-        delivery_id=delivery.id,
-        attempt=delivery.attempts[-1].number,
-        task_id=delivery.task_id,
-        url=delivery.url,
-        timeout_ms=delivery.timeout_ms,
-    )

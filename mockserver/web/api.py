@@ -5,7 +5,7 @@ The way of a request goes one way: authenticate, find the operation, validate, c
 
 from collections.abc import Callable
 
-from mockserver.contract.behaviour import Role
+from mockserver.contract.behaviour import FILE_ROLES, UPLOADS, Role
 from mockserver.contract.objection import shown
 from mockserver.contract.operation import Operation
 from mockserver.contract.registry import Registry
@@ -14,15 +14,16 @@ from mockserver.runtime.node import Node
 from mockserver.simulation.command import AccountState, Strike
 from mockserver.simulation.event import Reply
 from mockserver.simulation.refusal import Refusal
-from mockserver.simulation.scenario import Effect
+from mockserver.simulation.scenario import UNACCEPTED, Effect
 from mockserver.simulation.task import Task
 from mockserver.simulation.tenant import Tenant
 from mockserver.web.body import TaskBodies
 from mockserver.web.exchange import Answer, json_answer
+from mockserver.web.files import FilesApi
 from mockserver.web.identity import Headers, tenant_asking
 from mockserver.web.intake import Call, Intake, Order
 from mockserver.web.listing import Listing
-from mockserver.web.refused import RefusedError, error, on_the_wire, retry_after, scripted
+from mockserver.web.refused import RefusedError, error, on_the_wire, retry_after, scripted, too_many_tenants
 from mockserver.web.view import CreditsView, in_credits
 
 
@@ -36,11 +37,14 @@ class Api:
         registry: Registry,
         intake: Intake,
         bodies: TaskBodies,
+        files: FilesApi,
         body_limit: int,
+        upload_limit: int,
     ) -> None:
         self._node, self._registry, self.intake = node, registry, intake
-        self._bodies, self._listing = bodies, Listing(registry, bodies)
+        self._bodies, self._files, self._listing = bodies, files, Listing(registry, bodies)
         self.body_limit = body_limit
+        self._upload_limits = {one.path: upload_limit for one in registry.operations if one.role in UPLOADS}
         self._roles: dict[Role, Callable[[Call], Answer]] = {
             Role.CREATE_TASK: self._create,
             Role.GET_TASK: self._get_task,
@@ -48,6 +52,7 @@ class Api:
             Role.LIST_TASKS: self._list_tasks,
             Role.GET_TASKS: self._get_tasks,
             Role.LIST_MODELS: self._list_models,
+            **dict.fromkeys(FILE_ROLES, self._of_files),
         }
 
     def handle(
@@ -68,15 +73,19 @@ class Api:
         answer.tenant = tenant
         return answer
 
-    def too_large(self) -> Answer:
+    def limit_of(self, path: str) -> int:
+        """How many bytes a body at this path may have."""
+        return self._upload_limits.get(path, self.body_limit)
+
+    def too_large(self, path: str) -> Answer:
         """The answer to a body over the bound, which nobody reads to its end."""
-        answer = error(self._registry.general["body_too_large"], limit=self.body_limit)
+        answer = error(self._registry.general_of(path)["body_too_large"], limit=self.limit_of(path))
         answer.add_header("Connection", "close")
         return answer
 
-    def broken(self) -> Answer:
+    def broken(self, path: str) -> Answer:
         """The answer where the mock itself fails."""
-        return error(self._registry.general["internal_error"])
+        return error(self._registry.general_of(path)["internal_error"])
 
     # --- operations
 
@@ -131,14 +140,21 @@ class Api:
         effect = self._struck(call)
         return on_the_wire(json_answer(200, self._listing.models(call.operation, tenant)), effect)
 
+    def _of_files(self, call: Call) -> Answer:
+        self._admitted(call)
+        effect = self._struck(call)
+        if effect is not None and effect.fault in UNACCEPTED:
+            return on_the_wire(self.broken(call.operation.path), effect)
+        return on_the_wire(self._files.answer(call), effect)
+
     # --- steps on the way
 
     def _unrouted(self, method: str, path: str) -> Answer:
-        methods = self._registry.methods(path)
+        methods, answers = self._registry.methods(path), self._registry.general_of(path)
         if not methods:
-            return error(self._registry.general["unknown_path"], method=method, path=path[:200])
+            return error(answers["unknown_path"], method=method, path=path[:200])
         allowed = ", ".join(methods)
-        answer = error(self._registry.general["method_not_allowed"], method=method, allowed=allowed)
+        answer = error(answers["method_not_allowed"], method=method, allowed=allowed)
         answer.add_header("Allow", allowed)
         return answer
 
@@ -179,7 +195,7 @@ class Api:
         if reply.effect is not None and reply.effect.answer is not None:
             return on_the_wire(scripted(order.operation, reply.effect.answer), reply.effect)
         if reply.effect is not None:
-            return on_the_wire(self.broken(), reply.effect)
+            return on_the_wire(self.broken(order.operation.path), reply.effect)
         balance = self._node.world.tenant(order.command.tenant).book.user.available
         extra = {
             "account_balance_credits": in_credits(balance),
@@ -190,9 +206,7 @@ class Api:
     def _refused(self, operation: Operation, reply: Reply, **values: object) -> Answer:
         """The documented answer to a refusal of the world, with the time to wait where there is one."""
         if reply.refusal is Refusal.TOO_MANY_TENANTS:
-            limit = self._node.settings.tenants_limit
-            message = f"This mock keeps the accounts of {limit} API keys at most"
-            return error(operation.errors["service_unavailable"], message=message)
+            return too_many_tenants(operation, self._node.settings.tenants_limit)
         wait_s = -(-reply.retry_after_ms // 1000)
         answer = error(operation.errors[reply.refusal or ""], retry_after=wait_s, **values)
         return retry_after(answer, wait_s) if wait_s else answer

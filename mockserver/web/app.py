@@ -27,12 +27,17 @@ from mockserver.simulation.scenario import Scenario
 from mockserver.simulation.world import Settings
 from mockserver.web import control, guard
 from mockserver.web.api import Api
+from mockserver.web.blobs import Blobs
 from mockserver.web.body import TaskBodies
 from mockserver.web.exchange import json_answer
+from mockserver.web.files import FilesApi
+from mockserver.web.inputs import UploadedInputs
 from mockserver.web.intake import Intake
 from mockserver.web.journal import Journal
+from mockserver.web.links import SAVED as FILES_PREFIX
+from mockserver.web.links import FileLinks
 from mockserver.web.media import PREFIX as MEDIA_PREFIX
-from mockserver.web.media import journaled, media_route
+from mockserver.web.media import file_routes, journaled, media_route
 from mockserver.web.options import Options
 from mockserver.web.order import Pace
 from mockserver.web.request_id import RequestIds
@@ -42,6 +47,7 @@ from mockserver.web.wire import ApiApp, Receive, Scope, Send
 
 CONTROL_PREFIX = "/_mock"
 OVERLAY_ENDING = ".overlay.yaml"
+SAMPLES = data("fixtures", "media")
 DEFAULT_URL = "http://127.0.0.1:8787"
 
 
@@ -59,6 +65,7 @@ class Application:
         self._control_document = load(data("openapi", "control.yaml"))
         self.registry = registry_of(options)
         self.journal = Journal(options.bounds.journal_entries, options.bounds.journal_body_bytes)
+        self._links, self._blobs = FileLinks(lambda: self.public_url), Blobs(options.bounds.files_kept_bytes)
         self._bodies = TaskBodies(self.registry, lambda: self.public_url, self._user_group)
         self._policy = TargetPolicy(allow_local=options.allow_local_callbacks)
         self.node = self._make_node()
@@ -84,7 +91,7 @@ class Application:
     @staticmethod
     def takes_directly(path: str) -> bool:
         """Whether a path is the generation API's, whose answers never have to wait."""
-        return not path.startswith((CONTROL_PREFIX, MEDIA_PREFIX))
+        return not path.startswith((CONTROL_PREFIX, MEDIA_PREFIX, FILES_PREFIX))
 
     async def start(self) -> None:
         self.node.start()
@@ -115,6 +122,7 @@ class Application:
         self.journal.forget()
         if self._request_ids is not None:
             self._request_ids.restart()
+        self._blobs.forget()
         self._add_scenarios()
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -180,12 +188,26 @@ class Application:
 
     def _make_api(self) -> Api:
         pace = Pace(task_seconds=self.options.task_seconds)
+        inputs = UploadedInputs(self.registry, lambda: self.node.world.storage, self._links)
+        intake = Intake(self.registry, self.scripts, self._policy, pace, inputs)
         return Api(
             node=self.node,
             registry=self.registry,
-            intake=Intake(self.registry, self.scripts, self._policy, pace),
+            intake=intake,
             bodies=self._bodies,
+            files=self._make_files(intake),
             body_limit=self.options.bounds.body_bytes,
+            upload_limit=self.options.bounds.upload_bytes,
+        )
+
+    def _make_files(self, intake: Intake) -> FilesApi:
+        return FilesApi(
+            node=self.node,
+            registry=self.registry,
+            intake=intake,
+            blobs=self._blobs,
+            links=self._links,
+            samples=SAMPLES,
         )
 
     def _make_starlette(self) -> Starlette:
@@ -199,15 +221,16 @@ class Application:
             replay_file=self.replay_file,
             start_over=self.start_over,
         )
-        media = media_route(self.node, self.registry, data("fixtures", "media"))
-        routes = [*control.routes(self._control_document, handlers), media]
+        media = media_route(self.node, self.registry, SAMPLES)
+        files = file_routes(self.node, self.registry, self._blobs, SAMPLES)
+        routes = [*control.routes(self._control_document, handlers), media, *files]
         return Starlette(routes=routes, exception_handlers={HTTPException: control.unrouted})
 
 
 def registry_of(options: Options) -> Registry:
     """The built-in document with those of `specs` mounted beside it. Raises DocumentError, OptionsError."""
     built_in, *mounted = documents_of(options)
-    return Registry(built_in, options.profile, mounted)
+    return Registry(built_in, options.profile, mounted, load(data("openapi", "files.yaml")))
 
 
 def documents_of(options: Options) -> list[Document]:

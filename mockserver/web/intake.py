@@ -14,9 +14,11 @@ from mockserver.contract.rules import Facts
 from mockserver.runtime.target import TargetPolicy
 from mockserver.simulation.command import Submit
 from mockserver.simulation.playbook import Playbook
-from mockserver.simulation.scenario import Effect, Match, Subject
+from mockserver.simulation.scenario import Effect, Match, Media, Subject
 from mockserver.simulation.task import Terms
 from mockserver.web.identity import Headers
+from mockserver.web.inputs import UploadedInputs
+from mockserver.web.links import MARK as FILE_MARK
 from mockserver.web.order import Asked, MediaTable, Pace, asked, media_of, plain, terms_of, urls_of
 from mockserver.web.refused import RefusedError, answerable, error, invalid
 from mockserver.web.script import MARK, ScriptError, Scripts
@@ -51,8 +53,11 @@ class Order(NamedTuple):
 class Intake:
     """Turns requests into commands. Raises RefusedError with the documented answer where that can't be."""
 
-    def __init__(self, registry: Registry, scripts: Scripts, policy: TargetPolicy, pace: Pace) -> None:
+    def __init__(
+        self, registry: Registry, scripts: Scripts, policy: TargetPolicy, pace: Pace, inputs: UploadedInputs
+    ) -> None:
         self._registry, self._scripts, self._policy, self._pace = registry, scripts, policy, pace
+        self._inputs = inputs
         self._terms_asked = lru_cache(maxsize=10_000)(self._make_terms)
         self._plain_terms: dict[str, Terms] = {}
 
@@ -67,6 +72,9 @@ class Intake:
         try:
             effect = self._triggers(call, body)
             table = _media_table(call, playbook)
+            if FILE_MARK in call.body:
+                uploaded, effect = self._inputs.of(_media_urls(body), call.now_ms, effect)
+                table = {**uploaded, **(table or {})}
             self._judge(operation, body, table)
             terms = self._terms(operation, body, table)
         except ScriptError as script_error:
@@ -124,10 +132,14 @@ class Intake:
     def body(self, call: Call) -> Any:
         """The body of a request that creates nothing."""
         body = self._parsed(call)
+        self.judge(call, body)
+        return body
+
+    def judge(self, call: Call, body: Any) -> None:
+        """Refuse a body that breaks the schema of its operation."""
         objection = call.operation.request.objection(body) if call.operation.request else None
         if objection is not None:
             raise invalid(call.operation, objection)
-        return body
 
     def query(self, call: Call) -> dict[str, Any]:
         """The parameters of the query string, with their defaults."""
@@ -137,13 +149,26 @@ class Intake:
             raise invalid(call.operation, objection)
         return asked
 
+    def remote(self, call: Call, url: str, playbook: Playbook) -> tuple[Media, Effect | None]:
+        """What lies behind a URL that is to be uploaded, and what its trigger words ask for."""
+        try:
+            return media_of(url, _media_table(call, playbook) or {}), self._triggers(call, {"file_url": url})
+        except ScriptError as script_error:
+            raise invalid(call.operation, script_error.objection) from script_error
+
+    def unsupported(self, call: Call, allowed: str) -> RefusedError:
+        """The answer to a body of another content type than is allowed."""
+        content_type = call.headers.get(b"content-type", b"")
+        received = shown(content_type.decode("latin-1")) if content_type else "nothing"
+        own = call.operation.errors
+        answers = own if "unsupported_media_type" in own else self._registry.general
+        return RefusedError(error(answers["unsupported_media_type"], received=received, allowed=allowed))
+
     def _parsed(self, call: Call) -> Any:
         """The body as JSON; what is wrong with it is told, whatever it is."""
         content_type = call.headers.get(b"content-type", b"")
         if content_type != b"application/json" and not _is_json(content_type):
-            received = shown(content_type.decode("latin-1")) if content_type else "nothing"
-            unsupported = self._registry.general["unsupported_media_type"]
-            raise RefusedError(error(unsupported, received=received, allowed="application/json"))
+            raise self.unsupported(call, "application/json")
         try:
             return _decode(call.body)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as reason:

@@ -1,6 +1,8 @@
-"""Result links: small real files, one for each kind, until the links expire on the clock."""
+"""Links to files, until they expire on the clock: results (small real files, one for each kind) and uploads."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -10,8 +12,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mockserver.contract.registry import Registry
 from mockserver.runtime.node import Node
 from mockserver.simulation.task import Task
+from mockserver.web.blobs import Blobs
 from mockserver.web.exchange import Answer
 from mockserver.web.journal import Journal
+from mockserver.web.links import SAVED, SHOWN
 from mockserver.web.refused import error
 
 PREFIX = "/media/"
@@ -49,6 +53,30 @@ def journaled(app: ASGIApp, node: Node, journal: Journal) -> ASGIApp:
         await app(scope, receive, noting)
 
     return fetch
+
+
+def file_routes(node: Node, registry: Registry, blobs: Blobs, samples: Path) -> list[Route]:
+    """GET and HEAD of an uploaded file, to be shown or to be saved. Whoever has the link may: it takes no key."""
+
+    def endpoint(disposition: str) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            file = node.world.storage.find(request.path_params["file_id"], node.catch_up())
+            if file is None or request.path_params.get("name", file.name) != file.name:
+                return _response(error(registry.general_of(SAVED)["file_not_found"]))
+            headers = {
+                "content-disposition": f"{disposition}; filename*=utf-8''{quote(file.name, safe='')}",
+                "x-content-type-options": "nosniff",
+            }
+            content = blobs.get(file.digest)
+            if content is not None:
+                return Response(content, headers=headers, media_type=file.mime_type)
+            sample = samples / registry.uploads.types[file.mime_type].sample
+            return FileResponse(sample, headers=headers, media_type=file.mime_type)
+
+        return answer
+
+    shown = Route(SHOWN + "{file_id}/{name}", endpoint("inline"), methods=["GET"])
+    return [shown, Route(SAVED + "{file_id}", endpoint("attachment"), methods=["GET"])]
 
 
 def _task(node: Node, request: Request) -> Task | None:

@@ -13,6 +13,8 @@ class Bounds:
     """What each thing that can grow may grow to. Sizes in bytes, the rest are counts."""
 
     body_bytes: int = 1024 * 1024
+    upload_bytes: int = 20 * 1024 * 1024
+    files_kept_bytes: int = 128 * 1024 * 1024
     journal_entries: int = 1_000
     journal_body_bytes: int = 16 * 1024
     log_bytes: int = 64 * 1024 * 1024

@@ -93,7 +93,7 @@ class MockProtocol(_Protocol):
         if cycle is None:
             return
         self.flow.resume_reading()  # uvicorn pauses until a task asks for more, and there is none
-        if len(cycle.body) > self.app.api_app.body_limit:
+        if len(cycle.body) > self.app.api_app.limit_of(cycle.scope["path"]):
             self._answer(cycle)
 
     def on_message_complete(self) -> None:

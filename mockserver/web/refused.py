@@ -30,6 +30,12 @@ def invalid(operation: Operation, objection: Objection) -> RefusedError:
     return RefusedError(error(operation.errors["invalid_request"], **objection._asdict()))
 
 
+def too_many_tenants(operation: Operation, limit: int) -> Answer:
+    """The answer where the mock has no room for another account."""
+    message = f"This mock keeps the accounts of {limit} API keys at most"
+    return error(operation.errors["service_unavailable"], message=message)
+
+
 def retry_after(answer: Answer, value: int | str) -> Answer:
     answer.add_header("Retry-After", str(value))
     return answer

@@ -1,10 +1,17 @@
 """A task and an account as the documents speak of them: the values that a body is filled with."""
 
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from msgspec import Raw
+
 from mockserver.contract.behaviour import Failure
 from mockserver.contract.shape import COMPLETED, FAILED, OPEN
+from mockserver.simulation.file import File
 from mockserver.simulation.ledger import UC_PER_CREDIT
 from mockserver.simulation.task import State, Task
 from mockserver.simulation.tenant import Tenant
+from mockserver.web.links import FileLinks
 
 USD_PER_CREDIT = 68
 CNY_PER_CREDIT = 10
@@ -190,3 +197,37 @@ class CreditsView:
         self.token_unlimited = token is None
         self.token_remaining = in_credits((token or user).available)
         self.token_used = in_credits((token or user).charged)
+
+
+class FileView:
+    """An uploaded file with its links and its times."""
+
+    def __init__(self, file: File, links: FileLinks) -> None:
+        self.id, self.name, self.original_name = file.id, file.name, file.original_name
+        self.size, self.mime_type, self.upload_path = file.size, file.mime_type, file.upload_path
+        self.file_url, self.download_url = links.shown(file), links.saved(file)
+        self.upload_time, self.expires_at = _iso(file.uploaded_ms), _iso(file.expires_ms)
+
+
+class PageView(NamedTuple):
+    """One page of a list of files."""
+
+    total: int
+    page: int
+    page_size: int
+    files: list[Raw]
+
+
+class QuotaView:
+    """How many files an account has and may have."""
+
+    def __init__(self, tenant: Tenant, used: int, most: int) -> None:
+        self.user_group = tenant.account.user_group
+        self.used, self.most, self.left = used, most, max(0, most - used)
+        self.is_custom = tenant.account.max_files is not None
+        self.reason = "Set through the control API" if self.is_custom else ""
+
+
+def _iso(at_ms: int) -> str:
+    """ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(at_ms // 1000, UTC).isoformat()

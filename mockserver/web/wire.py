@@ -31,13 +31,13 @@ class ApiApp:
 
     def __init__(self, api: Api, node: Node, journal: Journal, request_ids: RequestIds | None = None) -> None:
         self._api, self._node, self._journal, self._request_ids = api, node, journal, request_ids
-        self.body_limit = api.body_limit
+        self.limit_of = api.limit_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         message = await receive()
         body: bytes | None = message.get("body")
         if body is None or message.get("more_body"):
-            body = await _read_on(message, receive, self.body_limit)
+            body = await _read_on(message, receive, self.limit_of(scope["path"]))
         if body is not None:
             answer = self.answer(scope["method"], scope["path"], scope["headers"], body, scope["query_string"])
             await self.deliver(answer, scope, receive, send)
@@ -45,14 +45,14 @@ class ApiApp:
     def answer(self, method: str, path: str, headers: RawHeaders, body: bytes, query: bytes = b"") -> Answer:
         """Answer a request now, and keep it in the journal."""
         now_ms = self._node.catch_up()
-        if len(body) > self.body_limit:
-            answer = self._api.too_large()
+        if len(body) > self.limit_of(path):
+            answer = self._api.too_large(path)
         else:
             try:
                 answer = self._api.handle(method, path, dict(headers), body, now_ms, query)
             except Exception:  # the client gets the API's own 500; the traceback is for whoever runs the mock
                 logger.exception("%s %s broke the mock", method, path)
-                answer = self._api.broken()
+                answer = self._api.broken(path)
         if self._request_ids is not None:
             self._request_ids.name(answer)
         self._journal.add(now_ms, method, path, headers, body, answer, query)
