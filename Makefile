@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: serve demo test check bench clean
+.PHONY: serve demo test test-long check bench clean
 
 serve: $(VENV)/.ready
 	$(BIN)/mockserver serve $(ARGS)
@@ -13,7 +13,10 @@ demo: $(VENV)/.ready
 	$(BIN)/mockserver demo
 
 test: $(VENV)/.ready-dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not long" $(ARGS)
+
+test-long: $(VENV)/.ready-dev
+	$(BIN)/python -m pytest -n 2 -m long $(ARGS)
 
 check: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .

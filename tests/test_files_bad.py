@@ -53,7 +53,7 @@ def nothing_changes(shared: Mock) -> Iterator[None]:
         b"PK\x03\x04 zip",
         b"BM" + b"\x00" * 60,
         b"\x00" * 100,
-        gzip.compress(b"image"),
+        gzip.compress(b"image", mtime=0),
     ],
 )
 def test_content_of_no_type_that_is_taken(shared: Mock, content: bytes) -> None:
