@@ -21,7 +21,7 @@ CLIENTS = Path(__file__).parent / "clients"
 POLL_SECONDS = "0.15"
 RUNNERS = {".py": (sys.executable,), ".mjs": ("node",), ".sh": ("bash",)}
 NEEDED = {".py": (), ".mjs": ("node",), ".sh": ("bash", "curl", "jq")}
-LIMIT_S = 2.0
+LIMIT_S = 4.0
 """What a case may take that waits for nothing real."""
 PATIENT_S = 10.0
 """Longer than the 3 s after which these clients lose patience with one answer, several times."""

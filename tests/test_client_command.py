@@ -68,6 +68,12 @@ def test_a_command_that_is_not_there_could_not_be_judged() -> None:
     assert "Traceback" not in result.output
 
 
+def test_a_command_that_sends_nothing_could_not_be_judged() -> None:
+    result = run("--", "true")
+    assert result.exit_code == 3
+    assert "EVOLINK_BASE_URL" in " ".join(result.output.split())
+
+
 def test_the_behaviours_are_listed() -> None:
     result = run("--list")
     assert result.exit_code == 0

@@ -34,6 +34,10 @@ class Player:
     play_all: Callable[[Sequence[Behaviour], int | None], Iterable[Run]]
 
 
+class NothingSentError(Exception):
+    """There is nothing to judge."""
+
+
 @dataclass(slots=True)
 class Campaign:
     """One client judged. `replay_of` gives the command that shows a behaviour again; `confirm`: times are real, so
@@ -48,8 +52,13 @@ class Campaign:
     shrink_s: float = SHRINK_S
 
     def open(self) -> Run:
-        """The plain course: how many tasks the client wants, and whether it uses callbacks. Judged as well."""
+        """The plain course: how many tasks the client wants, and whether it uses callbacks. Judged as well.
+
+        Raises NothingSentError if it asked the fake for nothing.
+        """
         run = self.player.play(PLAIN, None)
+        if not run.entries:
+            raise NothingSentError(f"the client sent nothing to the API it was told of; {run.ending}")
         self.runs[PLAIN] = run
         self._judge(run)
         return run

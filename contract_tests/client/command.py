@@ -11,7 +11,7 @@ import click
 
 from contract_tests.check import Layer, checks
 from contract_tests.client.behaviour import Behaviour, BehaviourError
-from contract_tests.client.campaign import Campaign
+from contract_tests.client.campaign import Campaign, NothingSentError
 from contract_tests.client.named import behaviour_of, for_real_time, named
 from contract_tests.client.processes import Processes
 from contract_tests.client.stage import POLLS, scaled
@@ -125,6 +125,8 @@ def _run(campaign: Campaign, chosen: tuple[Behaviour, ...], examples: int, seed:
         return "interrupted"
     except OSError as error:
         return f"the command can't be run: {error}"
+    except NothingSentError as error:
+        return f"{error}; it finds it in EVOLINK_BASE_URL"
     finally:
         signal.signal(signal.SIGTERM, before)
     return ""
