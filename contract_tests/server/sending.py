@@ -18,7 +18,6 @@ from contract_tests.server.target import SilentServerError, Target
 
 _MEDIA = {"video_urls": "mp4", "image_urls": "jpg"}
 _CALLBACK_FIELD = "callback_url"
-_CALLBACK = "https://example.com/hook"
 _KEY_HEADER = "Idempotency-Key"
 _KEY = re.compile("[A-Za-z0-9._-]{16,96}")
 _PARTS = ("method", "url", "headers", "params", "data", "json", "files", "cookies", "auth")
@@ -63,7 +62,7 @@ class Sending(RequestsTransport):
 
     def _prepare(self, case: Case[Any]) -> None:
         """Where money is real, no valid body leaves. Elsewhere addresses keep the rules beyond the schema, so that
-        what is refused is refused for what the schema says."""
+        what is refused is refused for what the schema says; and no callback goes to a stranger's host."""
         body: Any = case.body
         if not isinstance(body, dict):
             return
@@ -76,7 +75,7 @@ class Sending(RequestsTransport):
             if self._field_takes[name](body.get(name)):
                 body = {**body, name: [f"https://example.com/{index}.{ending}" for index, _ in enumerate(body[name])]}
         if self._field_takes[_CALLBACK_FIELD](body.get(_CALLBACK_FIELD)):
-            body = {**body, _CALLBACK_FIELD: _CALLBACK}
+            body = {name: value for name, value in body.items() if name != _CALLBACK_FIELD}
         case.body = body
 
     def _tell_apart(self, case: Case[Any]) -> None:
