@@ -80,7 +80,7 @@ def test_a_program_runs_unchanged(name: str, capfd: pytest.CaptureFixture[str]) 
     code = program.run(OPTIONS, command_of(name), quiet=False)
     told = capfd.readouterr()
     assert (code, told.out) == (0, f"completed {RESULT}\n"), told.err
-    assert "mockserver exec: 4 requests; 1 tasks; 7 credits charged, 0 reserved\n" in told.err
+    assert "mockserver exec: 5 requests; 1 tasks; 7 credits charged, 0 reserved\n" in told.err
 
 
 @pytest.mark.parametrize("name", every_program())
