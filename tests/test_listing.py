@@ -183,8 +183,8 @@ def test_a_parameter_that_can_not_be(mock: Mock, query: str, told: str) -> None:
 def test_a_page_far_past_the_last_is_empty(mock: Mock) -> None:
     mock.task_id()
     for asked in ({}, {"status": "pending"}):
-        page = listed(mock, page=10**14, **asked)
-        assert (page["data"], page["total"], page["page"]) == ([], 1, 10**14)
+        page = listed(mock, page=10**9, **asked)
+        assert (page["data"], page["total"], page["page"]) == ([], 1, 10**9)
 
 
 def test_the_list_changes_nothing(mock: Mock) -> None:
