@@ -173,6 +173,8 @@ def test_everybody_sees_their_own(mock: Mock) -> None:
         ("page_size=0", "page_size: received 0; allowed: at least 1"),
         ("page_size=101", "page_size: received 101; allowed: at most 100"),
         ("status=done", 'status: received "done"; allowed: "pending", "processing"'),
+        ("status=", 'status: received ""; allowed: "pending", "processing"'),
+        ("page", 'page: received string ""; allowed: integer'),
         ("type=film", 'type: received "film"; allowed: "text"'),
     ],
 )

@@ -115,10 +115,10 @@ def _no_busy_loop(run: Run) -> Iterator[Judgement]:
     pairs = [pair for pair in _pairs(run.entries) if not pair[0].is_healthy and not is_refusal(pair[0])]
     if not pairs:
         return
-    quick = _longest(pairs, lambda pair: pair[1].at_s - pair[0].at_s < _PAUSE_S)
-    received = f"{len(quick)} repeats of what failed without a pause"
-    shown = tuple(two for _, two in quick)
-    yield Judgement("CLIENT-NO-BUSY-LOOP", len(quick) <= _QUICK_REPEATS_ALLOWED, received, entries=shown)
+    quick = [two for one, two in pairs if two.at_s - one.at_s < _PAUSE_S]
+    received = f"{len(quick)} of {len(pairs)} repeats of what failed came without a pause"
+    busy = len(quick) > _QUICK_REPEATS_ALLOWED and 2 * len(quick) > len(pairs)
+    yield Judgement("CLIENT-NO-BUSY-LOOP", not busy, received, entries=tuple(quick[:5]))
 
 
 def _refusal_is_final(run: Run) -> Iterator[Judgement]:

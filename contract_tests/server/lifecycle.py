@@ -139,6 +139,7 @@ class Machine(RuleBasedStateMachine):
         check_id = "BILLING-COVERED-IS-ACCEPTED" if covered else "BILLING-SHORT-IS-REFUSED"
         received = f"{answer.status} with {self.balance.remaining / UC_PER_CREDIT:g} credits left"
         self.setting.judge.that(check_id, answer.status == (200 if covered else 402), received)
+        assume(covered or answer.status != 200)  # what an overspent account shows is no promise of its own
         if answer.status == 200:
             return self.auditor.submitted(answer.body, str(answer.at("model")))
         self.auditor.changes.refused.append("402")

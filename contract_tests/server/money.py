@@ -83,8 +83,9 @@ def last_credit(setting: Setting) -> None:
     setting.judge.that(
         "BILLING-SHORT-IS-REFUSED", refused, f"{answer.status} {answer.code}", "402 insufficient_quota"
     )
-    auditor.changes.refused.append("402")
-    auditor.balanced(case.credits().body)
+    if answer.status == 402:
+        auditor.changes.refused.append("402")
+        auditor.balanced(case.credits().body)
 
 
 @probe("BILLING-TOKEN-LIMIT", needs={Need.CONTROL})
