@@ -12,6 +12,8 @@ BODY_LIMIT = 4_096
 """Characters of a body that a report keeps."""
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key"})
 _SECRET_QUERY = re.compile(r"(?i)([?&](?:key|token|secret|api_key|access_token|signature|sig)=)[^&#\s\"']+")
+_SECRET_VARIABLE = re.compile(r"\b([A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD)=)[^\s\"']+")
+"""As command lines set them."""
 _SCHEMES = ("bearer", "basic", "digest", "token")
 _SHOWN = 4
 _LEAST = 8
@@ -35,10 +37,10 @@ def sanitised(name: str, value: str) -> str:
 
 
 def redacted(text: str, secrets: frozenset[str] = frozenset()) -> str:
-    """Text without these secrets, as they are or quoted for JSON or a URL, and without the secrets of any URL."""
+    """Text without these secrets, as they are or quoted for JSON or a URL, or in a URL or a variable."""
     if secrets:
         text = _any_of(secrets).sub(lambda match: masked(match[0]), text)
-    return _SECRET_QUERY.sub(r"\1...", text) if "=" in text else text
+    return _SECRET_VARIABLE.sub(r"\1...", _SECRET_QUERY.sub(r"\1...", text)) if "=" in text else text
 
 
 @lru_cache(maxsize=1_024)

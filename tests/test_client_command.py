@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from contract_tests.client.named import named
 from contract_tests.client.program import environment, play
 
 CLIENTS = Path(__file__).parent / "clients"
+PYTHON_CLIENT = (sys.executable, str(CLIENTS / "sync_correct.py"))
+INTERCEPTED = ("plain", "lost-answer", "query-trouble", "truncated-query", "link-expired", "no-credits")
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +77,35 @@ def test_a_command_that_sends_nothing_could_not_be_judged() -> None:
     assert "EVOLINK_BASE_URL" in " ".join(result.output.split())
 
 
+def test_a_command_with_a_key_of_its_own_could_not_be_judged() -> None:
+    result = run("--behaviour", "plain", "--", "env", "EVOLINK_API_KEY=sk-a-key-of-its-own", *PYTHON_CLIENT)
+    assert result.exit_code == 3
+    assert "another key than it was told" in " ".join(result.output.split())
+    assert "a-key-of-its-own" not in result.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [PYTHON_CLIENT, ("node", str(CLIENTS / "node_correct.mjs")), ("bash", str(CLIENTS / "shell_correct.sh"))],
+)
+def test_a_client_of_the_live_hosts_is_led_to_the_fake(command: tuple[str, ...]) -> None:
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    behaviours = [word for name in INTERCEPTED for word in ("--behaviour", name)]
+    result = run("--intercept", *behaviours, "--", "env", "EVOLINK_BASE_URL=https://api.evolink.ai", *command)
+    assert result.exit_code == 0, result.output
+
+
+def test_a_mistake_with_the_live_hosts_is_found_and_the_replay_says_so() -> None:
+    command = (sys.executable, str(CLIENTS / "sync_sends_no_key_again.py"))
+    hosts = ("env", "EVOLINK_BASE_URL=https://api.evolink.ai")
+    result = run("--intercept", "--behaviour", "lost-answer", "--", *hosts, *command)
+    assert result.exit_code == 1
+    shown = " ".join(result.output.split())
+    assert "CLIENT-PAYS-ONCE" in shown
+    assert "--clock polls --intercept --behaviour" in shown
+
+
 def test_the_behaviours_are_listed() -> None:
     result = run("--list")
     assert result.exit_code == 0
@@ -81,7 +113,7 @@ def test_the_behaviours_are_listed() -> None:
 
 
 def test_the_environment_of_a_case_names_the_fake_and_the_key() -> None:
-    env = environment("http://127.0.0.1:1", "sk-key")
+    env = environment(os.environ, "http://127.0.0.1:1", "sk-key")
     assert (env["EVOLINK_BASE_URL"], env["EVOLINK_API_KEY"]) == ("http://127.0.0.1:1", "sk-key")
 
 

@@ -61,8 +61,8 @@ def stopped() -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="module")
 def led() -> Iterator[dict[str, str]]:
     """The variables of a program that is led to a mock."""
-    with MockServer() as mock, Interceptor(int(mock.url.rpartition(":")[2])) as interceptor:
-        yield environment(interceptor, mock.url).applied_to(os.environ)
+    with MockServer(clock="polls", task_seconds=3) as mock, mock.intercepted() as variables:
+        yield variables
 
 
 def output(command: list[str], variables: dict[str, str]) -> str:
@@ -135,6 +135,10 @@ def test_results_can_be_links_of_a_live_host(capfd: pytest.CaptureFixture[str]) 
     options = Options(clock=Mode.POLLS, task_seconds=3, public_url="https://files-api.evolink.ai")
     assert program.run(options, command_of("with_requests.py"), quiet=True) == 0
     assert capfd.readouterr().out == f"completed {RESULT}\n"
+
+
+def test_a_test_starts_a_program_unchanged(led: dict[str, str]) -> None:
+    assert output(command_of("with_urllib.py"), led) == f"completed {RESULT}\n"
 
 
 @pytest.mark.parametrize("library", ["uvloop", "certifi"])

@@ -23,7 +23,7 @@ MAY_KNOW = {
     "web": {"runtime", "log", "simulation", "contract", "data"},
     "data": set(),
     "config": {"web", "runtime", "contract"},
-    "testing": {"web", "runtime", "contract", "simulation", "data"},
+    "testing": {"environment", "web", "runtime", "contract", "simulation", "data"},
     "pytest_plugin": {"testing"},
     "demo": {"testing", "contract", "data"},
     "explain": {"contract"},

@@ -34,8 +34,8 @@ class Player:
     play_all: Callable[[Sequence[Behaviour], int | None], Iterable[Run]]
 
 
-class NothingSentError(Exception):
-    """There is nothing to judge."""
+class NoClientError(Exception):
+    """There is nothing to judge: what the client was told of the API did not reach it."""
 
 
 @dataclass(slots=True)
@@ -54,11 +54,13 @@ class Campaign:
     def open(self) -> Run:
         """The plain course: how many tasks the client wants, and whether it uses callbacks. Judged as well.
 
-        Raises NothingSentError if it asked the fake for nothing.
+        Raises NoClientError if it asked the fake for nothing, or for somebody else.
         """
         run = self.player.play(PLAIN, None)
         if not run.entries:
-            raise NothingSentError(f"the client sent nothing to the API it was told of; {run.ending}")
+            raise NoClientError(f"the client sent nothing to the API it was told of; {run.ending}")
+        if run.with_other_keys:
+            raise NoClientError(f"the client sent another key than it was told: {run.with_other_keys[0]}")
         self.runs[PLAIN] = run
         self._judge(run)
         return run

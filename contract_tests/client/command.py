@@ -11,7 +11,7 @@ import click
 
 from contract_tests.check import Layer, checks
 from contract_tests.client.behaviour import Behaviour, BehaviourError
-from contract_tests.client.campaign import Campaign, NothingSentError
+from contract_tests.client.campaign import Campaign, NoClientError
 from contract_tests.client.named import behaviour_of, for_real_time, named
 from contract_tests.client.processes import Processes
 from contract_tests.client.stage import POLLS, scaled
@@ -59,6 +59,7 @@ def _behaviours(context: click.Context, parameter: click.Parameter, texts: tuple
     show_default=True,
     help="Seconds a case may take beside 5 times what the plain course took; longer than the client's own time-out.",
 )
+@click.option("--intercept", is_flag=True, help="COMMAND has the live hosts written into it; lead it to the fake.")
 @click.option("--parallel", type=click.IntRange(1, 32), default=8, show_default=True, help="Cases at once.")
 @report_options
 def client(
@@ -70,17 +71,20 @@ def client(
     clock: str,
     speed: float,
     time_limit: float,
+    intercept: bool,
     parallel: int,
     **reports: Any,
 ) -> None:
     """Run COMMAND against the fake, again and again, each time with another behaviour, and judge it.
 
     COMMAND is to do its one job: submit a task, wait for its end, exit 0 if it went well and otherwise not. It finds
-    the API at EVOLINK_BASE_URL and its key in EVOLINK_API_KEY. Its own sleeping is real; the task's time is not.
+    the API at EVOLINK_BASE_URL (with --intercept, at the live hosts) and its key in EVOLINK_API_KEY. Its own sleeping
+    is real; the task's time is not.
     """
     seed = secrets.randbits(32) if seed is None else seed
     again = ["contract-tests", "client", "--seed", str(seed), "--profile", profile, "--clock", clock]
     again += ["--speed", f"{speed:g}"] if clock == "scaled" else []
+    again += ["--intercept"] if intercept else []
     judge = Judge(checks(Layer.CLIENT))
     started, begun = datetime.now(UTC), time.monotonic()
     with Processes(
@@ -90,6 +94,7 @@ def client(
         moved_by=POLLS if clock == "polls" else scaled(speed),
         limit_s=time_limit,
         parallel=parallel,
+        intercept=intercept,
     ) as processes:
         campaign = Campaign(
             player=processes.player,
@@ -125,8 +130,8 @@ def _run(campaign: Campaign, chosen: tuple[Behaviour, ...], examples: int, seed:
         return "interrupted"
     except OSError as error:
         return f"the command can't be run: {error}"
-    except NothingSentError as error:
-        return f"{error}; it finds it in EVOLINK_BASE_URL"
+    except NoClientError as error:
+        return f"{error}; EVOLINK_BASE_URL and EVOLINK_API_KEY tell it where (or --intercept leads it) and with which"
     finally:
         signal.signal(signal.SIGTERM, before)
     return ""

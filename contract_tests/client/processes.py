@@ -25,11 +25,19 @@ class Processes:
     """Stages, and a command that is played on them. `interrupt` ends what runs."""
 
     def __init__(
-        self, command: Sequence[str], *, profile: str, seed: int, moved_by: Time, limit_s: float, parallel: int
+        self,
+        command: Sequence[str],
+        *,
+        profile: str,
+        seed: int,
+        moved_by: Time,
+        limit_s: float,
+        parallel: int,
+        intercept: bool = False,
     ) -> None:
         self._command, self._limit_s = command, limit_s
         self._plain_s = 0.0
-        self._stages = [Stage(profile, seed + number, moved_by) for number in range(parallel)]
+        self._stages = [Stage(profile, seed + number, moved_by, intercept=intercept) for number in range(parallel)]
         self._free: queue.SimpleQueue[Stage] = queue.SimpleQueue()
         self._running = ExitStack()
         self._interrupted = threading.Event()
@@ -72,7 +80,7 @@ class Processes:
         key = f"sk-contract-{secrets.token_hex(12)}"
         stage.set_up(behaviour, key)
         watch = _Watch(stage, behaviour, self._interrupted)
-        env = program.environment(stage.mock.url, key)
+        env = program.environment(stage.variables, stage.mock.url, key)
         limit_s = self._limit_s + _OF_THE_PLAIN_COURSE * self._plain_s
         ending = program.play(self._command, env, limit_s=limit_s, look=watch, look_every_s=_LOOK_EVERY_S)
         if intents is None:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 
@@ -18,11 +18,11 @@ Look = Callable[[], str]
 """Asked while the program runs: why it is to be stopped; empty to let it go on."""
 
 
-def environment(url: str, key: str) -> dict[str, str]:
+def environment(inherited: Mapping[str, str], url: str, key: str) -> dict[str, str]:
     """What a program is started with: the fake under every name that clients know the API by."""
     names = ("EVOLINK_BASE_URL", "EVOLINK_API_BASE", "EVOLINK_API_URL", "EVOLINK_API_HOST", "MOCKSERVER_URL")
     told = dict.fromkeys(names, url) | {"EVOLINK_API_KEY": key}
-    return {**os.environ, **told, "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+    return {**inherited, **told, "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
 
 
 def play(command: Sequence[str], env: dict[str, str], *, limit_s: float, look: Look, look_every_s: float) -> Ending:

@@ -56,7 +56,7 @@ class Ending:
 class Run:
     """One case. `intents` is how many tasks the program wants (as its plain course showed); `tasks` are records of
     the control API; `charged` the ids that were paid for once everything had come to its end; `told` the states
-    that callbacks told the client."""
+    that callbacks told the client; `with_other_keys` what it asked with another key than the one it was told."""
 
     behaviour: Behaviour
     entries: tuple[Entry, ...]
@@ -67,6 +67,7 @@ class Run:
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     charged: tuple[str, ...] = ()
     told: dict[str, str] = field(default_factory=dict)
+    with_other_keys: tuple[Entry, ...] = ()
 
     @cached_property
     def submissions(self) -> tuple[Entry, ...]:

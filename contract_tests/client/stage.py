@@ -1,6 +1,9 @@
 """A fake made ready for one case after the other, and what it saw of each."""
 
+import os
 import time
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -37,21 +40,30 @@ def scaled(speed: float) -> Time:
 
 
 class Stage:
-    """One fake. Between `set_up` and `seen` one client plays one case."""
+    """One fake. Between `set_up` and `seen` one client plays one case.
 
-    def __init__(self, profile: str, seed: int, moved_by: Time) -> None:
-        self.time = moved_by
+    `intercept`: programs started with `variables` reach it at the live hosts, and no other host.
+    """
+
+    def __init__(self, profile: str, seed: int, moved_by: Time, *, intercept: bool = False) -> None:
+        self.time, self._intercept = moved_by, intercept
+        self._running = ExitStack()
+        self.variables: Mapping[str, str] = os.environ
         self.mock = MockServer(profile=profile, seed=seed, task_seconds=TASK_S, media_host=MEDIA_HOST)
 
     def __enter__(self) -> Self:
-        self.mock.start()
-        self.mock.put("/clock", self.time.clock)
+        with ExitStack() as running:
+            running.enter_context(self.mock)
+            self.mock.put("/clock", self.time.clock)
+            if self._intercept:
+                self.variables = running.enter_context(self.mock.intercepted())
+            self._running = running.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.mock.stop()
+        self._running.close()
 
     def set_up(self, behaviour: Behaviour, key: str) -> None:
         """Forget the last case; this one is about to begin. Its clock shows what the client's own shows."""
@@ -79,6 +91,7 @@ class Stage:
     def seen(self, behaviour: Behaviour, key: str, ending: Ending, intents: int | None) -> Run:
         """What the client did, and what it paid once every task has come to its end."""
         entries = self.entries()
+        own = {record["sequence"] for record in self.mock.get("/requests", key=key, limit=_JOURNAL)["requests"]}
         told = {one["task_id"]: one for one in self.mock.get("/callbacks", key=key)["callbacks"]}
         delivered = {task_id for task_id, one in told.items() if one["state"] == "delivered"}
         self.mock.post("/clock/advance", {"until_idle": True})
@@ -93,6 +106,9 @@ class Stage:
             tasks=tasks,
             charged=self._charged(key),
             told={task_id: tasks[task_id]["state"] for task_id in delivered if task_id in tasks},
+            with_other_keys=tuple(
+                one for one in entries if one.record["tenant"] and one.record["sequence"] not in own
+            ),
         )
 
     def _charged(self, key: str) -> tuple[str, ...]:

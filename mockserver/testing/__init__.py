@@ -5,6 +5,7 @@
 `stop`. Exceptions: ControlError (a call the mock turned away) > UnknownError (also a LookupError).
 """
 
+from mockserver.runtime.authority import InterceptionError
 from mockserver.testing.control import ControlError, UnknownError
 from mockserver.testing.in_process import InProcessMock
 from mockserver.testing.receiver import CallbackReceiver, Received, Step
@@ -30,6 +31,7 @@ __all__ = [
     "Delivery",
     "Event",
     "InProcessMock",
+    "InterceptionError",
     "MockServer",
     "MockTenant",
     "Received",

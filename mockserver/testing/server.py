@@ -1,13 +1,19 @@
 """A mock server in this process: `with MockServer() as mock:` and it answers at `mock.url`."""
 
+import os
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from mockserver.contract.behaviour import Profile
+from mockserver.environment import environment
 from mockserver.runtime.clock import Mode
+from mockserver.runtime.intercept import Interceptor
 from mockserver.testing.background import Background
 from mockserver.testing.control import Control
 from mockserver.testing.tenant import MockTenant, scenario_file
@@ -86,6 +92,15 @@ class MockServer(LocalMock):
         self._server: Server | None = None
         self._serving: Future[None] | None = None
         self._background = Background("mockserver")
+
+    @contextmanager
+    def intercepted(self) -> Iterator[dict[str, str]]:
+        """While inside, a program started with these variables reaches this mock at the live hosts, and no other.
+
+        Raises InterceptionError without the extra `intercept`.
+        """
+        with Interceptor(urlsplit(self.url).port or 0) as interceptor:
+            yield environment(interceptor, self.url).applied_to(os.environ)
 
     def _up(self) -> Control:
         """Raises OSError where the port is taken, RuntimeError where the server does not come up."""
