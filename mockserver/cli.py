@@ -153,7 +153,10 @@ def serve(intercept: bool, **arguments: Any) -> None:
         raise click.UsageError(str(error)) from error
     application.public_url = options.public_url or server.url_of(listener, host)
     address = server.url_of(listener, host)
-    with _intercepting(address) if intercept else contextlib.nullcontext("") as told:
+    with (
+        contextlib.suppress(KeyboardInterrupt),  # how it is told to stop
+        _intercepting(address) if intercept else contextlib.nullcontext("") as told,
+    ):
         server.Server(application, lambda: click.echo(config.banner(application, address) + told)).run_on(listener)
 
 

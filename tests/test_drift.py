@@ -64,6 +64,7 @@ def whole_story(talk: Talk) -> None:
         task = talk.submit()
         control.post(f"/tasks/{task}/{ending}", body)
         talk.send("GET", f"/v1/tasks/{task}")
+    talk.send("GET", path)
     talk.send("GET", path, key=KEYS[1])
     talk.send("GET", path, key=None)
     talk.send("GET", "/v1/tasks/task-unified-1-unknown")

@@ -15,7 +15,8 @@ from mockserver.simulation.task import TRANSITIONS
 from mockserver.testing import MockServer
 from mockserver.web.script import EFFECT_WORDS, MEDIA_WORDS
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
@@ -23,6 +24,7 @@ def blocks(language: str) -> list[str]:
 
 
 TESTS = [block for block in blocks("python") if "def test_" in block]
+A_CLIENT = "from tests.test_client_inprocess import Right\n\ngenerate = Right()\n"
 SCRIPTS = [block for block in blocks("python") if "def test_" not in block]
 CURLS = [block for block in blocks("sh") if "curl" in block]
 
@@ -35,7 +37,7 @@ def mock() -> Iterator[MockServer]:
 
 def test_the_readme_shows_its_commands() -> None:
     assert len(CURLS) >= 5
-    assert len(TESTS) == 2
+    assert len(TESTS) == 3
     assert len(SCRIPTS) >= 1
 
 
@@ -53,13 +55,14 @@ def test_curl_lines_work_when_pasted(mock: MockServer, block: str, tmp_path: Pat
 @pytest.mark.parametrize("block", TESTS)
 def test_tests_pass_when_pasted(block: str, tmp_path: Path) -> None:
     (tmp_path / "test_pasted.py").write_text(block)
+    (tmp_path / "my_project.py").write_text(A_CLIENT)
     plugin = ["-p", "mockserver.pytest_plugin", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-W", "error", "--strict-markers", *plugin, str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout

@@ -17,6 +17,7 @@ from contract_tests.cli import main
 from contract_tests.document import UC_PER_CREDIT
 from contract_tests.judge import Outcome
 from contract_tests.report import Report
+from contract_tests.server import command
 from contract_tests.server.run import LAYERS, Options, UnreachableError, judge_server, opened
 from contract_tests.server.target import Settings
 from mockserver.testing import MockServer
@@ -234,6 +235,21 @@ def test_the_plan_is_told_before_money_is_spent() -> None:
         done = run(mock.url, "--no-control", "--quick")
     assert "the cap is 0" in done.output
     assert KEY not in done.output
+
+
+@pytest.mark.parametrize(
+    ("terminal", "answer", "exit_code", "told"),
+    [(False, "y", 2, "agree with --yes"), (True, "n", 3, "nothing was spent"), (True, "", 3, "nothing was spent")],
+)
+def test_nothing_is_spent_without_a_yes(
+    terminal: bool, answer: str, exit_code: int, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with MockServer() as mock:
+        runner = CliRunner(env={"EVOLINK_API_KEY": KEY})
+        monkeypatch.setattr(command, "_is_asked", lambda: terminal)
+        done = runner.invoke(main, ["server", mock.url, "--no-control", "--max-credits", "50"], input=answer)
+        assert reserved_uc(mock.url) == 0
+    assert (done.exit_code, told in done.output) == (exit_code, True), done.output
 
 
 @pytest.mark.long

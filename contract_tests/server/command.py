@@ -6,7 +6,7 @@ import ssl
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -189,10 +189,26 @@ def _announce(run: Run, yes: bool) -> None:
         f"Plan: {paid} paid submissions, {most:g} credits at most; the cap is {cap:g} (--max-credits).", err=True
     )
     click.echo(f"Credits now: {_credits(run)}. What the cap does not cover is not judged.", err=True)
-    if cap and not yes:
-        click.confirm(f"Spend up to {min(cap, most):g} credits?", abort=True, err=True)
+    if min(cap, most) and not yes:
+        _ask(f"Spend up to {min(cap, most):g} credits?")
+
+
+def _ask(question: str) -> None:
+    """Raises UsageError where there is nobody to ask; ends the command unless it is agreed to."""
+    if not _is_asked():
+        raise click.UsageError("credits would be spent and nobody can be asked: agree with --yes")
+    with suppress(click.Abort):
+        if click.confirm(question, err=True):
+            return
+    click.echo("Could not judge: nothing was spent.", err=True)
+    sys.exit(COULD_NOT_JUDGE)
+
+
+def _is_asked() -> bool:
+    """Whether somebody sits there who can answer."""
+    return sys.stdin.isatty()
 
 
 def _credits(run: Run) -> str:
     data = run.target.case().credits().at("data", "user", "remaining_credits")
-    return "unknown" if data is None else f"{data:g}"
+    return "unknown" if data is None else f"{data:,.10g}"

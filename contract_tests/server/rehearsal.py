@@ -1,6 +1,7 @@
 """Recordings played again to a fake: the same requests, in their order, and where its answers differ."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from contract_tests.document import CREATE, example_request
 from contract_tests.server.drift import Drift, Kind, Operation, find_operation, merged, parsed
 from contract_tests.server.recording import Recording
 from contract_tests.server.shape import key_paths, resolved, sightings
+from mockserver.testing import ControlError, MockServer
 
 PROFILES = ("documented", "observed")
 _ACCOUNT_STATUSES = frozenset({402, 429})
@@ -28,8 +30,6 @@ def against_fake(recordings: Mapping[str, Recording], document: dict[str, Any]) 
 
 
 def _played(recordings: Mapping[str, Recording], document: dict[str, Any], profile: str) -> Iterator[Drift]:
-    from mockserver.testing import MockServer
-
     with (
         MockServer(profile=profile, task_seconds=_TASK_S) as mock,
         httpx.Client(base_url=mock.url, trust_env=False, timeout=30) as http,
@@ -59,7 +59,7 @@ def _can_play(one: Recording, operation: Operation, profile: str) -> bool:
 class _Stage:
     """One fake, and which of its tasks stands for which recorded one."""
 
-    def __init__(self, mock: Any, http: httpx.Client, document: dict[str, Any], profile: str) -> None:
+    def __init__(self, mock: MockServer, http: httpx.Client, document: dict[str, Any], profile: str) -> None:
         self._mock, self._http, self._document, self._profile = mock, http, document, profile
         self._ids: dict[str, str] = {}
 
@@ -111,10 +111,8 @@ class _Stage:
             ending = "cancel"
         if ending is not None:
             told = {"code": code} if ending == "fail" and isinstance(code, str) else None
-            try:
+            with suppress(ControlError):
                 self._mock.post(f"/tasks/{task_id}/{ending}", told)
-            except httpx.HTTPStatusError:
-                return
 
     def _differences(
         self, one: Recording, recorded: Any, answer: httpx.Response, played: Any, operation: Operation

@@ -1,0 +1,154 @@
+"""The commands that the README shows, run as they stand: in a folder with the files they name, on local servers."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mockserver.testing import MockServer
+from tests.test_readme import blocks
+from tests.test_receiver_contract import at_desk
+
+ROOT = Path(__file__).parent.parent
+COMMAND = re.compile(r"^(?:[A-Z_]+=\S+ )?(?:contract-tests|mockserver|pytest) ")
+LIVE = "https://api.evolink.ai"
+SHORTER = {
+    "contract-tests server": " --quick --check TASK-ID-UNIQUE",
+    "contract-tests receiver": " --cases 1 --settle 0",
+    "contract-tests client": " --behaviour unknown-fields",
+}
+"""What makes a command a matter of seconds; without it, it is for the long tests."""
+
+
+def commands() -> list[str]:
+    """Lines as they are written, their comments left out."""
+    lines = "\n".join(blocks("sh")).replace("\\\n", " ").splitlines()
+    return [re.sub(r"\s+# .*$", "", line) for line in lines if COMMAND.match(line)]
+
+
+ENDLESS = [line for line in commands() if line.startswith("mockserver serve")]
+ENDING = [line for line in commands() if line not in ENDLESS and "replay" not in line]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """All files that the README speaks of."""
+    clients, programs = ROOT / "tests" / "clients", ROOT / "tests" / "programs"
+    shutil.copy(clients / "sync_correct.py", tmp_path / "my_client.py")
+    shutil.copy(clients / "node_correct.mjs", tmp_path / "my_client.mjs")
+    shutil.copy(clients / "shell_correct.sh", tmp_path / "my_client.sh")
+    shutil.copy(programs / "with_urllib.py", tmp_path / "my_program.py")
+    told = (clients / "sync_correct.py").read_text()
+    live, changed = re.subn(r'os\.environ\["EVOLINK_BASE_URL"\]', f'"{LIVE}"', told)
+    assert changed == 1
+    (tmp_path / "my_client.sh").chmod(0o755)
+    (tmp_path / "my_client_of_the_live_host.py").write_text(live)
+    (tmp_path / "published").mkdir()
+    shutil.copy(ROOT / "openapi" / "evolink.yaml", tmp_path / "published" / "video.yaml")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def addresses() -> Iterator[dict[str, str]]:
+    """What the servers that the README speaks of are called here."""
+    with MockServer() as mock, at_desk("correct") as receiver:
+        yield {"http://127.0.0.1:8787": mock.url, "http://127.0.0.1:8000": receiver}
+
+
+def scripts(folder: Path, receiver: str) -> None:
+    """What the receiver's author would have: this one minds no stranger, and fails when it is told to."""
+    for name, line in {"register": 'test -n "$1"', "break-next": f"curl -sS --fail -X POST {receiver}/fail"}.items():
+        (folder / name).write_text(f"#!/bin/sh\n{line}\n")
+        (folder / name).chmod(0o755)
+
+
+def run(line: str, folder: Path, addresses: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    scripts(folder, addresses["http://127.0.0.1:8000"])
+    for name, url in {**addresses, LIVE: addresses["http://127.0.0.1:8787"]}.items():
+        line = line.replace(name, url)
+    line = line.replace("--model MODEL", "--model kling-o1-video-edit-fast")
+    line = line.replace("--max-credits", "--yes --max-credits")  # asks whoever pastes it
+    return subprocess.run(
+        ["bash", "-c", line], cwd=folder, env=environment(), text=True, capture_output=True, check=False
+    )
+
+
+def environment() -> dict[str, str]:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return {**os.environ, "PATH": path, "POLL_SECONDS": "0.15"}
+
+
+def skip_without_its_tools(line: str) -> None:
+    for tool, words in {"node": "node ", "jq": ".sh", "curl": "break-next"}.items():
+        if words in line and shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+
+
+def shorter(line: str) -> str:
+    """The same command, given less to do."""
+    for command, options in SHORTER.items():
+        line = line.replace(command, command + options)
+    return line
+
+
+def test_the_readme_shows_every_command() -> None:
+    shown = {" ".join(line.split()[:2]) for line in commands()}
+    assert {"mockserver serve", "mockserver exec", "mockserver explain", "mockserver replay"} <= shown
+    assert {f"contract-tests {one}" for one in ("server", "client", "receiver", "drift")} <= shown
+
+
+@pytest.mark.parametrize("line", [one for one in ENDING if not one.startswith(("pytest", "contract-tests drift"))])
+def test_a_command_works_when_pasted(line: str, folder: Path, addresses: dict[str, str]) -> None:
+    skip_without_its_tools(line)
+    done = run(shorter(line), folder, addresses)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("line", [one for one in ENDING if "contract-tests" in one or one.startswith("pytest")])
+def test_a_command_works_as_it_stands(line: str, folder: Path, addresses: dict[str, str]) -> None:
+    skip_without_its_tools(line)
+    if "drift" in line:
+        pytest.skip("follows the recording: see below")
+    done = run(line, folder, addresses)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_is_recorded_is_compared(folder: Path, addresses: dict[str, str]) -> None:
+    record, drift = (line for line in ENDING if "recordings" in line)
+    assert run(f"{record} --layer callback", folder, addresses).returncode == 0
+    done = run(drift, folder, addresses)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("line", ENDLESS)
+def test_a_server_comes_up_when_pasted(line: str, folder: Path) -> None:
+    command = f"exec {line} --port 0"
+    process = subprocess.Popen(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    with process, process.stdout as told:
+        says = iter(told.readline, "")
+        assert any("http://127.0.0.1:" in one for one in says)
+        process.send_signal(signal.SIGINT)
+        told.read()
+    assert process.returncode == 0
+
+
+def test_the_scenario_is_one(addresses: dict[str, str]) -> None:
+    (block,) = blocks("yaml")
+    with MockServer() as mock:
+        assert mock.post("/scenarios", yaml.safe_load(block))["name"] == "fails-then-works"
