@@ -192,15 +192,44 @@ class NewKeyEachTry(Right):
         raise RuntimeError("no answer")
 
 
-def test_a_drawn_behaviour_is_shrunk_to_what_matters() -> None:
+class NewKeyOnceRefused(Right):
+    """Right when an answer is lost, and right when it comes too fast; wrong when one follows the other."""
+
+    def submit(self) -> str:
+        key = uuid.uuid4().hex
+        for _ in range(6):
+            try:
+                response = self.context.post(CREATE, json=MINIMAL, headers={"idempotency-key": key})
+                if response.status_code not in PASSING:
+                    return str(response.raise_for_status().json()["id"])
+                self.pause(response)
+                key = uuid.uuid4().hex
+            except (httpx.TransportError, ValueError):
+                time.sleep(3)
+        raise RuntimeError("no answer")
+
+
+def drawn(client: Right, examples: int, check_id: str) -> list[str]:
+    """The behaviour that is shown for a check after a campaign of drawn behaviours alone, a line a deviation."""
     judge = Judge(checks(Layer.CLIENT))
-    with InProcess(NewKeyEachTry(), profile="documented", seed=3) as played:
+    with InProcess(client, profile="documented", seed=3) as played:
         campaign = Campaign(played.player, judge, str, confirm=False)
         campaign.open()
-        campaign.drawn(60, 3)
-    [finding] = [one.finding for one in judge.results() if one.finding and one.check == check("CLIENT-PAYS-ONCE")]
-    assert len([note for note in finding.notes if note.startswith("behaviour: ")]) == 1
-    assert "submission" in finding.notes[0]
+        campaign.drawn(examples, 3)
+    [finding] = [one.finding for one in judge.results() if one.finding and one.check == check(check_id)]
+    return [note for note in finding.notes if note.startswith("behaviour: ")]
+
+
+def test_a_drawn_behaviour_is_shrunk_to_what_matters() -> None:
+    [line] = drawn(NewKeyEachTry(), 60, "CLIENT-PAYS-ONCE")
+    assert "submission" in line
+
+
+def test_what_only_two_things_together_show_is_shrunk_to_the_two() -> None:
+    lost, refused = drawn(NewKeyOnceRefused(), 300, "CLIENT-PAYS-ONCE")
+    assert "answer" in lost
+    assert "submission" in lost
+    assert "submission is answered" in refused
 
 
 def test_the_message_shows_behaviour_journal_and_replay() -> None:
