@@ -1,6 +1,7 @@
 """The command line. Exit codes: 0 holds, 1 broken, 2 wrong usage, 3 could not judge."""
 
 import importlib
+import os
 
 import click
 
@@ -11,6 +12,8 @@ _COMMANDS: dict[str, str] = {
     "drift": "contract_tests.server.drift_command:drift",
 }
 """Loaded when asked for: Hypothesis and schemathesis take their time."""
+_STORAGE = os.path.join("~", ".cache", "evolink-mock", "hypothesis")
+"""What Hypothesis remembers of Python's own modules, which it else leaves in the folder where it is run."""
 
 
 class _Lazy(click.Group):
@@ -31,3 +34,4 @@ class _Lazy(click.Group):
 @click.version_option(package_name="evolink-mock", prog_name="contract-tests")
 def main() -> None:
     """Judge servers, clients and callback receivers against the contract of EvoLink's generation API."""
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", os.path.expanduser(_STORAGE))

@@ -109,6 +109,7 @@ def test_a_command_works_when_pasted(line: str, folder: Path, addresses: dict[st
     skip_without_its_tools(line)
     done = run(shorter(line), folder, addresses)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert not (folder / ".hypothesis").exists()
 
 
 @pytest.mark.long
