@@ -14,6 +14,7 @@ from contract_tests.document import UC_PER_CREDIT, failure_codes, price_uc
 from contract_tests.exchange import Exchange
 from contract_tests.judge import BrokenPromiseError
 from contract_tests.server.auditor import AUDITED, TERMINAL, Auditor, Balance, Seen
+from contract_tests.server.listing import LIST, items
 from contract_tests.server.probe import Need, Setting, notes_of, probe, steps_of
 from contract_tests.server.target import Answer, CaseOverError
 
@@ -22,6 +23,7 @@ _SHRINK_S = 3.0
 _RUNS = 5
 """How often the machine is run again to look past what it has found."""
 _PROMPTS = ("Make it snow", "Make it rain")
+_WHOLE = {"page_size": 100}
 _KEYS = ("contract-machine-key-1", "contract-machine-key-2")
 
 JUDGES = (
@@ -30,6 +32,7 @@ JUDGES = (
     "BILLING-SHORT-IS-REFUSED",
     "IDEMPOTENCY-SAME-TASK",
     "IDEMPOTENCY-CONFLICT",
+    "LIST-AGREES-WITH-QUERY",
 )
 
 
@@ -122,6 +125,15 @@ class Machine(RuleBasedStateMachine):
         seen = self.ended_tasks[choice % len(self.ended_tasks)]
         self.query(seen)
         self.reckon()
+
+    @precondition(lambda self: self.setting.profile == "observed")
+    @rule()
+    @guarded
+    def list_tasks(self) -> None:
+        """The list shows every task, where its last query showed it."""
+        shown = {str(one.get("id")): one.get("status") for one in items(self.case.send("GET", LIST, params=_WHOLE))}
+        seen = {one.id: one.status for one in self.auditor.tasks.values()}
+        self.setting.judge.that("LIST-AGREES-WITH-QUERY", shown == seen, f"listed {shown}", f"as queried: {seen}")
 
     # --- what every rule needs
 

@@ -31,6 +31,10 @@ def prices(setting: Setting) -> None:
     _judge_bound(case, "BILLING-SHORTEST", rule["minimum_seconds"], _SHORT)
     if (most := rule.get("maximum_seconds")) is not None:
         _judge_bound(case, "BILLING-LONGEST", most, _LONG)
+    else:
+        setting.judge.not_judged(
+            "BILLING-LONGEST", f"no length is the longest that the {setting.profile} price knows"
+        )
 
 
 def _judge_bound(case: Case, check_id: str, bound: float, beyond: tuple[float, ...]) -> None:

@@ -13,7 +13,7 @@ from contract_tests.check import Layer, checks
 from contract_tests.document import CREATE, UC_PER_CREDIT, example_request, highest_price_uc
 from contract_tests.judge import Judge
 from contract_tests.report import Report
-from contract_tests.server import access, callbacks, endings, life, lifecycle, money
+from contract_tests.server import access, callbacks, endings, life, lifecycle, listing, money
 from contract_tests.server.budget import Budget
 from contract_tests.server.control import Control
 from contract_tests.server.listener import Listener
@@ -26,7 +26,14 @@ LAYERS = (Layer.BEHAVIOUR, Layer.CALLBACK, Layer.SCHEMA)
 EXAMPLES = 15
 """Drawn requests an operation, in the schema layer."""
 _PROBES: dict[Layer, tuple[Probe, ...]] = {
-    Layer.BEHAVIOUR: (life.whole_life, *access.PROBES, *money.PROBES, *endings.PROBES, lifecycle.lifecycle),
+    Layer.BEHAVIOUR: (
+        life.whole_life,
+        *access.PROBES,
+        *money.PROBES,
+        *listing.PROBES,
+        *endings.PROBES,
+        lifecycle.lifecycle,
+    ),
     Layer.CALLBACK: (*callbacks.PROBES, life.called_back),
     Layer.SCHEMA: (),
 }

@@ -22,6 +22,7 @@ from mockserver.web.options import Options
 from tests.documents import OPENAPI, document
 
 CREATE, TASKS, CREDITS = "/v1/videos/generations", "/v1/tasks/", "/v1/credits"
+LIST, BATCH, MODELS = "/v1/tasks", "/v1/tasks/batch", "/v1/models"
 Body = dict[str, Any]
 
 
@@ -33,6 +34,7 @@ class Wire:
     path: str
     headers: dict[str, str]
     body: bytes
+    query: str = ""
     status: int = 0
     answer_headers: dict[str, str] = field(default_factory=dict)
     answer: bytes = b""
@@ -56,6 +58,11 @@ class Wire:
     def shows(self) -> bool:
         """A query of a task that was answered with it."""
         return self.method == "GET" and self.path.startswith(TASKS) and self.status == 200
+
+    @property
+    def lists(self) -> bool:
+        """A list of tasks, or several at once, that was answered."""
+        return self.path in (LIST, BATCH) and self.status == 200
 
     @property
     def json(self) -> Any:
@@ -139,7 +146,7 @@ async def _read(scope: Any, receive: Any) -> Wire:
         body += message.get("body", b"")
         more = message.get("more_body", False)
     headers = {name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    return Wire(scope["method"], scope["path"], headers, body)
+    return Wire(scope["method"], scope["path"], headers, body, scope["query_string"].decode("latin-1"))
 
 
 async def _forward(app: Application, scope: Any, wire: Wire) -> None:
@@ -164,7 +171,8 @@ async def _forward(app: Application, scope: Any, wire: Wire) -> None:
             wire.answer += message.get("body", b"")
 
     headers = [(name.encode(), value.encode("latin-1")) for name, value in wire.headers.items()]
-    await app({**scope, "path": wire.path, "raw_path": wire.path.encode(), "headers": headers}, receive, send)
+    target = {"path": wire.path, "raw_path": wire.path.encode(), "query_string": wire.query.encode("latin-1")}
+    await app({**scope, **target, "headers": headers}, receive, send)
 
 
 # --- what a bad server is made of

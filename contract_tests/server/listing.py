@@ -1,0 +1,170 @@
+"""What the observed profile has beside single tasks: the list, several at once, the models. All of it only reads, so
+that it costs nothing on a live account."""
+
+from collections.abc import Callable
+from typing import Any
+
+from contract_tests.document import MODEL
+from contract_tests.server.auditor import TERMINAL
+from contract_tests.server.probe import Need, Setting, probe
+from contract_tests.server.target import Answer, Case
+
+LIST, BATCH, MODELS = "/v1/tasks", "/v1/tasks/batch", "/v1/models"
+_UNKNOWN = "task-unified-1757169743-00000000"
+_LOOKED_AT = 10
+"""Listed tasks that are queried one by one, too."""
+_PAGE = 2
+_PAGES = 5
+_WHOLE = 100
+"""The longest page (listTasks, `page_size`)."""
+_TAKES_IN = {"processing": {"pending", "processing"}}
+"""Statuses that a filter lets through beside its own (facts, section 2)."""
+
+Item = dict[str, Any]
+
+
+def stocked(setting: Setting) -> Case:
+    """On a mock, an account with a task in each state; anywhere else, what the account has."""
+    if setting.target.control is None:
+        return setting.case()
+    case = setting.case(credits=10_000)
+    for how in ("complete", "fail", "cancel", "", ""):
+        task_id = str(case.submit().at("id"))
+        if how:
+            setting.control.end(task_id, how)
+        case.let_pass(1.5)
+    case.submit()
+    return case
+
+
+def items(answer: Answer) -> list[Item]:
+    listed = answer.at("data")
+    return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+
+
+def same_in_list(item: Item, task: Any) -> bool:
+    """Whether an item of the list tells what the task itself does. One that runs on a live server moves meanwhile."""
+    if not isinstance(task, dict) or task.get("id") != item.get("id"):
+        return False
+    results = task.get("results") or []
+    told = {"model": task.get("model"), "type": task.get("type"), "created_at": task.get("created")}
+    told |= {"status": task.get("status"), "progress": task.get("progress"), "has_error": "error" in task}
+    told |= {"has_results": bool(results), "result_count": len(results)}
+    return all(item.get(name) == value for name, value in told.items())
+
+
+@probe("LIST-NEWEST-FIRST", "LIST-AGREES-WITH-QUERY", needs={Need.OBSERVED})
+def listed(setting: Setting) -> None:
+    case, that = stocked(setting), setting.judge.that
+    shown = items(case.send("GET", LIST))
+    times = [one.get("created_at") or 0 for one in shown]
+    that("LIST-NEWEST-FIRST", times == sorted(times, reverse=True), f"created_at {times[:_LOOKED_AT]}")
+    for item in _settled(setting, shown)[:_LOOKED_AT]:
+        task = case.task(str(item.get("id"))).body
+        that("LIST-AGREES-WITH-QUERY", same_in_list(item, task), f"listed {item}; queried {task}")
+
+
+@probe("LIST-PAGES", needs={Need.OBSERVED})
+def pages(setting: Setting) -> None:
+    """Page by page every task comes once; each page says which it is, and how many there are in all."""
+    case = stocked(setting)
+    whole = case.send("GET", LIST, params={"page_size": _WHOLE})
+    total, there = whole.at("total"), [one.get("id") for one in items(whole)]
+    that = _judging(setting, "LIST-PAGES")
+    that(total == len(there) or len(there) == _WHOLE, f"total {total} with {len(there)} tasks on a page of {_WHOLE}")
+    seen: list[Any] = []
+    for number in range(1, min(_PAGES, -(-len(there) // _PAGE)) + 1):
+        page = case.send("GET", LIST, params={"page": number, "page_size": _PAGE})
+        seen += [one.get("id") for one in items(page)]
+        told = tuple(page.at(name) for name in ("page", "page_size", "total"))
+        that(told == (number, _PAGE, total), f"page, page_size, total {told}", f"{(number, _PAGE, total)}")
+    expected = there[: _PAGE * _PAGES]
+    that(
+        sorted(map(str, seen)) == sorted(map(str, expected)), f"{seen} on pages of {_PAGE}", f"{expected}, each once"
+    )
+    beyond = case.send("GET", LIST, params={"page": 1_000_000, "page_size": _WHOLE})
+    that(not items(beyond), f"{len(items(beyond))} tasks on page 1000000", "none past the last")
+
+
+@probe("LIST-FILTERS", needs={Need.OBSERVED})
+def filters(setting: Setting) -> None:
+    """A filter lets through what fits, and nothing else."""
+    case = stocked(setting)
+    shown = _settled(setting, items(case.send("GET", LIST, params={"page_size": _WHOLE})))
+    for name in ("pending", "processing", "completed", "failed"):
+        fitting = [one for one in shown if one.get("status") in _TAKES_IN.get(name, {name})]
+        _judge_filter(setting, case, {"status": name}, fitting, shown)
+    for name in ("video", "audio"):
+        _judge_filter(setting, case, {"type": name}, [one for one in shown if one.get("type") == name], shown)
+    for name in (MODEL, "no-such-model"):
+        _judge_filter(setting, case, {"model": name}, [one for one in shown if one.get("model") == name], shown)
+
+
+def _judge_filter(setting: Setting, case: Case, asked: Item, fitting: list[Item], shown: list[Item]) -> None:
+    """Of the tasks on the first page (others may begin, or follow)."""
+    known = {one.get("id") for one in shown}
+    answer = items(case.send("GET", LIST, params={"page_size": _WHOLE, **asked}))
+    through = {one.get("id") for one in answer} & known
+    expected = {one.get("id") for one in fitting}
+    setting.judge.that("LIST-FILTERS", through == expected, f"{sorted(map(str, through))} for {asked}", f"{expected}")
+
+
+@probe("BATCH-AGREES-WITH-QUERY", "BATCH-LEAVES-OUT-UNKNOWN", needs={Need.OBSERVED})
+def batch(setting: Setting) -> None:
+    case, that = stocked(setting), setting.judge.that
+    ids = [str(one.get("id")) for one in _settled(setting, items(case.send("GET", LIST)))[:_LOOKED_AT]]
+    answer = case.send("POST", BATCH, json={"task_ids": [*ids, _UNKNOWN]})
+    tasks = {str(one.get("id")): one for one in items(answer)}
+    known = answer.status == 200 and _UNKNOWN not in tasks and len(items(answer)) <= len(ids)
+    that("BATCH-LEAVES-OUT-UNKNOWN", known, f"{answer.status} with {sorted(tasks)}", f"{ids}")
+    for task_id in ids:
+        task = case.task(task_id).body
+        told = tasks.get(task_id)
+        that("BATCH-AGREES-WITH-QUERY", _alike(told, task), f"in the batch {told}; queried {task}")
+
+
+@probe("LIST-OWN-ONLY", "BATCH-OWN-ONLY", needs={Need.OBSERVED, Need.OTHER_KEY, Need.CONTROL})
+def own_only(setting: Setting) -> None:
+    owner, stranger = setting.case(credits=1_000), setting.case(other=True, credits=1_000)
+    theirs, task_id = str(stranger.submit().at("id")), str(owner.submit().at("id"))
+    shown = [str(one.get("id")) for one in items(stranger.send("GET", LIST))]
+    setting.judge.that("LIST-OWN-ONLY", shown == [theirs], f"{shown}", f"{theirs} alone")
+    answer = stranger.send("POST", BATCH, json={"task_ids": [task_id, theirs]})
+    got = [str(one.get("id")) for one in items(answer)]
+    setting.judge.that("BATCH-OWN-ONLY", got == [theirs], f"{got}", f"{theirs} alone")
+
+
+@probe("MODELS-ARE-THOSE-ALLOWED", needs={Need.OBSERVED, Need.CONTROL})
+def models(setting: Setting) -> None:
+    case = setting.case(credits=1_000)
+    for allowed in (None, ["another-model"]):
+        if allowed is not None:
+            setting.control.account(case.key, models=allowed)
+        shown = [one.get("id") for one in items(case.send("GET", MODELS))]
+        accepted = case.submit().status == 200
+        received = f"{shown}, and a submission is {'accepted' if accepted else 'refused'}"
+        setting.judge.that("MODELS-ARE-THOSE-ALLOWED", (MODEL in shown) == accepted, received)
+
+
+def _settled(setting: Setting, shown: list[Item]) -> list[Item]:
+    """What stays as it is: on a live server only what has ended."""
+    held = setting.target.control is not None
+    return [one for one in shown if held or one.get("status") in TERMINAL]
+
+
+def _alike(told: Any, task: Any) -> bool:
+    """Whether two bodies are those of one task, moment and all; links may be signed anew each time they are shown."""
+    if not isinstance(told, dict) or not isinstance(task, dict):
+        return False
+    same = all(told.get(name) == task.get(name) for name in ("id", "model", "status", "progress", "created", "error"))
+    return same and told.keys() == task.keys()
+
+
+def _judging(setting: Setting, check_id: str) -> Callable[..., None]:
+    def that(holds: bool, received: str, documented: str = "") -> None:
+        setting.judge.that(check_id, holds, received, documented)
+
+    return that
+
+
+PROBES = (listed, pages, filters, batch, own_only, models)
