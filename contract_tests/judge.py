@@ -1,7 +1,7 @@
 """Who keeps count: how often each check was judged, what held, and the shortest case of what did not."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -56,12 +56,12 @@ class BrokenPromiseError(AssertionError):
 
 @dataclass(slots=True)
 class Judge:
-    """`strict` is for a server of our own: there every broken promise is an error, however sure it is. `replay` is
-    the command that does it all again; a finding narrows it to its own check."""
+    """`strict` is for a server of our own: there every broken promise is an error, however sure it is. `replay` gives
+    the command that shows the finding of a check again."""
 
     checks: Sequence[Check]
     strict: bool = True
-    replay: str = ""
+    replay: Callable[[str], str] = lambda _: ""
     _times: Counter[str] = field(default_factory=Counter)
     _findings: dict[str, Finding] = field(default_factory=dict)
     _reasons: dict[str, str] = field(default_factory=dict)
@@ -79,9 +79,13 @@ class Judge:
     def found(self, broken: BrokenPromiseError, steps: Iterable[Exchange] = (), notes: Iterable[str] = ()) -> None:
         """Keep a broken promise with the case that shows it; a later, shorter case of the same check replaces it."""
         shown = tuple(step.safe() for step in steps)
-        replay = f"{self.replay} --check {broken.check_id}" if self.replay else ""
         self._findings[broken.check_id] = Finding(
-            check(broken.check_id), broken.received, broken.documented, shown, tuple(notes), replay
+            check(broken.check_id),
+            broken.received,
+            broken.documented,
+            shown,
+            tuple(notes),
+            self.replay(broken.check_id),
         )
 
     def not_judged(self, check_id: str, reason: str) -> None:

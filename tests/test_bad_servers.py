@@ -1,11 +1,15 @@
 """The catalogue of servers that each break one promise: each is found by the check that owns it, and by no other."""
 
+import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from contract_tests.check import Layer, checks
+from contract_tests.cli import main
 from contract_tests.judge import Outcome
 from contract_tests.report import Report
 from contract_tests.server.run import Options, judge_server, opened
@@ -78,3 +82,13 @@ def test_every_check_has_a_server_that_breaks_it() -> None:
     owned = {bad.owner for bad in BAD.values()}
     unowned = {check.id for check in checks(Layer.BEHAVIOUR, Layer.CALLBACK)} - owned
     assert not unowned
+
+
+def test_the_replay_of_a_finding_shows_it_again(tmp_path: Path) -> None:
+    file, name = tmp_path / "report.json", "charged_twice"
+    with served(BAD[name], tmp_path) as url:
+        CliRunner().invoke(main, ["server", url, "--quick", "--layer", "behaviour", "--json", str(file)])
+        [finding] = [one["finding"] for one in json.loads(file.read_text())["checks"] if one.get("finding")]
+        again = CliRunner().invoke(main, shlex.split(finding["replay"])[1:])
+    assert again.exit_code == 1
+    assert BAD[name].owner in again.output

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -38,15 +39,20 @@ def test_a_right_client_holds_and_exits_0(tmp_path: Path) -> None:
     assert json.loads(file.read_text())
 
 
-def test_a_wrong_client_exits_1_with_journal_and_replay() -> None:
+def test_a_wrong_client_exits_1_with_journal_and_replay(tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
     command = (sys.executable, str(CLIENTS / "sync_sends_no_key_again.py"))
-    result = run("--behaviour", "lost-answer", "--", *command)
+    result = run("--behaviour", "lost-answer", "--json", str(file), "--", *command)
     assert result.exit_code == 1
     shown = " ".join(result.output.split())
     assert "CLIENT-PAYS-ONCE" in shown
     assert "the first submission is accepted and its answer lost" in shown
     assert "closed_after_accept" in shown
     assert "contract-tests client --seed 1 --profile documented" in shown
+    [finding] = [one["finding"] for one in json.loads(file.read_text())["checks"] if one.get("finding")]
+    again = CliRunner().invoke(main, shlex.split(finding["replay"])[1:])
+    assert again.exit_code == 1
+    assert "CLIENT-PAYS-ONCE" in again.output
 
 
 def test_the_scaled_clock_runs_by_itself() -> None:

@@ -37,6 +37,7 @@ def test_a_wrong_one_is_broken_and_the_command_to_see_it_again_is_printed() -> N
     assert done.exit_code == BROKEN
     assert "RECEIVER-DUPLICATE-ONCE" in done.output
     assert "--seed 5 --cases 1 --state-command=..." in " ".join(done.output.split())
+    assert "--check" not in done.output
 
 
 def test_a_receiver_made_to_fail_is_judged_by_what_it_makes_of_the_retry() -> None:

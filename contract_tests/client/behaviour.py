@@ -238,7 +238,8 @@ class Callbacks(Deviation):
     def line(self) -> str:
         whose = "the first task's callback" if self.overtaken else "the callback"
         late = f" {self.delay} s late" if self.delay else ""
-        return f"{whose} comes{late} {self.copies} times" if self.copies else f"{whose} never comes"
+        often = "" if self.copies == 1 else f" {self.copies} times"
+        return f"{whose} comes{late}{often}" if self.copies else f"{whose} never comes"
 
 
 KINDS: dict[str, type[Deviation]] = {

@@ -127,7 +127,7 @@ class Campaign:
             self.judge.that(judgement.check_id, judgement.holds, judgement.received, judgement.documented)
         except BrokenPromiseError as error:
             if self._is_confirmed(run, judgement.check_id):
-                self.judge.replay = self.replay_of(run.behaviour)
+                self.judge.replay = lambda _: self.replay_of(run.behaviour)
                 steps = [entry.exchange() for entry in judgement.entries]
                 self.judge.found(error, steps=steps, notes=notes(run))
 

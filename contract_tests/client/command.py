@@ -20,6 +20,7 @@ from contract_tests.report import Report
 from contract_tests.reporting import progress, publish, report_options
 
 TITLE = "Client"
+TIME_LIMIT_S = 30.0
 
 
 def _list(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
@@ -55,7 +56,7 @@ def _behaviours(context: click.Context, parameter: click.Parameter, texts: tuple
 @click.option(
     "--time-limit",
     type=click.FloatRange(1, 3600),
-    default=30.0,
+    default=TIME_LIMIT_S,
     show_default=True,
     help="Seconds a case may take beside 5 times what the plain course took; longer than the client's own time-out.",
 )
@@ -85,6 +86,7 @@ def client(
     again = ["contract-tests", "client", "--seed", str(seed), "--profile", profile, "--clock", clock]
     again += ["--speed", f"{speed:g}"] if clock == "scaled" else []
     again += ["--intercept"] if intercept else []
+    again += ["--time-limit", f"{time_limit:g}"] if time_limit != TIME_LIMIT_S else []
     judge = Judge(checks(Layer.CLIENT))
     started, begun = datetime.now(UTC), time.monotonic()
     with Processes(

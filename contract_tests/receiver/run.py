@@ -49,7 +49,7 @@ def judge_receiver(
     started, clock, aborted = datetime.now(UTC), time.monotonic(), ""
     words = ("--profile", profile, "--seed", str(seed), "--cases", str(cases), *hooks.options, shown(fit(url)))
     replay = shlex.join(("contract-tests", "receiver", *words))
-    judge = Judge(checks(Layer.RECEIVER), replay=replay)
+    judge = Judge(checks(Layer.RECEIVER), replay=lambda _: replay)
     with Stock(profile, secrets.randbits(63)) as stock, asyncio.Runner() as runner:
         sender = Sender(url, timeout_s=bounds.timeout_s, ca_file=ca_file)
         trial = Trial(judge, sender, stock.take, hooks, bounds)

@@ -67,7 +67,11 @@ class Options:
     callback_port: int = 0
     certificate: ssl.SSLContext | None = None
     replay: str = ""
+    """The command of this run, for findings to narrow."""
     state: Path | None = None
+
+    def replay_of(self, check_id: str) -> str:
+        return f"{self.replay} --check {check_id}" if self.replay else ""
 
 
 class UnreachableError(Exception):
@@ -135,7 +139,7 @@ def opened(options: Options) -> Iterator[Run]:
     """Everything that a run needs, closed at its end. Raises UnreachableError, ForeignMemoryError."""
     with ExitStack() as stack:
         asked = [one for one in checks(*options.layers) if not options.only or one.id in options.only]
-        judge, budget = Judge(asked, replay=options.replay), Budget()
+        judge, budget = Judge(asked, replay=options.replay_of), Budget()
         target = Target(options.settings, judge, budget, Memory(options.settings.url, options.state))
         stack.callback(target.close)
         _require_an_answer(target)
