@@ -181,6 +181,31 @@ def test_every_mistake_is_found_by_the_named_behaviours_alone() -> None:
     assert broken(judge_client(Endless(), examples=0)) == {"CLIENT-STOPS-AT-TERMINAL"}
 
 
+class Batching(Right):
+    """Asks by batch (observed profile)."""
+
+    heeds_failure = True
+
+    def wait(self, task_id: str) -> None:
+        while True:
+            time.sleep(3)
+            [task] = self.call("POST", "/v1/tasks/batch", json={"task_ids": [task_id]})["data"]
+            if task["status"] == "failed" and self.heeds_failure:
+                raise RuntimeError("the task has failed")
+            if task["status"] in ("completed", "failed"):
+                return
+
+
+class BatchingBlindly(Batching):
+    heeds_failure = False
+
+
+@pytest.mark.parametrize(("client", "found"), [(Batching(), set()), (BatchingBlindly(), {"CLIENT-FAILURE-IS-ERROR"})])
+def test_what_a_batch_told_counts(client: Right, found: set[str]) -> None:
+    behaviours = ["plain", "slow", "service_error", "lost-answer"]
+    assert broken(judge_client(client, behaviours=behaviours, profile="observed")) == found
+
+
 class NewKeyEachTry(Right):
     def submit(self) -> str:
         for _ in range(3):

@@ -67,6 +67,16 @@ class Entry:
         return str(self.record["answer"].get("status"))
 
     @property
+    def told(self) -> dict[str, str]:
+        """The status of each task that this answer told the client: of a query one, of a list or batch several."""
+        if self.state is not None:
+            return {str(self.task_id): self.state}
+        answer = self.record["answer"]
+        listed = answer.get("data") if isinstance(answer, dict) and self.is_healthy else None
+        tasks = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+        return {str(one["id"]): str(one["status"]) for one in tasks if one.keys() >= {"id", "status"}}
+
+    @property
     def code(self) -> str:
         """The error's code; empty where there is none."""
         answer = self.record["answer"]

@@ -7,6 +7,7 @@ from typing import Any
 from contract_tests.client.behaviour import Behaviour
 from contract_tests.client.journal import TERMINAL, Entry, Kind
 
+_FAILED = TERMINAL - {"completed"}
 LINK_S = 86_400
 """How long result links are valid (documented: 24 h)."""
 
@@ -97,8 +98,8 @@ class Run:
     @cached_property
     def completed(self) -> frozenset[str]:
         """The tasks that the client was told are completed."""
-        polled = {str(entry.task_id) for entry in self.queries if entry.state == "completed"}
-        return frozenset(polled | {task_id for task_id, state in self.told.items() if state == "completed"})
+        told = [(task_id, state) for entry in self.entries for task_id, state in entry.told.items()]
+        return frozenset(task_id for task_id, state in (*told, *self.told.items()) if state == "completed")
 
     @property
     def has_done_its_job(self) -> bool:
@@ -107,7 +108,7 @@ class Run:
     @cached_property
     def bad_news(self) -> Entry | None:
         """The last answer that says that there will be no result: a failed task, a definite refusal."""
-        bad = [entry for entry in self.entries if entry.state in TERMINAL - {"completed"} or is_refusal(entry)]
+        bad = [one for one in self.entries if _FAILED.intersection(one.told.values()) or is_refusal(one)]
         return bad[-1] if bad else None
 
     def first_seen(self, task_id: str | None) -> Entry | None:

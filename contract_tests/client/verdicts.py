@@ -141,7 +141,7 @@ def _stops_at_terminal(run: Run) -> Iterator[Judgement]:
 
 
 def _ends_in_time(run: Run) -> Iterator[Judgement]:
-    terminal = any(entry.state in TERMINAL for entry in run.queries)
+    terminal = any(TERMINAL.intersection(entry.told.values()) for entry in run.entries)
     busy = any(not one.holds for one in (*_no_busy_loop(run), *_refusal_is_final(run)))
     if not terminal and not busy:
         holds = run.ending.exit_code is not None
