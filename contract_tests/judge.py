@@ -23,9 +23,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A broken promise as its reader gets it. `steps` are the exchanges of the shortest case, without secrets;
-    `notes` what else happened between them (time that passed, callbacks that came); `replay` the command that
-    shows it again."""
+    """A broken promise as its reader gets it.
+
+    `when` is what was made to happen, in words; `steps` are the exchanges of the shortest case, without secrets;
+    `notes` what else happened between them (time that passed, callbacks that came); `replay` the command that shows
+    it again.
+    """
 
     check: Check
     received: str
@@ -33,6 +36,7 @@ class Finding:
     steps: tuple[Exchange, ...] = ()
     notes: tuple[str, ...] = ()
     replay: str = ""
+    when: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,13 @@ class Judge:
             promise = documented or check(check_id).promise
             raise BrokenPromiseError(check_id, cut(as_text(received), _RECEIVED_LIMIT), promise)
 
-    def found(self, broken: BrokenPromiseError, steps: Iterable[Exchange] = (), notes: Iterable[str] = ()) -> None:
+    def found(
+        self,
+        broken: BrokenPromiseError,
+        steps: Iterable[Exchange] = (),
+        notes: Iterable[str] = (),
+        when: Iterable[str] = (),
+    ) -> None:
         """Keep a broken promise with the case that shows it; a later, shorter case of the same check replaces it."""
         shown = tuple(step.safe() for step in steps)
         self._findings[broken.check_id] = Finding(
@@ -86,6 +96,7 @@ class Judge:
             shown,
             tuple(notes),
             self.replay(broken.check_id),
+            tuple(when),
         )
 
     def not_judged(self, check_id: str, reason: str) -> None:

@@ -97,6 +97,7 @@ def results(draw: st.DrawFn) -> Result:
         "steps": steps,
         "notes": notes,
         "replay": draw(texts),
+        "when": tuple(draw(st.lists(texts, max_size=2))),
     }
     layered = check(layer=draw(st.sampled_from(Layer)), firm=outcome is not Outcome.WARNED)
     fields = drawn if outcome in (Outcome.BROKEN, Outcome.WARNED) else {"reason": draw(texts)}

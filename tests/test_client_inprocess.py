@@ -173,8 +173,7 @@ def test_a_wrong_client_is_found_on_virtual_time(client: Right, behaviour: str, 
     judge = judge_client(client, behaviours=["unknown-fields", behaviour])
     assert broken(judge) == {check_id}
     [finding] = [result.finding for result in judge.results() if result.finding]
-    lines = [note for note in finding.notes if note.startswith("behaviour: ")]
-    assert lines == [f"behaviour: {line}" for line in behaviour_of(behaviour).lines]
+    assert finding.when == behaviour_of(behaviour).lines
 
 
 def test_every_mistake_is_found_by_the_named_behaviours_alone() -> None:
@@ -234,7 +233,7 @@ class NewKeyOnceRefused(Right):
         raise RuntimeError("no answer")
 
 
-def drawn(client: Right, examples: int, check_id: str) -> list[str]:
+def drawn(client: Right, examples: int, check_id: str) -> tuple[str, ...]:
     """The behaviour that is shown for a check after a campaign of drawn behaviours alone, a line a deviation."""
     judge = Judge(checks(Layer.CLIENT))
     with InProcess(client, profile="documented", seed=3) as played:
@@ -242,7 +241,7 @@ def drawn(client: Right, examples: int, check_id: str) -> list[str]:
         campaign.open()
         campaign.drawn(examples, 3)
     [finding] = [one.finding for one in judge.results() if one.finding and one.check == check(check_id)]
-    return [note for note in finding.notes if note.startswith("behaviour: ")]
+    return finding.when
 
 
 def test_a_drawn_behaviour_is_shrunk_to_what_matters() -> None:

@@ -129,7 +129,7 @@ class Campaign:
             if self._is_confirmed(run, judgement.check_id):
                 self.judge.replay = lambda _: self.replay_of(run.behaviour)
                 steps = [entry.exchange() for entry in judgement.entries]
-                self.judge.found(error, steps=steps, notes=notes(run))
+                self.judge.found(error, steps=steps, notes=notes(run), when=run.behaviour.lines)
 
     def _is_confirmed(self, run: Run, check_id: str) -> bool:
         if not self.confirm:
@@ -143,11 +143,10 @@ class _BreaksError(Exception):
 
 
 def notes(run: Run) -> tuple[str, ...]:
-    """What a reader sees at a glance: the behaviour, all that the client asked, how it ended."""
+    """What a reader sees at a glance: all that the client asked, how it ended."""
     shown = [str(entry) for entry in run.entries[:20]]
     left = len(run.entries) - len(shown)
     return (
-        *(f"behaviour: {line}" for line in run.behaviour.lines),
         *shown,
         *([f"... {left} more requests"] if left else []),
         str(run.ending),

@@ -190,6 +190,7 @@ def _shown(finding: Finding) -> str:
         f"{finding.check.id}: {finding.check.promise}",
         f"  received: {finding.received}",
         f"  allowed: {finding.documented}",
+        f"  when: {'; '.join(finding.when)}",
         *(f"  {note}" for note in finding.notes),
         f"  again: {finding.replay}",
     )

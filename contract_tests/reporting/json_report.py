@@ -57,6 +57,7 @@ def _check(result: Result) -> dict[str, Any]:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     return {
+        "when": finding.when,
         "received": finding.received,
         "documented": finding.documented,
         "steps": [_step(step) for step in finding.steps],

@@ -43,7 +43,8 @@ def _case(result: Result) -> TestCase:
 
 
 def _told(finding: Finding) -> str:
-    lines = [f"received: {finding.received}", f"documented: {finding.documented}"]
+    lines = [f"when: {line}" for line in finding.when]
+    lines += [f"received: {finding.received}", f"documented: {finding.documented}"]
     for request, answer in case_lines(finding):
         lines += [request, f"-> {answer}"]
     lines += [f"note: {note}" for note in finding.notes]

@@ -48,6 +48,8 @@ def _print_finding(result: Result, console: Console) -> None:
 
 def _lines(result: Result, finding: Finding) -> Iterator[tuple[str, str]]:
     """What a finding says, as label and text."""
+    for line in finding.when:
+        yield "when", line
     yield "received", finding.received
     yield "documented", finding.documented
     yield "source", f"{result.check.source} ({result.check.evidence})"
