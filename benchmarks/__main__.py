@@ -3,10 +3,16 @@
 import argparse
 import os
 
-from benchmarks import mount, scale, start, throughput
+from benchmarks import judging, mount, scale, start, throughput
 from benchmarks.table import Row, shown
 
-PARTS = {"start": start.measure, "mount": mount.measure, "scale": scale.measure, "throughput": throughput.measure}
+PARTS = {
+    "start": start.measure,
+    "mount": mount.measure,
+    "judging": judging.measure,
+    "scale": scale.measure,
+    "throughput": throughput.measure,
+}
 
 
 def main() -> None:

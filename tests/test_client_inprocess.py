@@ -102,11 +102,8 @@ def broken(judge: Judge) -> set[str]:
     return {result.check.id for result in judge.results() if result.outcome is Outcome.BROKEN}
 
 
-def test_a_right_client_holds_through_a_hundred_drawn_behaviours_in_seconds() -> None:
-    started = time.monotonic()
-    judge = judge_client(Right(), examples=100)
-    assert not broken(judge)
-    assert time.monotonic() - started < 20
+def test_a_right_client_holds_through_a_hundred_drawn_behaviours() -> None:
+    assert not broken(judge_client(Right(), examples=100))
 
 
 @pytest.mark.parametrize("profile", ["documented", "observed"])
