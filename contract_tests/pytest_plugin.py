@@ -1,11 +1,12 @@
-"""Options of `pytest --pyargs contract_tests --evolink-url URL`: the same checks, as tests of a project's own run.
+"""Options of `pytest --pyargs contract_tests --evolink-url URL`: the same checks, as tests of a project's own run;
+and the fixture `evolink_client_contract`, which judges a client of the project.
 
 Every pytest of an environment loads this, so that what is heavy is imported by the fixture that needs it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -41,6 +42,14 @@ def evolink_run(pytestconfig: pytest.Config) -> Iterator[Run]:
         return
     with fake(profile or "documented", seed) as started, opened(_options(pytestconfig, started.url)) as run:
         yield run
+
+
+@pytest.fixture
+def evolink_client_contract() -> Callable[..., None]:
+    """Call it with a client, and with the options of `judge_client`; raises AssertionError with what is broken."""
+    from contract_tests.client.inprocess import assert_client
+
+    return assert_client
 
 
 def _options(pytestconfig: pytest.Config, url: str) -> Options:

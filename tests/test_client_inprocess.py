@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from contract_tests.check import Layer, check, checks
-from contract_tests.client import fixture, inprocess
+from contract_tests.client import inprocess
 from contract_tests.client.campaign import Campaign
 from contract_tests.client.inprocess import InProcess, assert_client, client_contract, judge_client
 from contract_tests.client.named import behaviour_of
@@ -22,7 +22,6 @@ from contract_tests.judge import Judge, Outcome
 from tests.house import CREATE, MINIMAL
 
 SSL = ssl.create_default_context()
-evolink_client_contract = fixture.evolink_client_contract
 PASSING = (429, 500, 502, 503)
 
 
