@@ -302,3 +302,20 @@ def test_what_sleeps_together_sleeps_once() -> None:
         thread.join()
     assert moved == [5, 2]
     assert 7 <= took[0] < 8
+
+
+class Parallel(Right):
+    """Twelve tasks at the same time, all for the same thing; each with a key of its own."""
+
+    def __call__(self, base_url: str, api_key: str) -> None:
+        asyncio.run(self.all(base_url, api_key))
+
+    async def all(self, base_url: str, api_key: str) -> None:
+        done = await asyncio.gather(*(right_async(base_url, api_key) for _ in range(12)), return_exceptions=True)
+        for error in filter(None, done):
+            raise error
+
+
+def test_tasks_in_parallel_are_not_taken_for_repeats() -> None:
+    behaviours = ["plain", "submission-busy", "no-credits", "lost-answer", "query-lost-often", "service_error"]
+    assert not broken(judge_client(Parallel(), behaviours=behaviours))

@@ -70,7 +70,7 @@ class InProcess:
         self._stage.set_up(behaviour, key)
         call = _Call(self._client, self._stage.mock.url, key, self._time)
         self._time.begin()
-        ending = call.run(lambda: self._why_stop(behaviour))
+        ending = call.run(lambda: hopeless(self._stage.so_far(behaviour, intents)))
         return self._stage.seen(behaviour, key, ending, intents)
 
     def _play_all(self, behaviours: Sequence[Behaviour], intents: int | None) -> Iterator[Run]:
@@ -79,9 +79,6 @@ class InProcess:
     def _advance(self, seconds: float) -> None:
         """In a thread of its own: a client may be stopped at any moment, a request to the fake may not."""
         self._mover.submit(self._stage.mock.advance, seconds=seconds).result()
-
-    def _why_stop(self, behaviour: Behaviour) -> str:
-        return hopeless(Run(behaviour, self._stage.entries(), Ending(None, 0), STEPS.pace))
 
 
 class _StoppedError(BaseException):

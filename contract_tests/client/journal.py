@@ -52,6 +52,11 @@ class Entry:
         return self.record["method"], self.record["path"]
 
     @property
+    def intent(self) -> str:
+        """What tells a request from others of the same target: its idempotency key, or else its body."""
+        return self.record["headers"].get("idempotency-key") or as_text(self.record["body"])
+
+    @property
     def task_id(self) -> str | None:
         """The task asked for, submitted or fetched."""
         if self.kind is Kind.QUERY:

@@ -12,7 +12,7 @@ from typing import Self
 from contract_tests.client import program
 from contract_tests.client.behaviour import Behaviour
 from contract_tests.client.campaign import Player
-from contract_tests.client.run import Ending, Run
+from contract_tests.client.run import Run
 from contract_tests.client.stage import Stage, Time
 from contract_tests.client.verdicts import hopeless
 
@@ -79,7 +79,7 @@ class Processes:
     def _play_on(self, stage: Stage, behaviour: Behaviour, intents: int | None) -> Run:
         key = f"sk-contract-{secrets.token_hex(12)}"
         stage.set_up(behaviour, key)
-        watch = _Watch(stage, behaviour, self._interrupted)
+        watch = _Watch(stage, behaviour, intents, self._interrupted)
         env = program.environment(stage.variables, stage.mock.url, key)
         limit_s = self._limit_s + _OF_THE_PLAIN_COURSE * self._plain_s
         ending = program.play(self._command, env, limit_s=limit_s, look=watch, look_every_s=_LOOK_EVERY_S)
@@ -91,16 +91,16 @@ class Processes:
 class _Watch:
     """Looks at a case from time to time: whether it has become hopeless, whether only time can help."""
 
-    def __init__(self, stage: Stage, behaviour: Behaviour, interrupted: threading.Event) -> None:
-        self._stage, self._behaviour, self._interrupted = stage, behaviour, interrupted
+    def __init__(self, stage: Stage, behaviour: Behaviour, intents: int | None, interrupted: threading.Event) -> None:
+        self._stage, self._behaviour, self._intents, self._interrupted = stage, behaviour, intents, interrupted
         self._seen = 0
 
     def __call__(self) -> str:
         if self._interrupted.is_set():
             return "interrupted"
-        entries = self._stage.entries()
-        waits = bool(entries) and len(entries) == self._seen
-        self._seen = len(entries)
-        if waits and any("callback_url" in (entry.record["body"] or ()) for entry in entries):
+        run = self._stage.so_far(self._behaviour, self._intents)
+        waits = bool(run.entries) and len(run.entries) == self._seen
+        self._seen = len(run.entries)
+        if waits and any("callback_url" in (entry.record["body"] or ()) for entry in run.entries):
             self._stage.let_pass(1)
-        return hopeless(Run(self._behaviour, entries, Ending(None, 0), self._stage.time.pace))
+        return hopeless(run)

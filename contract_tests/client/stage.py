@@ -83,6 +83,10 @@ class Stage:
         records = self.mock.get("/requests", limit=_JOURNAL)["requests"]
         return tuple(entry_of(record, virtual=self.time.virtual) for record in records)
 
+    def so_far(self, behaviour: Behaviour, intents: int | None) -> Run:
+        """What a client that still runs has done."""
+        return Run(behaviour, self.entries(), Ending(None, 0), self.time.pace, intents=intents)
+
     def let_pass(self, seconds: float) -> None:
         """Move a clock that does not run by itself."""
         if self.time.clock["mode"] != "real":

@@ -12,7 +12,7 @@ from contract_tests.client.run import Run, is_refusal, is_trouble
 Item = TypeVar("Item")
 _INVALID = frozenset({400, 401, 405, 413, 415, 422})
 _REQUESTS_LIMIT = 600
-_REFUSALS_ALLOWED = 3
+_REFUSALS_ALLOWED, _REFUSALS_LIMIT = 3, 10
 _QUICK_REPEATS_ALLOWED = 2
 _PAUSE_S = 0.05
 """Shorter than this is no pause."""
@@ -50,7 +50,7 @@ def hopeless(run: Run) -> str:
         return f"it has sent {_REQUESTS_LIMIT} requests"
     if last is not None and len(_after_terminal(run, last.task_id)) > 4:
         return "it goes on asking for a task that has ended"
-    if len(run.entries) >= 10 and all(is_refusal(one) for one in run.entries[-10:]):
+    if any(len(_longest(group, is_refusal)) >= _REFUSALS_LIMIT for group in _repeated(run)):
         return "it goes on asking what was refused"
     return ""
 
@@ -87,7 +87,7 @@ def _key_not_printed(run: Run) -> Iterator[Judgement]:
 
 
 def _retry_after(run: Run) -> Iterator[Judgement]:
-    for first, then in _pairs(run.entries):
+    for first, then in _pairs(_repeated(run)):
         wait_s = first.wait_s
         if wait_s is None or wait_s <= 0:
             continue
@@ -98,7 +98,8 @@ def _retry_after(run: Run) -> Iterator[Judgement]:
 
 
 def _poll_cadence(run: Run) -> Iterator[Judgement]:
-    pairs = [(one, two) for one, two in _pairs(run.queries) if _is_running(one) and two.task_id == one.task_id]
+    groups = _groups(run.queries, lambda entry: entry.task_id)
+    pairs = [(one, two) for one, two in _pairs(groups) if _is_running(one)]
     if not pairs:
         return
     least_s, most_s = run.pace.least_poll_s, run.pace.most_poll_s
@@ -112,18 +113,19 @@ def _poll_cadence(run: Run) -> Iterator[Judgement]:
 
 
 def _no_busy_loop(run: Run) -> Iterator[Judgement]:
-    pairs = [pair for pair in _pairs(run.entries) if not pair[0].is_healthy and not is_refusal(pair[0])]
-    if not pairs:
-        return
-    quick = [two for one, two in pairs if two.at_s - one.at_s < _PAUSE_S]
-    received = f"{len(quick)} of {len(pairs)} repeats of what failed came without a pause"
-    busy = len(quick) > _QUICK_REPEATS_ALLOWED and 2 * len(quick) > len(pairs)
-    yield Judgement("CLIENT-NO-BUSY-LOOP", not busy, received, entries=tuple(quick[:5]))
+    for group in _repeated(run):
+        pairs = [(one, two) for one, two in pairwise(group) if not one.is_healthy and not is_refusal(one)]
+        if not pairs:
+            continue
+        quick = [two for one, two in pairs if two.at_s - one.at_s < _PAUSE_S]
+        received = f"{len(quick)} of {len(pairs)} repeats of what failed came without a pause"
+        busy = len(quick) > _QUICK_REPEATS_ALLOWED and 2 * len(quick) > len(pairs)
+        yield Judgement("CLIENT-NO-BUSY-LOOP", not busy, received, entries=tuple(quick[:5]))
 
 
 def _refusal_is_final(run: Run) -> Iterator[Judgement]:
-    for _, group in groupby(run.entries, key=lambda entry: entry.target):
-        refused = _longest(list(group), is_refusal)
+    for group in _repeated(run):
+        refused = _longest(group, is_refusal)
         if refused:
             received = f"{len(refused)} times in a row: {refused[0]}"
             holds = len(refused) <= _REFUSALS_ALLOWED
@@ -239,12 +241,22 @@ _VERDICTS: tuple[Callable[[Run], Iterable[Judgement]], ...] = (
 )
 
 
-def _pairs(entries: Sequence[Entry]) -> list[tuple[Entry, Entry]]:
-    """Each request and the next one of the same target."""
-    targets: dict[tuple[str, str], list[Entry]] = {}
+def _groups(entries: Sequence[Entry], of: Callable[[Entry], object]) -> list[list[Entry]]:
+    groups: dict[object, list[Entry]] = {}
     for entry in entries:
-        targets.setdefault(entry.target, []).append(entry)
-    return [pair for same in targets.values() for pair in pairwise(same)]
+        groups.setdefault(of(entry), []).append(entry)
+    return list(groups.values())
+
+
+def _repeated(run: Run) -> list[list[Entry]]:
+    """Requests that ask the same thing, in their order. Of several tasks that a client wants, maybe at the same time,
+    each has a body or an idempotency key of its own."""
+    return _groups(run.entries, lambda entry: entry.target if run.wanted == 1 else (entry.target, entry.intent))
+
+
+def _pairs(groups: Sequence[Sequence[Entry]]) -> list[tuple[Entry, Entry]]:
+    """Each request and the next one of its group."""
+    return [pair for group in groups for pair in pairwise(group)]
 
 
 def _is_running(entry: Entry) -> bool:
