@@ -46,7 +46,7 @@ def test_a_wrong_client_exits_1_with_journal_and_replay(tmp_path: Path) -> None:
     assert result.exit_code == 1
     shown = " ".join(result.output.split())
     assert "CLIENT-PAYS-ONCE" in shown
-    assert "the first submission is accepted and its answer lost" in shown
+    assert "the first submission is taken, and the answer lost" in shown
     assert "closed_after_accept" in shown
     assert "contract-tests client --seed 1 --profile documented" in shown
     [finding] = [one["finding"] for one in json.loads(file.read_text())["checks"] if one.get("finding")]

@@ -257,7 +257,7 @@ def test_the_message_shows_behaviour_journal_and_replay() -> None:
         assert_client(NoKey(), behaviours=["lost-answer"])
     message = str(caught.value)
     assert "CLIENT-PAYS-ONCE" in message
-    assert "the first submission is accepted and its answer lost" in message
+    assert "the first submission is taken, and the answer lost" in message
     assert f"POST {CREATE} -> 200 (closed_after_accept)" in message
     assert "client_contract(behaviours=['breaks:operation=submission,fault=closed_after_accept" in message
 

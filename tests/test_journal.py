@@ -158,3 +158,19 @@ def test_verify_survives_bodies_nested_as_deep_as_they_get(mock: Mock) -> None:
         mock.post(CREATE, content=nested, headers={"content-type": "application/json"})
         response = mock.post("/_mock/requests/verify", content=b'{"body":' + nested + b"}")
         assert response.status_code in {200, 400}
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("page=2&key=sk-of-somebody-1234", "page=2&key=…1234"),
+        ("API_KEY=sk-of-somebody-1234&page=2", "API_KEY=…1234&page=2"),
+        ("k=sk-of-somebody%2D1234", "k=…1234"),
+        ("token=", "token="),
+        ("monkey=see&page=%00", "monkey=see&page=%00"),
+    ],
+)
+def test_a_key_in_the_query_is_never_kept_in_sight(make_mock: MakeMock, query: str, shown: str) -> None:
+    mock = make_mock()
+    mock.get(f"/v1/credits?{query}")
+    assert mock.get("/_mock/requests").json()["requests"][-1]["query"] == shown

@@ -40,11 +40,11 @@ FAILURES = (
 """The documented codes that a task fails with."""
 
 _FAULT_WORDS = {
-    "closed_before_answer": "the connection of {one} is lost before it is taken",
-    "closed_after_accept": "{one} is accepted and its answer lost",
-    "truncated_body": "the answer to {one} breaks off in the middle",
-    "malformed_json": "the answer to {one} is no JSON",
-    "stalled": "the answer to {one} never comes",
+    "closed_before_answer": "{which} lost before the answer, and not taken",
+    "closed_after_accept": "{which} taken, and the answer lost",
+    "truncated_body": "{which} answered with a body that breaks off in the middle",
+    "malformed_json": "{which} answered with what is no JSON",
+    "stalled": "{which} never answered",
 }
 _UNACCEPTED = frozenset({"closed_before_answer"})
 
@@ -161,8 +161,7 @@ class Breaks(Deviation):
 
     @property
     def line(self) -> str:
-        one = _which(self.operation, self.skip, self.times).removesuffix(" is").removesuffix(" are")
-        return _FAULT_WORDS[self.fault].format(one=one)
+        return _FAULT_WORDS[self.fault].format(which=_which(self.operation, self.skip, self.times))
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +183,7 @@ class Vanishes(Deviation):
 
     @property
     def line(self) -> str:
-        return f"after {self.after} queries the task is not found any more"
+        return f"after {_counted(Operation.QUERY, self.after)} the task is not found any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +238,8 @@ class Callbacks(Deviation):
         whose = "the first task's callback" if self.overtaken else "the callback"
         late = f" {self.delay} s late" if self.delay else ""
         often = "" if self.copies == 1 else f" {self.copies} times"
-        return f"{whose} comes{late}{often}" if self.copies else f"{whose} never comes"
+        overtaken = ", out of order" if self.overtaken and self.delay else ""
+        return f"{whose} comes{late}{often}{overtaken}" if self.copies else f"{whose} never comes"
 
 
 KINDS: dict[str, type[Deviation]] = {
@@ -344,8 +344,13 @@ def _with_unknown_fields(rule: dict[str, Any]) -> dict[str, Any]:
 
 def _which(operation: Operation, skip: int, times: int) -> str:
     """Which requests, as the subject of a sentence with its verb."""
+    after = f"after {_counted(operation, skip)}, " if skip else ""
     if not times:
-        return f"every {operation} is" if not skip else f"every {operation} after {skip} is"
-    which = "the first" if not skip else f"after {skip}, the next"
-    noun = "queries" if operation is Operation.QUERY else "submissions"
-    return f"{which} {operation} is" if times == 1 else f"{which} {times} {noun} are"
+        return f"{after}every {operation} is"
+    which = f"{after}the {'next' if skip else 'first'}"
+    return f"{which} {operation} is" if times == 1 else f"{which} {_counted(operation, times)} are"
+
+
+def _counted(operation: Operation, number: int) -> str:
+    plural = "queries" if operation is Operation.QUERY else "submissions"
+    return f"{number} {operation if number == 1 else plural}"

@@ -101,10 +101,11 @@ class Entry:
     def exchange(self) -> Exchange:
         """As reports show it."""
         record = self.record
+        query = f"?{record['query']}" if record["query"] else ""
         lost = not self.is_intact and str(self.fault).startswith("closed")
         return Exchange(
             record["method"],
-            f"http://{record['headers'].get('host', '127.0.0.1')}{record['path']}",
+            f"http://{record['headers'].get('host', '127.0.0.1')}{record['path']}{query}",
             record["headers"],
             "" if record["body"] is None else as_text(record["body"]),
             None if lost else self.status,

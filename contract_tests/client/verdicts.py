@@ -75,9 +75,13 @@ def _pays_once(run: Run) -> Iterator[Judgement]:
 
 
 def _key_stays(run: Run) -> Iterator[Judgement]:
-    for entry in run.fetches:
-        sent = [name for name in ("authorization", "x-api-key") if name in entry.record["headers"]]
-        yield Judgement("CLIENT-KEY-STAYS", not sent, f"{entry} with {', '.join(sent)}", entries=(entry,))
+    """In the journal a key in a URL shows its last four characters."""
+    for entry in run.entries:
+        carriers = ("authorization", "x-api-key") if entry.kind is Kind.FETCH else ()
+        sent = [name for name in carriers if name in entry.record["headers"]]
+        sent += ["the key in the URL"] if run.key and f"=…{run.key[-4:]}" in entry.record["query"] else []
+        if sent or entry.kind is Kind.FETCH:
+            yield Judgement("CLIENT-KEY-STAYS", not sent, f"{entry} with {', '.join(sent)}", entries=(entry,))
 
 
 def _key_not_printed(run: Run) -> Iterator[Judgement]:

@@ -1,8 +1,10 @@
 """The requests that came, newest last, bounded; and whether one like this was among them."""
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 from msgspec import Struct
@@ -12,6 +14,9 @@ from mockserver.simulation.scenario import Fault
 from mockserver.web.exchange import Answer, RawHeaders
 from mockserver.web.identity import masked
 
+_SECRET_PARAMETER = re.compile(
+    r"(?i)((?:^|&)(?:(?:key|token|secret|api_?key|access_token|authorization|signature|sig)=|[^&=]*=(?=sk-)))([^&]+)"
+)
 _SECRET = frozenset({b"authorization", b"cookie", b"proxy-authorization", b"x-api-key"})
 
 
@@ -56,7 +61,7 @@ class Entry(Struct, gc=False):
             "tenant": self.tenant,
             "method": self.method,
             "path": self.path,
-            "query": exchange.query.decode("latin-1"),
+            "query": _query(exchange.query),
             "headers": _headers(exchange.headers),
             "body": _readable(exchange.body),
             "body_truncated": exchange.body_truncated,
@@ -149,6 +154,11 @@ def _shown(name: bytes, value: bytes) -> str:
         return text
     scheme, space, secret = text.partition(" ")
     return f"{scheme} {masked(secret)}" if space and scheme.isalpha() else masked(text)
+
+
+def _query(query: bytes) -> str:
+    """Byte for byte, but for what is a secret by its name or looks like an API key."""
+    return _SECRET_PARAMETER.sub(lambda found: found[1] + masked(unquote(found[2])), query.decode("latin-1"))
 
 
 def _readable(body: bytes) -> Any:

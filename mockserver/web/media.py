@@ -47,7 +47,15 @@ def journaled(app: ASGIApp, node: Node, journal: Journal) -> ASGIApp:
                 task = node.world.tasks.get(task_id)
                 owner = (None, None) if task is None else (task.tenant, task.id)
                 answer = Answer(message["status"], message["headers"], b"", tenant=owner[0], task_id=owner[1])
-                journal.add(node.clock.now_ms(), scope["method"], scope["path"], scope["headers"], b"", answer)
+                journal.add(
+                    node.clock.now_ms(),
+                    scope["method"],
+                    scope["path"],
+                    scope["headers"],
+                    b"",
+                    answer,
+                    scope["query_string"],
+                )
             await send(message)
 
         await app(scope, receive, noting)
