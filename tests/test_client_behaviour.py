@@ -10,12 +10,10 @@ from contract_tests.client.named import for_real_time, for_virtual_time, is_stal
 from contract_tests.client.strategy import MOST, behaviours
 from mockserver.runtime.clock import Mode
 from mockserver.web.options import Options
-from tests.documents import document
 from tests.house import KEY, Mock
 
 
-def test_every_documented_failure_is_known() -> None:
-    assert set(FAILURES) == set(document("evolink")["x-evolink-failures"])
+def test_every_documented_failure_has_a_name() -> None:
     assert {str(one) for one in named().values()} >= {f"fails:code={code}" for code in FAILURES}
 
 

@@ -9,6 +9,8 @@ from email.utils import formatdate
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from contract_tests.document import failure_codes
+
 
 class Operation(StrEnum):
     """What a client asks of the API."""
@@ -22,21 +24,7 @@ OPERATION_IDS = {Operation.SUBMISSION: "createVideoGeneration", Operation.QUERY:
 FAULTS = ("closed_before_answer", "closed_after_accept", "truncated_body", "malformed_json", "stalled")
 """What breaks on the wire; see the schema Effect of the control API."""
 
-FAILURES = (
-    "content_policy_violation",
-    "invalid_parameters",
-    "image_processing_error",
-    "image_dimension_mismatch",
-    "request_cancelled",
-    "generation_failed_no_content",
-    "service_error",
-    "generation_timeout",
-    "resource_exhausted",
-    "quota_exceeded",
-    "service_unavailable",
-    "resource_not_found",
-    "unknown_error",
-)
+FAILURES = failure_codes()
 """The documented codes that a task fails with."""
 
 _FAULT_WORDS = {

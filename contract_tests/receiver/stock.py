@@ -6,24 +6,11 @@ from typing import Any, Self
 
 import httpx
 
+from contract_tests.document import failure_codes
 from mockserver.testing import MockServer
 
 COMPLETED, CANCELLED = "completed", "cancelled"
-FAILURES = (
-    "content_policy_violation",
-    "invalid_parameters",
-    "image_processing_error",
-    "image_dimension_mismatch",
-    "request_cancelled",
-    "generation_failed_no_content",
-    "service_error",
-    "generation_timeout",
-    "resource_exhausted",
-    "quota_exceeded",
-    "service_unavailable",
-    "resource_not_found",
-    "unknown_error",
-)
+FAILURES = failure_codes()
 """Documented: why a task can fail."""
 KINDS = (COMPLETED, *FAILURES, CANCELLED)
 """How a task can end: completed, failed with a code, cancelled."""
