@@ -24,8 +24,23 @@ class _Lazy(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, _, attribute = _COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
+        try:
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            return _not_installed(cmd_name, error)
         return command
+
+
+def _not_installed(name: str, error: ModuleNotFoundError) -> click.Command:
+    """In place of a command whose libraries are not there."""
+    need = f"{error.name} is not installed: pip install 'evolink-mock[contract]'"
+
+    @click.command(name, help=f"({need})", add_help_option=False, context_settings={"ignore_unknown_options": True})
+    @click.argument("anything", nargs=-1, type=click.UNPROCESSED, expose_value=False)
+    def missing() -> None:
+        raise click.UsageError(need)
+
+    return missing
 
 
 @click.group(

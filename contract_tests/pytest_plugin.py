@@ -47,8 +47,10 @@ def evolink_run(pytestconfig: pytest.Config) -> Iterator[Run]:
 @pytest.fixture
 def evolink_client_contract() -> Callable[..., None]:
     """Call it with a client, and with the options of `judge_client`; raises AssertionError with what is broken."""
-    from contract_tests.client.inprocess import assert_client
-
+    try:
+        from contract_tests.client.inprocess import assert_client
+    except ModuleNotFoundError as error:
+        pytest.fail(f"{error.name} is not installed: pip install 'evolink-mock[contract]'", pytrace=False)
     return assert_client
 
 

@@ -86,8 +86,8 @@ def _show_ledger(console: Console, mock: MockServer) -> None:
         table.add_row(transfer["kind"], f"{transfer['amount_uc'] / 10_000:g}")
     console.print(table)
     user = {name: amount / 10_000 for name, amount in book["user"].items()}
-    parts = " + ".join(f"{user[name]:g} {name}" for name in ("available", "reserved", "charged"))
-    console.print(f"  {user['granted']:g} granted = {parts}\n")
+    parts = " + ".join(f"{user[name]:,.10g} {name}" for name in ("available", "reserved", "charged"))
+    console.print(f"  {user['granted']:,.10g} granted = {parts}\n")
 
 
 def _show_way_on(console: Console) -> None:

@@ -105,7 +105,7 @@ def _summary(mock: MockServer, interceptor: Interceptor) -> str:
     told = [
         f"{newest[0]['sequence'] if newest else 0} requests",
         f"{mock.get('/tasks', limit=1)['total']} tasks",
-        f"{charged:g} credits charged, {reserved:g} reserved",
+        f"{charged:,.10g} credits charged, {reserved:,.10g} reserved",
     ]
     if interceptor.refused:
         told.append("refused " + ", ".join(sorted(interceptor.refused)[:_REFUSED_SHOWN]))

@@ -18,7 +18,7 @@ _INI = {
     "profile": ("documented", "what answers hold: documented or observed"),
     "seed": ("0", "ids, queues and chances are drawn from it"),
     "task_seconds": ("5", "how many seconds of the clock a task takes"),
-    "credits": ("10000", "what each API key has at first"),
+    "credits": ("10000000", "what each API key has at first"),
 }
 _NUMBERS = {"seed": int, "task_seconds": float, "credits": float}
 _MARKED = (*_INI, "clock", "specs", "scenario")

@@ -78,9 +78,23 @@ def test_a_command_that_is_not_there_could_not_be_judged() -> None:
 
 
 def test_a_command_that_sends_nothing_could_not_be_judged() -> None:
-    result = run("--", "true")
+    result = run("--", sys.executable, "-c", "import a_module_that_is_not_there")
     assert result.exit_code == 3
     assert "EVOLINK_BASE_URL" in " ".join(result.output.split())
+    assert "No module named 'a_module_that_is_not_there'" in result.output
+
+
+def test_nothing_has_to_be_drawn() -> None:
+    result = run("--examples", "0", "--behaviour", "plain", "--", *PYTHON_CLIENT)
+    assert result.exit_code == 0, result.output
+
+
+def test_a_command_whose_libraries_are_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "contract_tests.client.command", None)
+    result = run("--", "true")
+    assert result.exit_code == 2
+    assert "pip install 'evolink-mock[contract]'" in result.output
+    assert "client" in CliRunner().invoke(main, ["--help"]).output
 
 
 def test_a_command_with_a_key_of_its_own_could_not_be_judged() -> None:

@@ -172,6 +172,15 @@ def test_a_wrong_client_is_found_on_virtual_time(client: Right, behaviour: str, 
     assert finding.when == behaviour_of(behaviour).lines
 
 
+def test_none_needs_to_be_drawn() -> None:
+    judge = Judge(checks(Layer.CLIENT))
+    with InProcess(Right(), profile="documented", seed=3) as played:
+        campaign = Campaign(played.player, judge, str, confirm=False)
+        campaign.open()
+        campaign.drawn(0, 3)
+    assert len(campaign.runs) == 1
+
+
 def test_every_mistake_is_found_by_the_named_behaviours_alone() -> None:
     assert broken(judge_client(Endless(), examples=0)) == {"CLIENT-STOPS-AT-TERMINAL"}
 

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
 from contract_tests.cli import main
-from contract_tests.document import UC_PER_CREDIT
+from contract_tests.document import CREATE, UC_PER_CREDIT, example_request
 from contract_tests.judge import Outcome
 from contract_tests.report import Report
 from contract_tests.server import command
@@ -35,7 +36,6 @@ def judged(url: str, **options: Any) -> Report:
 
 
 def reserved_uc(url: str) -> int:
-    import httpx
 
     books = httpx.get(f"{url}/_mock/ledger").json()["accounts"]
     return sum(one["amount_uc"] for book in books for one in book["transfers"] if one["kind"] == "pending")
@@ -220,6 +220,14 @@ def test_exchanges_are_recorded_without_the_key(tmp_path: Path) -> None:
     kept = "".join(file.read_text("utf-8") for file in (tmp_path / "kept").iterdir())
     assert "/v1/credits" in kept
     assert KEY not in kept
+
+
+def test_a_mock_is_left_with_what_was_its_own() -> None:
+    with MockServer() as mock:
+        task = httpx.post(f"{mock.url}{CREATE}", json=example_request(), headers=mock.headers).json()
+        judged(mock.url)
+        assert [one["id"] for one in mock.get("/tasks")["tasks"]] == [task["id"]]
+        assert len(mock.get("/ledger")["accounts"]) == 1
 
 
 def test_nobody_there_is_no_verdict() -> None:

@@ -359,3 +359,10 @@ def test_what_is_no_http_does_not_stop_a_receiver(receiver: CallbackReceiver) ->
 def test_a_step_that_means_nothing_is_refused(step: Any) -> None:
     with pytest.raises(ValueError, match=r"a step of the script: received .*; allowed: a status"):
         CallbackReceiver(200, step)
+
+
+def test_head_is_answered_at_once_on_a_connection_that_stays(server: MockServer) -> None:
+    """An answer without a body is complete with its head; nothing else may be waited for."""
+    with httpx.Client(base_url=server.url, timeout=2) as client:
+        assert client.head("/_mock/health").status_code == 200
+        assert client.get("/_mock/health").json()["status"] == "ok"

@@ -18,6 +18,9 @@ from contract_tests.judge import BrokenPromiseError, Judge
 SHRINK_S = 20.0
 """How long a shorter case is looked for; what is left is shown as it is."""
 
+_PRINTED = 1_000
+"""Characters of a client's output that are shown where it did nothing else."""
+
 Tell = Callable[[str, int, int], None]
 """Progress: what was just done, how many are done, of how many."""
 
@@ -58,7 +61,7 @@ class Campaign:
         """
         run = self.player.play(PLAIN, None)
         if not run.entries:
-            raise NoClientError(f"the client sent nothing to the API it was told of; {run.ending}")
+            raise NoClientError(f"the client sent nothing to the API it was told of; {run.ending}{_printed(run)}")
         if run.with_other_keys:
             raise NoClientError(f"the client sent another key than it was told: {run.with_other_keys[0]}")
         self.runs[PLAIN] = run
@@ -82,6 +85,8 @@ class Campaign:
 
     def drawn(self, examples: int, seed: int) -> None:
         """Play and judge so many drawn behaviours; what breaks a check is shrunk."""
+        if not examples:
+            return
         strategy = behaviours(callbacks=self.uses_callbacks)
         collected: list[Behaviour] = []
         _given(strategy, collected.append, examples, seed)
@@ -151,6 +156,12 @@ def notes(run: Run) -> tuple[str, ...]:
         *([f"... {left} more requests"] if left else []),
         str(run.ending),
     )
+
+
+def _printed(run: Run) -> str:
+    """The end of what the client printed, without its key."""
+    last = run.ending.output.replace(run.key or "\0", "...").strip()[-_PRINTED:]
+    return f". It printed: {last}" if last else ""
 
 
 def _given(

@@ -133,7 +133,7 @@ def _run(campaign: Campaign, chosen: tuple[Behaviour, ...], examples: int, seed:
     except OSError as error:
         return f"the command can't be run: {error}"
     except NoClientError as error:
-        return f"{error}; EVOLINK_BASE_URL and EVOLINK_API_KEY tell it where (or --intercept leads it) and with which"
+        return f"{error}\nEVOLINK_BASE_URL tells it where (or --intercept leads it), EVOLINK_API_KEY with which key."
     finally:
         signal.signal(signal.SIGTERM, before)
     return ""

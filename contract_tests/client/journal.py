@@ -52,6 +52,10 @@ class Entry:
         return self.record["method"], self.record["path"]
 
     @property
+    def has_idempotency_key(self) -> bool:
+        return "idempotency-key" in self.record["headers"]
+
+    @property
     def intent(self) -> str:
         """What tells a request from others of the same target: its idempotency key, or else its body."""
         return self.record["headers"].get("idempotency-key") or as_text(self.record["body"])

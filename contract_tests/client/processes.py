@@ -12,8 +12,9 @@ from typing import Self
 from contract_tests.client import program
 from contract_tests.client.behaviour import Behaviour
 from contract_tests.client.campaign import Player
+from contract_tests.client.journal import TERMINAL
 from contract_tests.client.run import Run
-from contract_tests.client.stage import Stage, Time
+from contract_tests.client.stage import TASK_S, Stage, Time
 from contract_tests.client.verdicts import hopeless
 
 _LOOK_EVERY_S = 0.4
@@ -101,6 +102,8 @@ class _Watch:
         run = self._stage.so_far(self._behaviour, self._intents)
         waits = bool(run.entries) and len(run.entries) == self._seen
         self._seen = len(run.entries)
-        if waits and any("callback_url" in (entry.record["body"] or ()) for entry in run.entries):
-            self._stage.let_pass(1)
+        if any("callback_url" in (entry.record["body"] or ()) for entry in run.entries):
+            ended = any(TERMINAL.intersection(entry.told.values()) for entry in run.entries)
+            if waits or not ended:
+                self._stage.let_pass(1 if waits else TASK_S)
         return hopeless(run)

@@ -111,6 +111,15 @@ class Run:
         bad = [one for one in self.entries if _FAILED.intersection(one.told.values()) or is_refusal(one)]
         return bad[-1] if bad else None
 
+    @cached_property
+    def told_failed(self) -> tuple[str, ...]:
+        """The tasks whose callback told a failure."""
+        return tuple(task_id for task_id, state in self.told.items() if state in _FAILED)
+
+    @property
+    def is_bad_news(self) -> bool:
+        return self.bad_news is not None or bool(self.told_failed)
+
     def first_seen(self, task_id: str | None) -> Entry | None:
         """The query that first told that a task is completed."""
         return next((one for one in self.queries if one.task_id == task_id and one.state == "completed"), None)

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from contract_tests.check import Layer
 from contract_tests.judge import Outcome, Result
 from contract_tests.report import Report
-from contract_tests.reporting.words import VERDICTS, case_lines, counts, times, verdict
+from contract_tests.reporting.words import VERDICTS, case_lines, counts, promised, times, verdict
 
 
 def as_html(report: Report) -> str:
@@ -23,6 +23,7 @@ def as_html(report: Report) -> str:
         findings=report.of(Outcome.BROKEN) + report.of(Outcome.WARNED),
         layers=_layers(report),
         case_lines=case_lines,
+        promised=promised,
     )
 
 

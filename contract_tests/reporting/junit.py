@@ -6,7 +6,7 @@ from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from contract_tests.judge import Finding, Outcome, Result
 from contract_tests.report import Report
-from contract_tests.reporting.words import case_lines, verdict
+from contract_tests.reporting.words import case_lines, promised, verdict
 
 
 def as_junit(report: Report) -> str:
@@ -44,7 +44,7 @@ def _case(result: Result) -> TestCase:
 
 def _told(finding: Finding) -> str:
     lines = [f"when: {line}" for line in finding.when]
-    lines += [f"received: {finding.received}", f"documented: {finding.documented}"]
+    lines += [f"received: {finding.received}", f"{promised(finding)}: {finding.documented}"]
     for request, answer in case_lines(finding):
         lines += [request, f"-> {answer}"]
     lines += [f"note: {note}" for note in finding.notes]

@@ -12,7 +12,7 @@ from contract_tests.check import Layer
 from contract_tests.exchange import cut
 from contract_tests.judge import Finding, Outcome, Result
 from contract_tests.report import BROKEN, HOLDS, Report
-from contract_tests.reporting.words import case_lines, verdict
+from contract_tests.reporting.words import case_lines, promised, verdict
 
 _STYLES = {Outcome.HELD: "green", Outcome.BROKEN: "bold red", Outcome.WARNED: "yellow", Outcome.NOT_JUDGED: "dim"}
 _STEPS = 12
@@ -51,16 +51,16 @@ def _lines(result: Result, finding: Finding) -> Iterator[tuple[str, str]]:
     for line in finding.when:
         yield "when", line
     yield "received", finding.received
-    yield "documented", finding.documented
+    yield promised(finding), finding.documented
     yield "source", f"{result.check.source} ({result.check.evidence})"
+    for note in finding.notes:
+        yield "note", note
     for number, (request, answer) in enumerate(case_lines(finding), 1):
         if number > _STEPS:
             yield "", f"... ({len(finding.steps) - _STEPS} more requests)"
             break
         yield f"request {number}", request
         yield "", f"-> {answer}"
-    for note in finding.notes:
-        yield "note", note
     if finding.replay:
         yield "replay", finding.replay
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from contract_tests.check import Evidence
 from contract_tests.judge import Finding, Outcome
 from contract_tests.report import BROKEN, COULD_NOT_JUDGE, HOLDS, Report
 
@@ -31,6 +32,11 @@ def verdict(report: Report) -> str:
     if report.exit_code == HOLDS:
         return f"Holds: {_checks(judged)}, judged {times(report):,} times{warned}"
     return f"Could not judge: {report.aborted or 'nothing in this run came to any check'}"
+
+
+def promised(finding: Finding) -> str:
+    """What stands before that which was received should have been: the document's word, or another's."""
+    return "documented" if finding.check.evidence is Evidence.DOCUMENTED else "expected"
 
 
 def case_lines(finding: Finding) -> Iterator[tuple[str, str]]:

@@ -159,8 +159,10 @@ def _options(url: str, arguments: dict[str, Any], certificate: ssl.SSLContext | 
 
 
 def _replay(url: str, arguments: dict[str, Any]) -> str:
-    profile = f" --profile {arguments['profile']}" if arguments["profile"] else ""
-    return f"contract-tests server {shlex.quote(url)} --seed {arguments['seed']}{profile}"
+    words = ["contract-tests", "server", url, "--seed", str(arguments["seed"])]
+    words += ["--profile", arguments["profile"]] if arguments["profile"] else []
+    words += [f"--{name.replace('_', '-')}" for name in ("quick", "no_control") if arguments[name]]
+    return shlex.join(words)
 
 
 def _known(only: tuple[str, ...]) -> frozenset[str]:

@@ -28,6 +28,7 @@ class Control:
         # An advance answers only when deliveries have settled, and a receiver may hang for 10 s on each attempt.
         self._client = httpx.Client(base_url=f"{url}/_mock", headers=headers, timeout=timeout_s + 60, trust_env=False)
         self._before: dict[str, Any] = {}
+        self._others: set[str] = set()
 
     def health(self) -> dict[str, Any] | None:
         """What runs there; None where no mock answers."""
@@ -40,12 +41,16 @@ class Control:
 
     def hold_clock(self) -> None:
         self._before = self.call("GET", "/clock")
+        self._others = self._tenants()
         self.call("PUT", "/clock", {"mode": "manual"})
 
     def give_back(self, keys: Iterable[str]) -> None:
-        """Forget the tenants of the run and let the clock go on as before, if the server still answers."""
+        """Forget the tenants of the run and let the clock go on as before, if the server still answers.
+
+        The schema layer makes up keys too: whoever was not there at the beginning belongs to the run.
+        """
         try:
-            for key in keys:
+            for key in {*keys, *self._tenants()} - self._others:
                 self.call("POST", "/reset", {"key": key})
             self.call("PUT", "/clock", {"mode": self._before["mode"], "speed": self._before["speed"]})
         except httpx.HTTPError:
@@ -59,6 +64,9 @@ class Control:
         answer = self._client.request(method, path, json=body)
         answer.raise_for_status()
         return answer.json()
+
+    def _tenants(self) -> set[str]:
+        return {str(one["tenant"]) for one in self.call("GET", "/ledger")["accounts"]}
 
     def now_s(self) -> float:
         """Unix seconds on the mock's clock."""

@@ -34,7 +34,9 @@ class JoiningTransport:
         self._head_is_next = True
 
     def begin_response(self) -> None:
-        """What is written next is a head again."""
+        """What is written next is a head again. One that no body followed (the answer to HEAD) goes now."""
+        if self._head:
+            self.write(b"")
         self._head_is_next = True
 
     def write(self, data: bytes) -> None:
