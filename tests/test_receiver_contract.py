@@ -70,6 +70,7 @@ WRONG = {
     "redirects": "ANSWERS-2XX",
     "remembers_the_last_two": "DUPLICATE-ONCE",
     "seen_before_done": "RETRY-RECOVERS",
+    "sorts_any_id": "GARBAGE-HARMLESS",
     "takes_failed_for_done": "FAILED-IS-NOT-SUCCESS",
     "throws_at_garbage": "GARBAGE-HARMLESS",
 }

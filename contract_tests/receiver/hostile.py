@@ -66,11 +66,13 @@ async def _without_trace(trial: Trial, task: Ended) -> None:
 
 
 async def _look(trial: Trial, task: Ended, owner: str) -> bool:
-    """A state that cannot be read any more may be the end of the receiver, which is then its own fault."""
+    """A state that could be read before and can't be any more is damage, or even the end of the receiver."""
     try:
         return await trial.look()
-    except HookError:
-        await _still_accepts(trial, task, owner)
+    except HookError as error:
+        trial.note(f"completed: first callback of {task.id}")
+        await trial.accepted(Delivery(task.body), owner)
+        trial.require(owner, False, str(error), "a state that can be read as before")
         raise
 
 

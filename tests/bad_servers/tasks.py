@@ -424,7 +424,7 @@ BAD = {
     "forgets_tasks": Bad(
         "one task in a hundred vanishes",
         "TASK-STAYS",
-        also=frozenset({"BILLING-CHARGED-ON-COMPLETION", "TASK-FAILURE-TELLS-WHY"}),
+        also=frozenset({"BILLING-CHARGED-ON-COMPLETION", "CALLBACK-BODY-IS-THE-TASK", "TASK-FAILURE-TELLS-WHY"}),
         hook=forgets_tasks,
     ),
     "never_ends": Bad("tasks never end by themselves", "TASK-ENDS", spoil=never_ends),
@@ -432,7 +432,12 @@ BAD = {
     "can_cancel_forever": Bad(
         "an ended task can be cancelled", "TASK-ENDED-CANT-BE-CANCELLED", hook=bodies(can_cancel_forever)
     ),
-    "polls_drive": Bad("each query moves the task on", "TASK-READ-CHANGES-NOTHING", hook=polls_drive),
+    "polls_drive": Bad(
+        "each query moves the task on",
+        "TASK-READ-CHANGES-NOTHING",
+        also=frozenset({"TASK-PROGRESS-MONOTONE"}),
+        hook=polls_drive,
+    ),
     "mixed_up": Bad(
         "two accounts at once get each other's tasks",
         "TASK-TENANTS-APART",
