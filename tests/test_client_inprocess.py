@@ -325,6 +325,21 @@ class Parallel(Right):
             raise error
 
 
+class OneIsEnough(Parallel):
+    """Is content if any of its tasks comes to something."""
+
+    async def all(self, base_url: str, api_key: str) -> None:
+        done = await asyncio.gather(*(right_async(base_url, api_key) for _ in range(3)), return_exceptions=True)
+        if all(done):
+            raise RuntimeError("none of them")
+
+
+def test_one_failure_among_several_tasks_counts() -> None:
+    judge = judge_client(OneIsEnough(), behaviours=["service_error", "first-of-several-fails"])
+    assert broken(judge) == {"CLIENT-FAILURE-IS-ERROR"}
+    assert not broken(judge_client(Parallel(), behaviours=["service_error", "first-of-several-fails"]))
+
+
 def test_tasks_in_parallel_are_not_taken_for_repeats() -> None:
     behaviours = ["plain", "submission-busy", "no-credits", "lost-answer", "query-lost-often", "service_error"]
     assert not broken(judge_client(Parallel(), behaviours=behaviours))

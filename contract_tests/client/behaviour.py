@@ -97,15 +97,21 @@ class Queued(Deviation):
 
 @dataclass(frozen=True, slots=True)
 class Fails(Deviation):
+    """`first`: only the first task of several does."""
+
     kind: ClassVar[str] = "fails"
     code: str = "service_error"
+    first: bool = False
 
     def task(self) -> dict[str, Any]:
-        return {"fail": self.code}
+        return {} if self.first else {"fail": self.code}
+
+    def rules(self, now_s: float) -> list[dict[str, Any]]:
+        return [_rule(Operation.SUBMISSION, 0, 1, {"fail": self.code})] if self.first else []
 
     @property
     def line(self) -> str:
-        return f"the task fails with {self.code}"
+        return f"the {'first ' if self.first else ''}task fails with {self.code}"
 
 
 @dataclass(frozen=True, slots=True)

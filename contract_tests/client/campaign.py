@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.strategies import SearchStrategy
 
 from contract_tests.client.behaviour import PLAIN, Behaviour
-from contract_tests.client.named import name_of, needs_callbacks
+from contract_tests.client.named import name_of, needs_callbacks, needs_several_tasks
 from contract_tests.client.run import Run
 from contract_tests.client.strategy import behaviours
 from contract_tests.client.verdicts import Judgement, broken, judgements
@@ -78,10 +78,14 @@ class Campaign:
 
     def named(self, chosen: Iterable[Behaviour]) -> None:
         """Play and judge each in its order."""
-        fitting = [one for one in chosen if self.uses_callbacks or not needs_callbacks(one)]
+        fitting = [one for one in chosen if self._means_something(one)]
         self._play([one for one in fitting if one not in self.runs])
         for behaviour in fitting:
             self._judge(self.runs[behaviour])
+
+    def _means_something(self, behaviour: Behaviour) -> bool:
+        called_back = self.uses_callbacks or not needs_callbacks(behaviour)
+        return called_back and (self.intents > 1 or not needs_several_tasks(behaviour))
 
     def drawn(self, examples: int, seed: int) -> None:
         """Play and judge so many drawn behaviours; what breaks a check is shrunk."""

@@ -5,7 +5,7 @@ from importlib import resources
 
 import yaml
 
-from contract_tests.client.behaviour import Behaviour, Breaks, Callbacks, Queued, Slow, parsed
+from contract_tests.client.behaviour import Behaviour, Breaks, Callbacks, Fails, Queued, Slow, parsed
 
 _LONG_S = 30
 
@@ -36,6 +36,11 @@ def is_stalled(behaviour: Behaviour) -> bool:
 def needs_callbacks(behaviour: Behaviour) -> bool:
     """Whether it means nothing to a client that names no callback URL."""
     return behaviour.has(Callbacks)
+
+
+def needs_several_tasks(behaviour: Behaviour) -> bool:
+    """Whether it means nothing more to a client that wants one task."""
+    return any(isinstance(one, Fails) and one.first for one in behaviour.deviations)
 
 
 def for_virtual_time() -> list[Behaviour]:

@@ -30,7 +30,7 @@ def deviations(*, callbacks: bool) -> st.SearchStrategy[Deviation]:
         st.just(UnknownFields()),
         _trouble(Operation.QUERY, skip=st.integers(0, 1)),
         _trouble(Operation.SUBMISSION, skip=st.just(0)),
-        st.builds(Fails, code=st.sampled_from(FAILURES)),
+        st.builds(Fails, code=st.sampled_from(FAILURES), first=st.booleans()),
         st.builds(Slow, seconds=st.integers(3, 8)),
         st.builds(Queued, seconds=st.integers(1, 5)),
         st.builds(Vanishes, after=st.integers(0, 2)),
