@@ -48,5 +48,8 @@ def _not_installed(name: str, error: ModuleNotFoundError) -> click.Command:
 )
 @click.version_option(package_name="evolink-mock", prog_name="contract-tests")
 def main() -> None:
-    """Judge servers, clients and callback receivers against the contract of EvoLink's generation API."""
+    """Judge servers, clients and callback receivers against the contract of EvoLink's generation API.
+
+    Exit codes: 0 holds, 1 broken, 2 wrong usage, 3 could not judge.
+    """
     os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", os.path.expanduser(_STORAGE))

@@ -7,7 +7,7 @@ from contract_tests.exchange import Exchange
 from contract_tests.judge import Outcome, Result
 
 HOLDS, BROKEN, USAGE, COULD_NOT_JUDGE = 0, 1, 2, 3
-"""Exit codes."""
+EXIT_CODES = "Exit codes: 0 holds, 1 broken, 2 wrong usage, 3 could not judge."
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from contract_tests.client.named import behaviour_of, for_real_time, named
 from contract_tests.client.processes import Processes
 from contract_tests.client.stage import POLLS, scaled
 from contract_tests.judge import Judge
-from contract_tests.report import Report
+from contract_tests.report import EXIT_CODES, Report
 from contract_tests.reporting import progress, publish, report_options
 
 TITLE = "Client"
@@ -38,7 +38,7 @@ def _behaviours(context: click.Context, parameter: click.Parameter, texts: tuple
         raise click.BadParameter(str(error)) from error
 
 
-@click.command(context_settings={"ignore_unknown_options": False})
+@click.command(epilog=EXIT_CODES)
 @click.argument("command", nargs=-1, required=True)
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="What is drawn; a new one each time unless given.")
 @click.option("--profile", type=click.Choice(["documented", "observed"]), default="documented", show_default=True)

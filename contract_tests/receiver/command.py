@@ -17,9 +17,8 @@ from contract_tests.receiver.hooks import (
 )
 from contract_tests.receiver.run import CASES, judge_receiver
 from contract_tests.receiver.trial import Bounds
+from contract_tests.report import EXIT_CODES
 from contract_tests.reporting import progress, publish, report_options
-
-_EXIT = "Exit codes: 0 holds, 1 broken, 2 wrong usage, 3 could not judge."
 
 
 def _address(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -40,7 +39,7 @@ def _program(ctx: click.Context, param: click.Parameter, value: str | None) -> s
     return value
 
 
-@click.command(epilog=_EXIT)
+@click.command(epilog=EXIT_CODES)
 @click.argument("url", callback=_address)
 @click.option("--state-url", help="A GET here tells the receiver's state: what it has done for which task.")
 @click.option("--state-command", callback=_program, metavar="COMMAND", help="The state is what this prints.")

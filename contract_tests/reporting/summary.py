@@ -12,7 +12,7 @@ from contract_tests.check import Layer
 from contract_tests.exchange import cut
 from contract_tests.judge import Finding, Outcome, Result
 from contract_tests.report import BROKEN, HOLDS, Report
-from contract_tests.reporting.words import case_lines, promised, verdict
+from contract_tests.reporting.words import case_lines, promised, times, verdict
 
 _STYLES = {Outcome.HELD: "green", Outcome.BROKEN: "bold red", Outcome.WARNED: "yellow", Outcome.NOT_JUDGED: "dim"}
 _STEPS = 12
@@ -29,10 +29,11 @@ def print_summary(report: Report, console: Console) -> None:
         _say(console, f"  {name}: {fact}", "dim")
     for result in (*report.of(Outcome.BROKEN), *report.of(Outcome.WARNED)):
         _print_finding(result, console)
-    _say(console, "")
-    console.print(_table(report))
-    for line in _not_judged(report):
-        _say(console, line, "dim")
+    if times(report):
+        _say(console, "")
+        console.print(_table(report))
+        for line in _not_judged(report):
+            _say(console, line, "dim")
     style = {HOLDS: "bold green", BROKEN: "bold red"}.get(report.exit_code, "bold yellow")
     _say(console, f"{verdict(report)}  ({report.elapsed_s:.1f} s, seed {report.seed})", style)
 

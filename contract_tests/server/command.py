@@ -15,7 +15,7 @@ import click
 
 from contract_tests.check import Layer, checks
 from contract_tests.document import example_request
-from contract_tests.report import COULD_NOT_JUDGE
+from contract_tests.report import COULD_NOT_JUDGE, EXIT_CODES
 from contract_tests.reporting import progress, publish, report_options
 from contract_tests.server.memory import ForeignMemoryError
 from contract_tests.server.recording import record
@@ -27,7 +27,7 @@ FAKE = "fake"
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.command()
+@click.command(epilog=EXIT_CODES)
 @click.argument("url")
 @click.option("--profile", type=click.Choice(["documented", "observed"]), help="What a mock says, else documented.")
 @click.option("--seed", default=0, show_default=True, help="What is drawn is drawn from it.")
