@@ -83,7 +83,7 @@ def _show_ledger(console: Console, mock: MockServer) -> None:
     console.print("\n[bold]Ledger[/]  reserved at submission, charged at completion")
     table = Table("transfer", "credits")
     for transfer in book["transfers"]:
-        table.add_row(transfer["kind"], f"{transfer['amount_uc'] / 10_000:g}")
+        table.add_row(transfer["kind"], f"{transfer['amount_uc'] / 10_000:,.10g}")
     console.print(table)
     user = {name: amount / 10_000 for name, amount in book["user"].items()}
     parts = " + ".join(f"{user[name]:,.10g} {name}" for name in ("available", "reserved", "charged"))
