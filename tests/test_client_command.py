@@ -84,6 +84,12 @@ def test_a_command_that_sends_nothing_could_not_be_judged() -> None:
     assert "No module named 'a_module_that_is_not_there'" in result.output
 
 
+def test_a_failure_that_only_the_callback_told_explains_an_error() -> None:
+    behaviour = ("--behaviour", "unknown-fields+fails:code=service_error")
+    result = run(*behaviour, "--", sys.executable, str(CLIENTS / "callback_correct.py"))
+    assert result.exit_code == 0, result.output
+
+
 def test_nothing_has_to_be_drawn() -> None:
     result = run("--examples", "0", "--behaviour", "plain", "--", *PYTHON_CLIENT)
     assert result.exit_code == 0, result.output

@@ -176,7 +176,7 @@ def _success_needs_completed(run: Run) -> Iterator[Judgement]:
 
 def _completed_is_success(run: Run) -> Iterator[Judgement]:
     fetched = all(entry.is_healthy for entry in run.fetches) and not run.behaviour.has(LinkExpires)
-    told = run.has_done_its_job and run.bad_news is None and not _conflicts(run)
+    told = run.has_done_its_job and not run.is_bad_news and not _conflicts(run)
     if told and fetched and run.ending.exit_code is not None and not run.behaviour.has(UnknownFields):
         yield Judgement(
             "CLIENT-COMPLETED-IS-SUCCESS", run.ending.is_success, str(run.ending), entries=run.entries[-3:]
@@ -184,7 +184,7 @@ def _completed_is_success(run: Run) -> Iterator[Judgement]:
 
 
 def _survives_unknown_fields(run: Run) -> Iterator[Judgement]:
-    healthy = all(entry.is_healthy for entry in run.entries) and run.bad_news is None
+    healthy = all(entry.is_healthy for entry in run.entries) and not run.is_bad_news
     if run.behaviour.has(UnknownFields) and healthy and run.ending.exit_code is not None and run.submissions:
         holds = run.ending.is_success
         yield Judgement("CLIENT-SURVIVES-UNKNOWN-FIELDS", holds, str(run.ending), entries=run.entries[-3:])
