@@ -1,9 +1,11 @@
-"""The command line. Exit codes: 0 holds, 1 broken, 2 wrong usage, 3 could not judge."""
+"""The command line."""
 
 import importlib
 import os
 
 import click
+
+from contract_tests.report import EXIT_CODES
 
 _COMMANDS: dict[str, str] = {
     "client": "contract_tests.client.command:client",
@@ -44,12 +46,11 @@ def _not_installed(name: str, error: ModuleNotFoundError) -> click.Command:
 
 
 @click.group(
-    cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "CONTRACT_TESTS"}
+    cls=_Lazy,
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "CONTRACT_TESTS"},
 )
 @click.version_option(package_name="evolink-mock", prog_name="contract-tests")
 def main() -> None:
-    """Judge servers, clients and callback receivers against the contract of EvoLink's generation API.
-
-    Exit codes: 0 holds, 1 broken, 2 wrong usage, 3 could not judge.
-    """
+    """Judge servers, clients and callback receivers against the contract of EvoLink's generation API."""
     os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", os.path.expanduser(_STORAGE))

@@ -109,7 +109,7 @@ def main() -> None:
     default=67_108_864,
     show_default=True,
     type=click.IntRange(65_536),
-    help="Memory of the log (compressed); past it the oldest part is folded into a snapshot.",
+    help="Memory of all logs (compressed); past its share the oldest part of a key's log is folded into a snapshot.",
 )
 @click.option(
     "--max-journal-entries",
@@ -124,6 +124,20 @@ def main() -> None:
     show_default=True,
     type=click.IntRange(1, 10_000_000),
     help="Tasks kept for each key; past it the oldest ended one is forgotten.",
+)
+@click.option(
+    "--max-keys",
+    default=10_000,
+    show_default=True,
+    type=click.IntRange(1, 10_000_000),
+    help="API keys that the mock keeps a world for.",
+)
+@click.option(
+    "--max-loaded-keys",
+    default=1_000,
+    show_default=True,
+    type=click.IntRange(1, 10_000_000),
+    help="Of these how many stay in memory while idle, where the log is a file.",
 )
 @_specs
 @_profile

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from mockserver.contract.behaviour import Profile, Role
-from mockserver.runtime.clock import Mode
-from mockserver.web import guard
+from mockserver.simulation.clock import Mode
 from mockserver.web.app import Application
+from mockserver.web.control import guard
 from mockserver.web.options import Bounds, Options
 
 _FEW = 3
@@ -25,6 +25,8 @@ _BOUNDS = {
     "max_log_bytes": "log_bytes",
     "max_journal_entries": "journal_entries",
     "max_tasks": "tasks_per_tenant",
+    "max_keys": "tenants",
+    "max_loaded_keys": "tenants_loaded",
 }
 """Which options of the command line set which bounds."""
 

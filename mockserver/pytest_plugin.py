@@ -20,6 +20,9 @@ _INI = {
     "task_seconds": ("5", "how many seconds of the clock a task takes"),
     "credits": ("10000000", "what each API key has at first"),
 }
+_URL = "evolink_url"
+_FIXED = {"profile": "profile", "seed": "seed"}
+"""What a server that runs already has made up its mind about, by the names of its health."""
 _NUMBERS = {"seed": int, "task_seconds": float, "credits": float}
 _MARKED = (*_INI, "clock", "specs", "scenario")
 
@@ -27,6 +30,7 @@ _MARKED = (*_INI, "clock", "specs", "scenario")
 def pytest_addoption(parser: pytest.Parser) -> None:
     for name, (default, words) in _INI.items():
         parser.addini(f"evolink_{name}", f"EvoLink mock: {words} (default: {default})", default=default)
+    parser.addini(_URL, "EvoLink mock: use the one that runs there, instead of starting one for each worker")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -61,22 +65,23 @@ def _evolink_mocks() -> Iterator[Mocks]:
 
 @pytest.fixture
 def evolink_mock(request: pytest.FixtureRequest, _evolink_mocks: Mocks) -> "Iterator[MockTenant]":
-    """A mock server on a free port and a manual clock, as an API key of this test's own has it.
+    """A mock server as an API key of this test's own has it, on a manual clock of its own.
 
-    The server is shared by the tests of this process; after each test it forgets everything and its clock starts
-    again, so a test sees the same alone, among others, and on any worker of pytest-xdist.
+    The server is shared by the tests of this process, or (ini option `evolink_url`) is one that runs already and
+    serves all workers of pytest-xdist. A key is a world of its own, and is forgotten after its test: so a test sees
+    the same alone, among others, and on any worker.
     """
-    from mockserver.testing import MockServer
-
     options, scenarios = _asked(request)
-    server = _evolink_mocks.of(MockServer, options)
-    mock: MockTenant = server.as_key(_key(request.node.nodeid))
+    key, clock = _key(request.node.nodeid), str(options.get("clock", "manual"))
+    url = request.config.getini(_URL)
+    mock = _on_running(url, key, options) if url else _on_own(_evolink_mocks, key, options)
+    mock.own_clock(clock)
     try:
         for scenario in scenarios:
             mock.scenario(scenario)
         yield mock
     finally:
-        server.reset()
+        mock.forget()
 
 
 @pytest.fixture
@@ -109,6 +114,30 @@ def evolink_receiver() -> "Iterator[CallbackReceiver]":
 
     with CallbackReceiver() as receiver:
         yield receiver
+
+
+def _on_own(mocks: Mocks, key: str, options: dict[str, Any]) -> "MockTenant":
+    from mockserver.testing import MockServer
+
+    mock: MockTenant = mocks.of(MockServer, options).as_key(key)
+    return mock
+
+
+def _on_running(url: str, key: str, options: dict[str, Any]) -> "MockTenant":
+    """The key of a test on a server that runs already, which has to be as the test asks."""
+    from mockserver.testing import RunningMock
+
+    mock = RunningMock(url, key=key)
+    health = mock.get("/health")
+    for name, told in _FIXED.items():
+        if str(health[told]) != str(options[name]):
+            pytest.fail(
+                f"{_URL} {url}: received {name} {health[told]}; the test asks for {options[name]}", pytrace=False
+            )
+    mock.reset()
+    if "credits" in options:
+        mock.account(credits=options["credits"])
+    return mock
 
 
 def _key(test: str) -> str:

@@ -5,6 +5,9 @@ from typing import Any
 
 import httpx
 
+from mockserver.simulation import snapshot
+from mockserver.simulation.world import World
+from mockserver.web.api.identity import tenant_of
 from mockserver.web.app import Application
 from mockserver.web.options import Options
 
@@ -46,6 +49,19 @@ class Mock:
         if key is not None:
             headers.setdefault("authorization", f"Bearer {key}")
         return self.run(self.http.request(method, path, headers=headers, **arguments))
+
+    def later(self, method: str, path: str, *, key: str = KEY, **arguments: Any) -> Any:
+        """A request that goes on while the test asks other things; `run` waits for its answer."""
+        headers = {"authorization": f"Bearer {key}"}
+        return self.loop.create_task(self.http.request(method, path, headers=headers, **arguments))
+
+    def world(self, key: str = KEY) -> World:
+        """A key's world, as it stands."""
+        return self.app.node.worlds.here(tenant_of(key)).world
+
+    def state(self) -> list[bytes]:
+        """All worlds, to the byte."""
+        return [line for one in self.app.node.worlds.residents for line in snapshot.dump(one.world)]
 
     def get(self, path: str, **arguments: Any) -> httpx.Response:
         return self.request("GET", path, **arguments)

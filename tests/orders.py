@@ -5,7 +5,8 @@ from itertools import count
 from typing import Any
 
 from mockserver.simulation import snapshot
-from mockserver.simulation.command import Command, Pass, Report, Submit
+from mockserver.simulation.chance import mark_of
+from mockserver.simulation.command import Command, Elapse, Pass, Report, Submit
 from mockserver.simulation.event import Fired, Happening, Outcome
 from mockserver.simulation.refusal import Refusal
 from mockserver.simulation.task import Task, Terms
@@ -42,9 +43,9 @@ def terms(**over: Any) -> Terms:
     return Terms(**{**fields, **over})
 
 
-def submit(at_ms: int = START_MS, tenant: str = ALICE, **over: Any) -> Submit:
+def submit(at_ms: int = START_MS, **over: Any) -> Submit:
     """A valid submission; `over` are its fields."""
-    return Submit(at_ms=at_ms, tenant=tenant, **{"terms": terms(), **over})
+    return Submit(at_ms=at_ms, **{"terms": terms(), **over})
 
 
 def keyed(at_ms: int = START_MS, key: str = "k" * 16, fingerprint: str = "print", **over: Any) -> Submit:
@@ -53,8 +54,9 @@ def keyed(at_ms: int = START_MS, key: str = "k" * 16, fingerprint: str = "print"
     return submit(at_ms, idempotency_key=key, fingerprint=fingerprint, **{**window, **over})
 
 
-def new_world(**settings: Any) -> World:
-    return World(Settings(**settings), START_MS)
+def new_world(name: str = ALICE, **settings: Any) -> World:
+    """The world of a key as a server opens it: its ids end in the mark of its name."""
+    return World(Settings(name=name, **{"mark": mark_of(name), **settings}), START_MS)
 
 
 def accepted(world: World, command: Submit) -> Task:
@@ -72,6 +74,11 @@ def refusal(world: World, command: Command) -> Refusal | None:
 def pass_to(world: World, after_ms: int) -> Outcome:
     """Let time pass until so many ms after the start."""
     return world.apply(Pass(at_ms=START_MS + after_ms))
+
+
+def elapse_to(world: World, after_ms: int) -> Outcome:
+    """Let happen what is due until so many ms after the start, as far as one command may."""
+    return world.apply(Elapse(at_ms=world.now_ms, until_ms=START_MS + after_ms))
 
 
 def report(world: World, delivery_id: str, attempt: int, **result: Any) -> Outcome:
@@ -103,17 +110,16 @@ def restored(lines: list[bytes]) -> World:
 
 
 def busy_commands(limit: int | None = None) -> Iterator[Command]:
-    """Ordinary traffic without end: submissions of three tenants, callbacks that fail now and then."""
+    """Ordinary traffic without end: submissions with and without a callback or a key, and time that passes."""
     now_ms = START_MS
     for number in count():
         if limit is not None and number >= limit:
             return
         now_ms += 700
-        tenant = (ALICE, BOB, CAROL)[number % 3]
         match number % 4:
             case 0 | 1:
-                yield submit(now_ms, tenant, callback_url=URL, terms=terms(reserve_uc=1))
+                yield submit(now_ms, callback_url=URL, terms=terms(reserve_uc=1))
             case 2:
-                yield keyed(now_ms, key=f"key-{number:012}", tenant=tenant, terms=terms(reserve_uc=1))
+                yield keyed(now_ms, key=f"key-{number:012}", terms=terms(reserve_uc=1))
             case _:
                 yield Pass(at_ms=now_ms)

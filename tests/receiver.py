@@ -7,9 +7,10 @@ from types import TracebackType
 
 from tests.house import Mock
 
-HANG, RESET = "hang", "reset"
+HANG, HOLD, RESET = "hang", "hold", "reset"
 Step = int | str | bytes
-"""A status to answer with, HANG (never answer), RESET (cut the connection), or the bytes of a whole answer."""
+"""A status to answer with, HANG (never answer), HOLD (answer 200 once released), RESET (cut the connection), or the
+bytes of a whole answer."""
 
 
 def redirect(to: str) -> bytes:
@@ -42,6 +43,7 @@ class Receiver:
         self.requests: list[Received] = []
         self.before_answer: Callable[[Received], Awaitable[None]] | None = None
         self.arrived = asyncio.Event()
+        self._released = asyncio.Event()
         self._mock, self._script = mock, list(script)
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -64,6 +66,19 @@ class Receiver:
     def bodies(self) -> list[bytes]:
         return [request.body for request in self.requests]
 
+    def wait(self, count: int) -> None:
+        """Let the mock's loop run until so many requests have come."""
+        self._mock.run(asyncio.wait_for(self._come(count), 8))
+
+    def release(self) -> None:
+        """Answer what is held."""
+        self._released.set()
+
+    async def _come(self, count: int) -> None:
+        while len(self.requests) < count:
+            self.arrived.clear()
+            await self.arrived.wait()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
         try:
@@ -75,6 +90,10 @@ class Receiver:
                 await self.before_answer(received)
             if step == HANG:
                 await reader.read()
+            elif step == HOLD:
+                await self._released.wait()
+                writer.write(_answer(200))
+                await writer.drain()
             elif step == RESET:
                 writer.transport.abort()
             else:

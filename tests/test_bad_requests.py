@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from mockserver.simulation.scenario import Fault
+from mockserver.web.api.script import EFFECT_WORDS, MEDIA_WORDS
 from mockserver.web.options import Bounds
-from mockserver.web.script import EFFECT_WORDS, MEDIA_WORDS
 from tests.conftest import MakeMock
 from tests.documents import check_schema, schema
 from tests.house import CREATE, KEY, MINIMAL, MODEL, Mock

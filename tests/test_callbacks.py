@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mockserver.runtime.clock import Mode
+from mockserver.simulation.clock import Mode
 from tests.conftest import MakeMock
 from tests.documents import OPENAPI, check_schema, document, schema
 from tests.house import KEY, START_MS, Mock

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from contract_tests.client.behaviour import FAILURES, PLAIN, Behaviour, BehaviourError, parsed
 from contract_tests.client.named import for_real_time, for_virtual_time, is_stalled, name_of, named
 from contract_tests.client.strategy import MOST, behaviours
-from mockserver.runtime.clock import Mode
+from mockserver.simulation.clock import Mode
 from mockserver.web.options import Options
 from tests.house import KEY, Mock
 

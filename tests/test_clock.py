@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from mockserver.runtime.clock import Clock, Mode
+from mockserver.runtime.clock import Clock
+from mockserver.simulation.clock import Mode
 from tests.conftest import MakeMock
 from tests.documents import check_schema, message, schema
 from tests.house import START_MS, Mock
@@ -58,7 +59,7 @@ def test_what_fires_comes_in_order_with_its_own_time(mock: Mock) -> None:
 
 
 def test_past_its_bound_an_advance_counts_what_it_does_not_list(mock: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mockserver.runtime.node.FIRED_LIMIT", 4)
+    monkeypatch.setattr("mockserver.runtime.timekeeper.FIRED_LIMIT", 4)
     for _ in range(3):
         mock.task_id()
     moved = mock.advance(5)

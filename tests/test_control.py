@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from mockserver.runtime.clock import Mode
+from mockserver.simulation.clock import Mode
 from mockserver.web.options import Bounds
 from tests.conftest import MakeMock
 from tests.documents import check, message, operation, operations
@@ -280,7 +280,7 @@ def test_whole_numbers_may_be_written_as_decimals(mock: Mock, whole: float) -> N
     assert json.dumps(body["created"]) == "1757169744"
     assert mock.put("/_mock/clock", {"now_ms": float(START_MS + 2000)}).json()["now_ms"] == START_MS + 2000
     commands = [json.loads(line) for line in mock.get("/_mock/log").content.splitlines()[1:]]
-    assert {type(command["at_ms"]) for command in commands} == {int}
+    assert {type(command["at_ms"]) for command in commands if "at_ms" in command} == {int}
 
 
 # --- reset

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import pytest
 import trustme
 
-from mockserver.runtime import courier as courier_module
-from mockserver.runtime.courier import Courier, Dispatch, Receipt
+from mockserver.runtime import sending
+from mockserver.runtime.courier import Courier, Receipt
+from mockserver.runtime.lanes import Dispatch
 from mockserver.runtime.target import TargetPolicy
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -124,7 +125,7 @@ async def stalled_body(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
 
 
 def dispatch(url: str, *, delivery_id: str = "d1", timeout_ms: int = 5000, body: bytes = b"{}") -> Dispatch:
-    return Dispatch(delivery_id=delivery_id, attempt=1, url=url, body=body, timeout_ms=timeout_ms)
+    return Dispatch(delivery_id=delivery_id, attempt=1, url=url, render=lambda: body, timeout_ms=timeout_ms)
 
 
 @contextlib.asynccontextmanager
@@ -450,7 +451,7 @@ def test_a_target_that_is_not_to_be_had(url: str, error: str) -> None:
 def test_a_body_without_end_changes_nothing(
     answer: Answer, status: int, leave_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(courier_module, "_LEAVE_S", leave_s)
+    monkeypatch.setattr(sending, "_LEAVE_S", leave_s)
 
     async def body() -> None:
         async with receiver(answer) as hook:

@@ -33,13 +33,13 @@ def test_events_stream_of_one_key_only(mock: Mock) -> None:
 
 
 def test_a_listener_that_falls_behind_is_let_go(mock: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mockserver.web.stream.BACKLOG_LIMIT", 10)
+    monkeypatch.setattr("mockserver.web.control.stream.BACKLOG_LIMIT", 10)
     with Listener(mock, "/_mock/events"):
         event = Fired(at_ms=START_MS, type=Happening.ACCOUNT_CHANGED)
         for _ in range(10):
-            mock.app.stream(event)
+            mock.app.stream("", event)
         assert len(mock.app.stream._queues) == 1
-        mock.app.stream(event)
+        mock.app.stream("", event)
         assert len(mock.app.stream._queues) == 0
 
 

@@ -16,8 +16,8 @@ import pytest
 
 from mockserver import program
 from mockserver.environment import environment
-from mockserver.runtime.clock import Mode
 from mockserver.runtime.intercept import Interceptor
+from mockserver.simulation.clock import Mode
 from mockserver.testing import MockServer
 from mockserver.web.options import Options
 

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mockserver.runtime.clock import Mode
-from mockserver.simulation import snapshot
+from mockserver.simulation.clock import Mode
 from mockserver.testing import MockServer
 from mockserver.web.options import Bounds, Options
 from tests.conftest import MakeMock
@@ -39,9 +38,9 @@ def shared() -> Iterator[Mock]:
 
 @pytest.fixture(autouse=True)
 def nothing_changes(shared: Mock) -> Iterator[None]:
-    before = list(snapshot.dump(shared.app.node.world))
+    before = shared.state()
     yield
-    assert list(snapshot.dump(shared.app.node.world)) == before
+    assert shared.state() == before
 
 
 @pytest.mark.parametrize(

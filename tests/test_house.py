@@ -22,7 +22,7 @@ MAY_KNOW = {
     "runtime": {"log", "simulation"},
     "web": {"runtime", "log", "simulation", "contract", "data"},
     "data": set(),
-    "config": {"web", "runtime", "contract"},
+    "config": {"web", "simulation", "contract"},
     "testing": {"environment", "web", "runtime", "contract", "simulation", "data"},
     "pytest_plugin": {"testing"},
     "demo": {"testing", "contract", "data"},

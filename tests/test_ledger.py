@@ -5,8 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.simulation import ledger
+from mockserver.simulation.command import Steer
 from mockserver.simulation.ledger import BOTH, TOKEN, USER, Balance, Book, Kind, Transfer
 from mockserver.simulation.refusal import Refusal
+from mockserver.simulation.task import Event, Task
+from tests.orders import DAY_MS, START_MS, WORK_MS, accepted, new_world, pass_to, submit, terms
 
 AMOUNT = 70_000
 
@@ -16,6 +19,18 @@ def book_of(available_uc: int, token_uc: int | None = None) -> Book:
     if token_uc is not None:
         book.limit_token(token_uc, at_ms=0)
     return book
+
+
+def reserved(book: Book, task_id: str = "task", amount_uc: int = AMOUNT) -> Task:
+    """A task whose reservation this book has just accepted."""
+    task = draft(book, task_id, amount_uc)
+    assert book.reserve(task_id, amount_uc, at_ms=1) is None
+    return task
+
+
+def draft(book: Book, task_id: str, amount_uc: int) -> Task:
+    times = {"submitted_ms": 0, "starts_ms": 1, "ends_ms": 2}
+    return Task(id=task_id, terms=terms(reserve_uc=amount_uc), held_from=book.account, **times)
 
 
 def parts(balance: Balance | None) -> tuple[int, int, int, int]:
@@ -36,28 +51,38 @@ def test_reserving_moves_credits_from_available_to_reserved() -> None:
 
 def test_charging_moves_the_reservation_to_charged() -> None:
     book = book_of(AMOUNT)
-    book.reserve("task", AMOUNT, at_ms=1)
-    assert book.charge("task", at_ms=2).amount_uc == AMOUNT
+    book.charge(reserved(book), at_ms=2)
     assert parts(book.user) == (AMOUNT, 0, 0, AMOUNT)
 
 
 def test_releasing_gives_the_reservation_back() -> None:
     book = book_of(AMOUNT)
-    book.reserve("task", AMOUNT, at_ms=1)
-    assert book.release("task", at_ms=2).amount_uc == AMOUNT
+    book.release(reserved(book), at_ms=2)
     assert parts(book.user) == (AMOUNT, AMOUNT, 0, 0)
 
 
 @pytest.mark.parametrize("first", ["charge", "release"])
 @pytest.mark.parametrize("second", ["charge", "release"])
-def test_a_reservation_ends_only_once(first: str, second: str) -> None:
+def test_a_reservation_that_ends_twice_is_noticed(first: str, second: str) -> None:
     book = book_of(AMOUNT)
-    book.reserve("task", AMOUNT, at_ms=1)
-    getattr(book, first)("task", at_ms=2)
-    before = parts(book.user)
-    with pytest.raises(KeyError):
-        getattr(book, second)("task", at_ms=3)
-    assert parts(book.user) == before
+    task = reserved(book)
+    getattr(book, first)(task, at_ms=2)
+    with pytest.raises(AssertionError, match="out of balance"):
+        getattr(book, second)(task, at_ms=3)
+
+
+@pytest.mark.parametrize("first", [Event.COMPLETE, Event.FAIL, Event.CANCEL])
+@pytest.mark.parametrize("second", [Event.COMPLETE, Event.FAIL, Event.CANCEL, None], ids=str)
+def test_a_reservation_ends_only_once(first: Event, second: Event | None) -> None:
+    """Not a second time by hand, and (None) not by the timeline; also where others are open."""
+    world = new_world()
+    task, _ = accepted(world, submit()), accepted(world, submit(terms=terms(work_ms=DAY_MS)))
+    world.apply(Steer(at_ms=START_MS, task_id=task.id, event=first))
+    before, count = parts(world.book.user), len(world.book.transfers)
+    if second:
+        world.apply(Steer(at_ms=START_MS, task_id=task.id, event=second))
+    pass_to(world, 2 * WORK_MS)
+    assert (parts(world.book.user), len(world.book.transfers)) == (before, count)
 
 
 def test_exactly_enough_is_enough() -> None:
@@ -68,7 +93,7 @@ def test_one_uc_too_little_is_refused_and_moves_nothing() -> None:
     book = book_of(AMOUNT - 1)
     assert book.reserve("task", AMOUNT, at_ms=1) is Refusal.INSUFFICIENT_CREDITS
     assert parts(book.user) == (AMOUNT - 1, AMOUNT - 1, 0, 0)
-    assert (book.open, len(book.transfers)) == ({}, 1)
+    assert (book.held_uc, len(book.transfers)) == (0, 1)
 
 
 def test_a_token_with_exactly_enough_lets_through() -> None:
@@ -80,7 +105,7 @@ def test_a_token_with_exactly_enough_lets_through() -> None:
 def test_a_token_one_uc_short_is_refused_and_moves_neither_balance() -> None:
     book = book_of(10 * AMOUNT, token_uc=AMOUNT - 1)
     assert book.reserve("task", AMOUNT, at_ms=1) is Refusal.INSUFFICIENT_TOKEN_CREDITS
-    assert (book.user.reserved, book.token and book.token.reserved, book.open) == (0, 0, {})
+    assert (book.user.reserved, book.token and book.token.reserved, book.held_uc) == (0, 0, 0)
 
 
 def test_the_users_balance_is_judged_before_the_tokens() -> None:
@@ -93,38 +118,38 @@ def test_the_users_balance_is_judged_before_the_tokens() -> None:
 )
 def test_user_and_token_end_together(end: str, expected: tuple[int, ...]) -> None:
     book = book_of(AMOUNT, token_uc=AMOUNT)
-    book.reserve("task", AMOUNT, at_ms=1)
-    getattr(book, end)("task", at_ms=2)
+    getattr(book, end)(reserved(book), at_ms=2)
     assert parts(book.user) == parts(book.token) == expected
 
 
 def test_a_limit_set_while_a_task_runs_leaves_that_task_to_the_user() -> None:
     book = book_of(3 * AMOUNT)
-    book.reserve("before", AMOUNT, at_ms=1)
+    before = reserved(book, "before")
     book.limit_token(AMOUNT, at_ms=2)
-    book.reserve("after", AMOUNT, at_ms=3)
-    book.charge("before", at_ms=4)
+    after = reserved(book, "after")
+    book.charge(before, at_ms=4)
     assert parts(book.token) == (AMOUNT, 0, AMOUNT, 0)
-    book.charge("after", at_ms=5)
+    book.charge(after, at_ms=5)
     assert (parts(book.token), book.user.charged) == ((AMOUNT, 0, 0, AMOUNT), 2 * AMOUNT)
 
 
 def test_a_limit_lifted_while_a_task_runs_leaves_the_charge_to_the_user() -> None:
     book = book_of(AMOUNT, token_uc=AMOUNT)
-    book.reserve("task", AMOUNT, at_ms=1)
+    task = reserved(book)
     book.limit_token(None, at_ms=2)
-    book.charge("task", at_ms=3)
+    book.charge(task, at_ms=3)
     assert (book.token, parts(book.user)) == (None, (AMOUNT, 0, 0, AMOUNT))
+    assert book.held_uc == 0
 
 
 def test_a_limit_set_again_knows_the_open_reservations_made_under_it() -> None:
     book = book_of(3 * AMOUNT, token_uc=2 * AMOUNT)
-    book.reserve("under a limit", AMOUNT, at_ms=1)
+    under_a_limit = reserved(book, "under a limit")
     book.limit_token(None, at_ms=2)
-    book.reserve("without", AMOUNT, at_ms=3)
+    without = reserved(book, "without")
     book.limit_token(5, at_ms=4)
     assert parts(book.token) == (AMOUNT + 5, 5, AMOUNT, 0)
-    for task in ("under a limit", "without"):
+    for task in (under_a_limit, without):
         book.release(task, at_ms=5)
     assert parts(book.token) == (AMOUNT + 5, AMOUNT + 5, 0, 0)
 
@@ -132,9 +157,8 @@ def test_a_limit_set_again_knows_the_open_reservations_made_under_it() -> None:
 @pytest.mark.parametrize("available", [0, 5, 2 * AMOUNT])
 def test_setting_what_is_available_leaves_reserved_and_charged(available: int) -> None:
     book = book_of(3 * AMOUNT)
-    for task in ("charged", "open"):
-        book.reserve(task, AMOUNT, at_ms=1)
-    book.charge("charged", at_ms=2)
+    charged, _ = reserved(book, "charged"), reserved(book, "open")
+    book.charge(charged, at_ms=2)
     book.set_available(USER, available, at_ms=3)
     assert parts(book.user) == (available + 2 * AMOUNT, available, AMOUNT, AMOUNT)
 
@@ -147,8 +171,7 @@ def test_setting_what_is_there_already_writes_no_transfer() -> None:
 
 def test_every_move_is_one_immutable_transfer() -> None:
     book = book_of(3 * AMOUNT, token_uc=2 * AMOUNT)
-    book.reserve("a", AMOUNT, at_ms=1)
-    book.charge("a", at_ms=2)
+    book.charge(reserved(book, "a"), at_ms=2)
     book.set_available(TOKEN, 0, at_ms=3)
     assert [(one.kind, one.amount_uc, one.account, one.task_id, one.at_ms) for one in book.transfers] == [
         (Kind.GRANT, 3 * AMOUNT, USER, None, 0),
@@ -165,24 +188,23 @@ def test_the_history_is_bounded_and_the_balances_are_not_touched_by_it(monkeypat
     monkeypatch.setattr(ledger, "HISTORY_LIMIT", 10)
     book = book_of(1_000)
     for number in range(50):
-        book.reserve(str(number), 2, at_ms=number)
-        book.charge(str(number), at_ms=number)
+        book.charge(reserved(book, str(number), 2), at_ms=number)
     assert [transfer.task_id for transfer in book.transfers] == [str(n) for n in range(45, 50) for _ in "ab"]
     assert parts(book.user) == (1_000, 900, 0, 100)
 
 
 def test_the_default_history_is_bounded() -> None:
-    assert book_of(1).transfers.maxlen == ledger.HISTORY_LIMIT == 10_000
+    assert book_of(1).transfers.maxlen == ledger.HISTORY_LIMIT == 1_000
 
 
 @pytest.mark.parametrize("bucket", ["granted", "available", "reserved", "charged"])
 @pytest.mark.parametrize("by", [-1, 1])
 def test_a_corrupted_balance_is_noticed_at_the_next_transfer(bucket: str, by: int) -> None:
     book = book_of(10 * AMOUNT)
-    book.reserve("task", AMOUNT, at_ms=1)
+    task = reserved(book)
     setattr(book.user, bucket, getattr(book.user, bucket) + by)
     with pytest.raises(AssertionError, match="out of balance"):
-        book.charge("task", at_ms=2)
+        book.charge(task, at_ms=2)
 
 
 def test_no_bucket_ever_falls_below_zero() -> None:
@@ -207,14 +229,41 @@ def test_every_kind_moves_credits_between_two_buckets(kind: Kind) -> None:
     assert parts(balance) == MOVES[kind]
 
 
-@given(st.lists(st.tuples(st.sampled_from(["charge", "release", "open"]), st.integers(0, 400)), max_size=30))
+ENDS = st.sampled_from(["charge", "release", "open"])
+
+
+@given(st.lists(st.tuples(ENDS, st.integers(0, 400)), max_size=30))
 def test_the_transfers_alone_make_the_balances_again(ends: list[tuple[str, int]]) -> None:
     book = book_of(2_000, token_uc=1_000)
     for number, (end, amount) in enumerate(ends):
-        if book.reserve(str(number), amount, at_ms=number) is None and end != "open":
-            getattr(book, end)(str(number), at_ms=number)
+        task = draft(book, str(number), amount)
+        if book.reserve(task.id, amount, at_ms=number) is None and end != "open":
+            getattr(book, end)(task, at_ms=number)
     for account, balance in ((USER, book.user), (TOKEN, book.token)):
         assert parts(balance) == summed([one for one in book.transfers if account in one.account.split("+")])
+
+
+@given(st.lists(st.tuples(ENDS, st.integers(0, 400), st.none() | st.integers(0, 1_000)), max_size=30))
+def test_what_is_held_is_what_the_open_reservations_made_under_a_limit_hold(
+    ends: list[tuple[str, int, int | None]],
+) -> None:
+    """Whatever limits come and go meanwhile; a limit that is there holds just that much."""
+    book = book_of(2_000)
+    held: dict[str, int] = {}
+    waiting: list[tuple[str, Task]] = []
+    for number, (end, amount, limit) in enumerate(ends):
+        book.limit_token(limit, at_ms=number)
+        task = draft(book, str(number), amount)
+        if book.reserve(task.id, amount, at_ms=number) is None:
+            held |= {task.id: amount} if task.held_from == BOTH else {}
+            waiting.append((end, task))
+        if number % 2 and waiting:
+            ending, oldest = waiting.pop(0)
+            if ending != "open":
+                getattr(book, ending)(oldest, at_ms=number)
+                held.pop(oldest.id, None)
+        assert book.held_uc == sum(held.values())
+        assert book.token is None or book.token.reserved == book.held_uc
 
 
 def summed(transfers: list[Transfer]) -> tuple[int, int, int, int]:

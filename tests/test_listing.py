@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.contract.behaviour import Profile
-from mockserver.runtime.clock import Mode
+from mockserver.simulation.clock import Mode
 from mockserver.simulation.task import State, Task, Terms
 from mockserver.testing import MockServer
-from mockserver.web.listing import _newest
+from mockserver.web.api.listing import _newest
 from tests.conftest import MakeMock
 from tests.documents import check
 from tests.house import CREATE, KEY, MODEL, OTHER_KEY, START_MS, Mock
@@ -235,9 +235,8 @@ def test_the_pages_hold_each_fitting_task_once_newest_first(
         task = world.apply(submit(terms=one)).reply.task
         assert task is not None
         task.state = state
-    tenant = world.tenant(submit().tenant)
-    expected = [task for task in tenant.tasks.values() if fits(task, asked)][::-1]
-    pages = [_newest(tenant, asked, start, size) for start in range(0, len(expected) + size, size)]
+    expected = [task for task in world.tasks.values() if fits(task, asked)][::-1]
+    pages = [_newest(world, asked, start, size) for start in range(0, len(expected) + size, size)]
     assert [task.id for found, _ in pages for task in found] == [task.id for task in expected]
     assert {total for _, total in pages} == {len(expected)}
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from mockserver import cli, pytest_plugin
 from mockserver.simulation.task import TRANSITIONS
 from mockserver.testing import MockServer
-from mockserver.web.script import EFFECT_WORDS, MEDIA_WORDS
+from mockserver.web.api.script import EFFECT_WORDS, MEDIA_WORDS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from mockserver.simulation.command import AccountState, AddScenario, ForgetTenant, RemoveScenarios, SetAccount, Strike
+from mockserver.simulation.command import AccountState, AddScenario, RemoveScenarios, SetAccount, Strike
 from mockserver.simulation.event import Reply
 from mockserver.simulation.refusal import Refusal
 from mockserver.simulation.scenario import Answer, CallbackEffect, Effect, Fault, Match, Rule, Scenario, Subject, When
@@ -16,26 +16,26 @@ OTHER = Effect(answer=Answer(status=503))
 FAIL = Effect(fail="service_error")
 
 
-def play(world: World, *rules: Rule, name: str = "play", tenant: str | None = None) -> None:
-    outcome = world.apply(AddScenario(at_ms=START_MS, scenario=Scenario(name=name, rules=rules, tenant=tenant)))
+def play(world: World, *rules: Rule, name: str = "play", own: bool = False) -> None:
+    outcome = world.apply(AddScenario(at_ms=START_MS, scenario=Scenario(name=name, rules=rules, own=own)))
     assert outcome.reply.refusal is None
 
 
-def met(world: World, tenant: str = ALICE) -> tuple[Match, ...]:
+def met(world: World) -> tuple[Match, ...]:
     """All rules in force, as a request meets them that they all concern."""
     return tuple(
-        Match(scenario.name, number, own)
-        for scenario, own in world.playbook.of(tenant)
+        Match(scenario.name, number, scenario.own)
+        for scenario in world.playbook.in_force()
         for number in range(len(scenario.rules))
     )
 
 
-def strike(world: World, tenant: str = ALICE) -> Effect | None:
-    return world.apply(Strike(at_ms=START_MS, tenant=tenant, matches=met(world, tenant))).reply.effect
+def strike(world: World) -> Effect | None:
+    return world.apply(Strike(at_ms=START_MS, matches=met(world))).reply.effect
 
 
-def submitted(world: World, tenant: str = ALICE) -> Reply:
-    return world.apply(submit(tenant=tenant, matches=met(world, tenant))).reply
+def submitted(world: World) -> Reply:
+    return world.apply(submit(matches=met(world))).reply
 
 
 # --- one rule
@@ -116,53 +116,51 @@ def test_scenarios_act_in_the_order_in_which_they_came() -> None:
     assert strike(world) == ERROR
 
 
-def test_the_tenants_own_scenario_goes_before_everybodys() -> None:
+def test_the_keys_own_scenario_goes_before_the_servers() -> None:
     world = new_world()
     play(world, Rule(then=ERROR))
-    play(world, Rule(then=OTHER, times=1), tenant=ALICE)
-    assert [strike(world), strike(world), strike(world, BOB)] == [OTHER, ERROR, ERROR]
+    play(world, Rule(then=OTHER, times=1), own=True)
+    assert [strike(world) for _ in range(3)] == [OTHER, ERROR, ERROR]
 
 
-def test_an_own_scenario_and_everybodys_of_the_same_name_count_apart() -> None:
+def test_an_own_scenario_and_the_servers_of_the_same_name_count_apart() -> None:
     world = new_world()
     play(world, Rule(then=ERROR, times=1))
-    play(world, Rule(then=OTHER, times=1), tenant=ALICE)
+    play(world, Rule(then=OTHER, times=1), own=True)
     assert [strike(world) for _ in range(3)] == [OTHER, ERROR, None]
 
 
-def test_somebody_elses_scenario_never_acts() -> None:
+@pytest.mark.parametrize("own", [True, False])
+def test_a_match_of_the_other_owners_scenario_is_passed_over(own: bool) -> None:
     world = new_world()
-    play(world, Rule(then=ERROR), tenant=BOB)
-    stolen = Strike(at_ms=START_MS, tenant=ALICE, matches=(Match("play", 0, own=True),))
-    assert (strike(world), world.apply(stolen).reply.effect) == (None, None)
+    play(world, Rule(then=ERROR), own=own)
+    wrong = Strike(at_ms=START_MS, matches=(Match("play", 0, own=not own),))
+    assert world.apply(wrong).reply.effect is None
+    assert strike(world) == ERROR
 
 
-def test_each_tenant_counts_for_itself() -> None:
-    world = new_world()
-    play(world, Rule(then=ERROR, skip=1, times=1))
-    assert [strike(world) for _ in range(3)] == [None, ERROR, None]
-    assert [strike(world, BOB) for _ in range(3)] == [None, ERROR, None]
+def test_each_key_counts_for_itself() -> None:
+    worlds = [new_world(name) for name in (ALICE, BOB)]
+    for world in worlds:
+        play(world, Rule(then=ERROR, skip=1, times=1))
+    struck = [strike(world) for _ in range(3) for world in worlds]
+    assert struck == [None, None, ERROR, ERROR, None, None]
 
 
 def test_a_match_of_a_rule_that_is_gone_is_passed_over() -> None:
     world = new_world()
     play(world, Rule(then=ERROR))
     gone = (Match("gone", 0), Match("play", 7), Match("play", 0))
-    assert world.apply(Strike(at_ms=START_MS, tenant=ALICE, matches=gone)).reply.effect == ERROR
+    assert world.apply(Strike(at_ms=START_MS, matches=gone)).reply.effect == ERROR
 
 
 # --- chance
 
 
-def drawn(seed: int, tenant: str = ALICE, others: int = 0) -> list[bool]:
-    world = new_world(seed=seed)
+def drawn(seed: int, name: str = ALICE) -> list[bool]:
+    world = new_world(name, seed=seed)
     play(world, Rule(then=ERROR, chance=0.3))
-    hits = []
-    for _ in range(200):
-        for _ in range(others):
-            strike(world, BOB)
-        hits.append(strike(world, tenant) is not None)
-    return hits
+    return [strike(world) is not None for _ in range(200)]
 
 
 def test_chance_acts_about_as_often_as_it_says() -> None:
@@ -174,9 +172,19 @@ def test_chance_is_the_same_for_the_same_seed_and_another_for_another() -> None:
     assert drawn(seed=1) != drawn(seed=2)
 
 
-def test_the_luck_of_a_tenant_is_its_own() -> None:
-    assert drawn(seed=1, others=2) == drawn(seed=1)
-    assert drawn(seed=1, tenant="carol") != drawn(seed=1)
+def test_the_luck_of_a_key_is_its_own() -> None:
+    assert drawn(seed=1, name="carol") != drawn(seed=1)
+
+
+def test_the_luck_of_a_rule_is_its_own() -> None:
+    world = new_world()
+    for name in ("a", "b"):
+        play(world, Rule(then=ERROR, chance=0.5), name=name)
+    struck = []
+    for name in ("a", "b"):
+        one = Strike(at_ms=START_MS, matches=(Match(name, 0),))
+        struck.append([world.apply(one).reply.effect is not None for _ in range(100)])
+    assert struck[0] != struck[1]
 
 
 @pytest.mark.parametrize(("chance", "expected"), [(0.0, 0), (1.0, 50)])
@@ -224,18 +232,18 @@ def test_an_answer_instead_of_a_task_uses_up_its_turn(effect: Effect) -> None:
 def test_a_submission_that_is_not_accepted_uses_up_no_turn(effect: Effect) -> None:
     world = new_world()
     play(world, Rule(then=effect, times=1))
-    world.apply(SetAccount(at_ms=START_MS, tenant=ALICE, credits_uc=0))
+    world.apply(SetAccount(at_ms=START_MS, credits_uc=0))
     assert submitted(world).refusal is Refusal.INSUFFICIENT_CREDITS
-    world.apply(SetAccount(at_ms=START_MS, tenant=ALICE, credits_uc=10**6))
+    world.apply(SetAccount(at_ms=START_MS, credits_uc=10**6))
     assert [submitted(world).effect for _ in range(2)] == [effect, None]
 
 
 def test_a_submission_that_is_not_accepted_is_not_one_of_those_to_skip() -> None:
     world = new_world()
     play(world, Rule(then=FAIL, skip=1))
-    world.apply(SetAccount(at_ms=START_MS, tenant=ALICE, requests_per_minute=0))
+    world.apply(SetAccount(at_ms=START_MS, requests_per_minute=0))
     assert submitted(world).refusal is Refusal.RATE_LIMITED
-    world.apply(SetAccount(at_ms=START_MS, tenant=ALICE, requests_per_minute=None))
+    world.apply(SetAccount(at_ms=START_MS, requests_per_minute=None))
     assert [submitted(world).effect for _ in range(2)] == [None, FAIL]
 
 
@@ -250,9 +258,9 @@ def test_a_replayed_answer_uses_up_no_turn() -> None:
 def test_a_wrong_token_meets_no_scenario() -> None:
     world = new_world()
     play(world, Rule(then=ERROR, times=1))
-    world.apply(SetAccount(at_ms=START_MS, tenant=ALICE, state=AccountState.EXPIRED))
+    world.apply(SetAccount(at_ms=START_MS, state=AccountState.EXPIRED))
     assert submitted(world).refusal is Refusal.UNAUTHORIZED
-    world.apply(SetAccount(at_ms=START_MS, tenant=ALICE, state=AccountState.ACTIVE))
+    world.apply(SetAccount(at_ms=START_MS, state=AccountState.ACTIVE))
     assert submitted(world).refusal is Refusal.SCENARIO
 
 
@@ -266,20 +274,33 @@ def test_the_callback_of_a_task_misbehaves_as_its_rule_says() -> None:
 # --- scenarios in force
 
 
-def test_a_replaced_scenario_counts_anew_for_everybody() -> None:
+def test_a_replaced_scenario_counts_anew() -> None:
     world = new_world()
     play(world, Rule(then=ERROR, times=1))
-    assert [strike(world, ALICE), strike(world, BOB)] == [ERROR, ERROR]
+    assert [strike(world), strike(world)] == [ERROR, None]
     play(world, Rule(then=OTHER, times=1))
-    assert [strike(world, ALICE), strike(world, BOB), strike(world)] == [OTHER, OTHER, None]
+    assert [strike(world), strike(world)] == [OTHER, None]
 
 
-def test_replacing_an_own_scenario_leaves_everybodys_counters() -> None:
+def test_a_scenario_that_is_posted_once_more_counts_anew() -> None:
+    """The server's copies in the worlds are brought up to date by their edition."""
+    world = new_world()
+    scenario = Scenario(name="play", rules=(Rule(then=ERROR, times=1),))
+    first, second = scenario.as_shared(1), scenario.as_shared(2)
+    assert first != second
+    struck = []
+    for one in (first, second):
+        world.apply(AddScenario(at_ms=START_MS, scenario=one))
+        struck += [strike(world), strike(world)]
+    assert struck == [ERROR, None, ERROR, None]
+
+
+def test_replacing_an_own_scenario_leaves_the_servers_counters() -> None:
     world = new_world()
     play(world, Rule(then=ERROR, times=1))
-    play(world, Rule(then=OTHER, times=1), tenant=ALICE)
+    play(world, Rule(then=OTHER, times=1), own=True)
     assert [strike(world), strike(world)] == [OTHER, ERROR]
-    play(world, Rule(then=FAIL, times=1), tenant=ALICE)
+    play(world, Rule(then=FAIL, times=1), own=True)
     assert [strike(world), strike(world)] == [FAIL, None]
 
 
@@ -292,46 +313,44 @@ def test_replacing_one_scenario_leaves_the_counters_of_another() -> None:
     assert [strike(world), strike(world)] == [OTHER, None]
 
 
-def test_a_removed_scenario_is_gone_with_its_counters() -> None:
+@pytest.mark.parametrize("own", [True, False])
+def test_a_removed_scenario_is_gone_with_its_counters(own: bool) -> None:
     world = new_world()
     before = dumped(world)
-    play(world, Rule(then=ERROR), name="a")
-    outcome = world.apply(RemoveScenarios(at_ms=START_MS, name="a"))
+    play(world, Rule(then=ERROR), name="a", own=own)
+    strike(world)
+    outcome = world.apply(RemoveScenarios(at_ms=START_MS, name="a", own=own))
     assert told(outcome) == [("scenario.removed", 0)]
     assert dumped(world) == before
 
 
 def test_removing_without_a_name_takes_all_of_one_owner() -> None:
     world = new_world()
-    for name, tenant in (("a", None), ("b", None), ("a", ALICE), ("a", BOB)):
-        play(world, name=name, tenant=tenant)
+    for name, own in (("a", False), ("b", False), ("a", True), ("c", True)):
+        play(world, name=name, own=own)
+    world.apply(RemoveScenarios(at_ms=START_MS, own=False))
+    assert list(world.playbook.scenarios) == [(True, "a"), (True, "c")]
+    play(world, name="b")
     world.apply(RemoveScenarios(at_ms=START_MS))
-    assert list(world.playbook.scenarios) == [(ALICE, "a"), (BOB, "a")]
-    world.apply(RemoveScenarios(at_ms=START_MS, tenant=ALICE))
-    assert list(world.playbook.scenarios) == [(BOB, "a")]
+    assert list(world.playbook.scenarios) == [(False, "b")]
 
 
-@pytest.mark.parametrize(("tenant", "name"), [(None, "other"), (BOB, "a"), (ALICE, "b")])
-def test_an_unknown_scenario_can_not_be_removed(tenant: str | None, name: str) -> None:
+@pytest.mark.parametrize(("own", "name"), [(False, "other"), (False, "a"), (True, "b")])
+def test_an_unknown_scenario_can_not_be_removed(own: bool, name: str) -> None:
     world = new_world()
-    play(world, name="a", tenant=ALICE)
-    reply = world.apply(RemoveScenarios(at_ms=START_MS, tenant=tenant, name=name)).reply
+    play(world, name="a", own=True)
+    reply = world.apply(RemoveScenarios(at_ms=START_MS, own=own, name=name)).reply
     assert reply.refusal is Refusal.SCENARIO_NOT_FOUND
 
 
-def test_forgetting_a_tenant_resets_what_it_met() -> None:
-    world = new_world()
-    play(world, Rule(then=ERROR, times=1))
-    assert [strike(world), strike(world, BOB)] == [ERROR, ERROR]
-    world.apply(ForgetTenant(at_ms=START_MS, tenant=ALICE))
-    assert [strike(world), strike(world, BOB)] == [ERROR, None]
-
-
-def test_the_scenarios_are_bounded_and_a_known_one_may_still_be_replaced() -> None:
+@pytest.mark.parametrize("own", [True, False])
+def test_the_scenarios_of_an_owner_are_bounded_and_a_known_one_may_still_be_replaced(own: bool) -> None:
     world = new_world(scenarios_limit=2)
     for name in "ab":
-        play(world, name=name)
-    reply = world.apply(AddScenario(at_ms=START_MS, scenario=Scenario(name="c"))).reply
+        play(world, name=name, own=own)
+    reply = world.apply(AddScenario(at_ms=START_MS, scenario=Scenario(name="c", own=own))).reply
     assert reply.refusal is Refusal.TOO_MANY_SCENARIOS
-    play(world, Rule(then=ERROR), name="b")
+    play(world, Rule(then=ERROR), name="b", own=own)
     assert strike(world) == ERROR
+    play(world, Rule(then=OTHER), name="c", own=not own)
+    assert strike(world) == (ERROR if own else OTHER)

@@ -18,7 +18,7 @@ def test_a_scenario_is_for_its_key_or_for_everybody(mock: Mock) -> None:
     assert (mock.submit().status_code, mock.submit(key=OTHER_KEY).status_code) == (500, 503)
     listed = mock.get("/_mock/scenarios", params={"key": KEY}).json()["scenarios"]
     assert [(one["name"], one["own"], one["hits"]) for one in listed] == [("mine", True, [1]), ("all", False, [0])]
-    assert [one["name"] for one in mock.get("/_mock/scenarios").json()["scenarios"]] == ["mine", "all"]
+    assert [one["name"] for one in mock.get("/_mock/scenarios").json()["scenarios"]] == ["all", "mine"]
 
 
 def test_a_scenario_of_the_same_name_is_replaced_and_counts_anew(mock: Mock) -> None:
@@ -128,7 +128,9 @@ def test_scenarios_are_bounded(make_mock: MakeMock) -> None:
     mock = make_mock(bounds=Bounds(scenarios=1))
     mock.scenario({"then": {"seconds": 1}}, name="one")
     mock.scenario({"then": {"seconds": 2}}, name="one")
-    assert "bound" in message(mock.post("/_mock/scenarios", {"name": "two"}), 409)
+    assert "bound" in message(mock.post("/_mock/scenarios", {"name": "two"}, params={"key": KEY}), 409)
+    assert mock.post("/_mock/scenarios", {"name": "all"}).status_code == 201
+    assert "bound" in message(mock.post("/_mock/scenarios", {"name": "more"}), 409)
 
 
 @pytest.mark.parametrize(

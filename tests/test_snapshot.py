@@ -4,14 +4,25 @@ import msgspec
 import pytest
 
 from mockserver.simulation import ledger
-from mockserver.simulation.command import AccountState, AddScenario, Command, Pass, Redeliver, SetAccount, Steer
+from mockserver.simulation.clock import Mode, OwnClock
+from mockserver.simulation.command import (
+    AccountState,
+    AddScenario,
+    Command,
+    DeleteFile,
+    Elapse,
+    Pass,
+    Redeliver,
+    SetAccount,
+    SetClock,
+    Steer,
+    Upload,
+)
 from mockserver.simulation.scenario import Answer, CallbackEffect, Effect, Fault, Match, Media, Rule, Scenario, When
 from mockserver.simulation.snapshot import Restorer
 from mockserver.simulation.task import Event
 from mockserver.simulation.world import World
 from tests.orders import (
-    ALICE,
-    BOB,
     START_MS,
     URL,
     WORK_MS,
@@ -43,17 +54,30 @@ FULL_EFFECT = Effect(
     callback=CallbackEffect(delay_ms=10, copies=2),
 )
 
+UPLOAD = Upload(
+    at_ms=START_MS,
+    size=9,
+    mime_type="video/mp4",
+    ending=".mp4",
+    upload_path="/videos",
+    valid_ms=2 * WORK_MS,
+    files_limit=5,
+    original_name="street.mp4",
+    digest="0f" * 32,
+    length_ms=9_000,
+)
+
 
 def full_world() -> World:
     """A world in which nothing is left at its default."""
-    world = new_world(seed=3, credits_uc=10**7, tenants_limit=10, tasks_limit=10, scenarios_limit=10)
+    world = new_world("full", seed=3, credits_uc=10**7, tasks_limit=10, scenarios_limit=10, fires_limit=10)
     media = {"https://example.com/a.mp4": Media(length_ms=1_000, bytes=5)}
-    for tenant in (None, ALICE):
-        scenario = Scenario(name="play", rules=(RULE,), media=media, tenant=tenant, description="For the test")
+    for own in (False, True):
+        text = {"description": "For the test", "edition": 4}
+        scenario = Scenario(name="play", rules=(RULE,), media=media, own=own, **text)
         world.apply(AddScenario(at_ms=START_MS, scenario=scenario))
     account = SetAccount(
         at_ms=START_MS,
-        tenant=ALICE,
         credits_uc=10**6,
         token_credits_uc=10**6,
         user_group="vip",
@@ -61,11 +85,15 @@ def full_world() -> World:
         state=AccountState.ACTIVE,
         requests_per_minute=50,
         concurrent_tasks=50,
+        max_files=3,
     )
     world.apply(account)
+    world.apply(SetClock(at_ms=START_MS, clock=OwnClock(mode=Mode.POLLS, speed=2.5, poll_step_ms=7)))
+    world.apply(UPLOAD)
+    world.apply(UPLOAD)
     world.apply(keyed(callback_url=URL, effect=FULL_EFFECT, matches=(Match("play", 0, own=True), Match("play", 0))))
     steered = accepted(world, submit(callback_url=URL))
-    accepted(world, submit(tenant=BOB, callback_url=URL))
+    accepted(world, submit(callback_url=URL, terms=terms(work_ms=WORK_MS - 1)))
     world.apply(Steer(at_ms=START_MS + 10, task_id=steered.id, event=Event.FAIL, failure="x", message="y"))
     world.apply(Pass(at_ms=START_MS + WORK_MS))
     first, second, third = list(world.deliveries)[:3]
@@ -78,14 +106,19 @@ def full_world() -> World:
 
 def tail() -> list[Command]:
     """What happens afterwards, to both."""
-    (delivery_id, *_) = full_world().deliveries
-    now_ms = START_MS + WORK_MS
+    world = full_world()
+    delivery_id, file_id = next(iter(world.deliveries)), next(iter(world.files))
+    now_ms = world.now_ms
     return [
         Redeliver(at_ms=now_ms + 100, delivery_id=delivery_id),
         keyed(now_ms + 200),
         submit(now_ms + 300, callback_url=URL, matches=(Match("play", 0, own=True), Match("play", 0))),
+        DeleteFile(at_ms=now_ms + 310, file_id=file_id),
+        msgspec.structs.replace(UPLOAD, at_ms=now_ms + 320),
+        Elapse(at_ms=now_ms + 400, until_ms=now_ms + WORK_MS),
+        SetClock(at_ms=now_ms + WORK_MS, clock=None),
         Pass(at_ms=now_ms + 10 * WORK_MS),
-        submit(now_ms + 11 * WORK_MS, BOB),
+        submit(now_ms + 11 * WORK_MS),
     ]
 
 
@@ -95,27 +128,46 @@ def test_a_restored_world_has_the_same_bytes() -> None:
 
 
 def test_an_empty_world_is_restored_with_its_settings_and_time() -> None:
-    world = new_world(seed=9, tenants_limit=3)
+    world = new_world("empty", seed=9, mark="xy", tasks_limit=3, scenarios_limit=4, fires_limit=5)
     other = restored(dumped(world))
-    assert (other.settings, other.now_ms) == (world.settings, START_MS)
+    assert (other.settings, other.name, other.now_ms) == (world.settings, "empty", START_MS)
 
 
 def test_dumping_changes_nothing() -> None:
     world = full_world()
     lines = dumped(world)
     assert dumped(world) == lines
-    assert world.tenant(ALICE).tasks.keys() <= world.tasks.keys()
 
 
 def test_each_task_stands_on_one_line_only() -> None:
     world = full_world()
-    tenants = [msgspec.json.decode(line) for line in dumped(world) if line.startswith(b'{"snapshot":"tenant"')]
-    assert [one["tenant"]["tasks"] for one in tenants] == [{}] * len(world.tenants)
+    whole = b"\n".join(line for line in dumped(world) if line.startswith(b'{"snapshot":"tasks"'))
+    assert [whole.count(b'["%b",' % task_id.encode()) for task_id in world.tasks] == [1] * len(world.tasks)
+
+
+@pytest.mark.parametrize(("count", "lines"), [(1, 1), (100, 1), (101, 2), (250, 3)])
+def test_tasks_of_the_same_terms_stand_a_hundred_to_a_line(count: int, lines: int) -> None:
+    world = new_world()
+    for _ in range(count):
+        accepted(world, submit(terms=terms(reserve_uc=0)))
+    found = [line for line in dumped(world) if line.startswith(b'{"snapshot":"tasks"')]
+    assert len(found) == lines
+    assert list(restored(dumped(world)).tasks) == list(world.tasks)
 
 
 def test_every_kind_of_line_is_there() -> None:
     kinds = {msgspec.json.decode(line)["snapshot"] for line in dumped(full_world())}
-    assert kinds == {"moment", "tenant", "task", "delivery", "scenario", "timer"}
+    assert kinds == {
+        "moment",
+        "money",
+        "receipts",
+        "tasks",
+        "ended",
+        "deliveries",
+        "files",
+        "scenarios",
+        "due",
+    }
 
 
 def test_a_restored_world_goes_on_as_the_other() -> None:
@@ -135,11 +187,12 @@ def test_a_world_restored_after_every_command_is_the_same_as_one_that_never_was(
     assert dumped(other) == dumped(world)
 
 
-def test_tenants_and_the_world_share_the_same_tasks_again() -> None:
+def test_what_is_due_is_the_very_task_or_delivery_of_the_restored_world() -> None:
     other = restored(dumped(full_world()))
-    mine = {task_id: task for tenant in other.tenants.values() for task_id, task in tenant.tasks.items()}
-    assert all(mine[task_id] is task for task_id, task in other.tasks.items())
-    assert mine.keys() == other.tasks.keys()
+    everything = {**other.tasks, **other.deliveries}
+    due = [subject for _, subjects in other.timers.moments() for subject in subjects]
+    assert due
+    assert all(everything[subject.id] is subject for subject in due)
 
 
 def test_tasks_of_the_same_terms_share_them_again() -> None:
@@ -150,14 +203,25 @@ def test_tasks_of_the_same_terms_share_them_again() -> None:
     assert first.terms is second.terms
 
 
+def test_whoever_restores_may_share_terms_wider() -> None:
+    agreed, world = terms(), new_world()
+    accepted(world, submit())
+    restorer = Restorer(share=lambda read: agreed if read == agreed else read)
+    for line in dumped(world):
+        restorer.take(line)
+    (task,) = restorer.world.tasks.values()
+    assert task.terms is agreed
+
+
 def test_restored_books_stay_bounded_and_balanced(monkeypatch: pytest.MonkeyPatch) -> None:
     world = full_world()
     monkeypatch.setattr(ledger, "HISTORY_LIMIT", 4)
     other = restored(dumped(world))
-    for tenant_id, tenant in other.tenants.items():
-        assert tenant.book.user == world.tenants[tenant_id].book.user
-        assert tenant.book.open == world.tenants[tenant_id].book.open
-        assert list(tenant.book.transfers) == list(world.tenants[tenant_id].book.transfers)[-4:]
+    assert (other.book.user, other.book.token) == (world.book.user, world.book.token)
+    assert other.book.held_uc == world.book.held_uc > 0
+    assert list(other.book.transfers) == list(world.book.transfers)[-4:]
+    accepted(other, submit(other.now_ms))
+    assert len(other.book.transfers) == 4
 
 
 def test_a_dump_begins_with_the_moment_and_every_line_bears_the_mark() -> None:
@@ -166,7 +230,12 @@ def test_a_dump_begins_with_the_moment_and_every_line_bears_the_mark() -> None:
     assert all(line.startswith(b'{"snapshot":') and b"\n" not in line for line in lines)
 
 
-@pytest.mark.parametrize("line", [b"", b"{", b'{"snapshot":"riddle"}', b'{"snapshot":"task"}', b"[]"])
+@pytest.mark.parametrize("line", [b"", b"{", b'{"snapshot":"riddle"}', b'{"snapshot":"tasks"}', b"[]"])
 def test_a_line_that_is_no_part_of_a_snapshot_is_refused(line: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         Restorer().take(line)
+
+
+def test_a_timer_of_nobody_is_refused() -> None:
+    with pytest.raises(KeyError):
+        Restorer().take(b'{"snapshot":"due","due":[[1,["task-unified-1-nobody00"]]]}')

@@ -12,7 +12,6 @@ from mockserver.simulation.scenario import Effect
 from mockserver.simulation.task import CANCELLED_CODE, ENDED, TRANSITIONS, Event, State, Task
 from mockserver.simulation.world import World
 from tests.orders import (
-    ALICE,
     DAY_MS,
     QUEUE_MS,
     START_MS,
@@ -49,11 +48,11 @@ def in_state(state: State) -> tuple[World, Task]:
 def task_between(starts_ms: int, ends_ms: int, **over: object) -> Task:
     return Task(
         id="task-unified-1-a",
-        tenant=ALICE,
         terms=terms(),
         submitted_ms=0,
         starts_ms=starts_ms,
         ends_ms=ends_ms,
+        held_from="user",
         **over,
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mockserver.web.script import EFFECT_WORDS, MEDIA_WORDS
+from mockserver.web.api.script import EFFECT_WORDS, MEDIA_WORDS
 from tests.conftest import MakeMock
 from tests.documents import check, document
 from tests.house import KEY, START_MS, Mock

@@ -6,28 +6,27 @@ from typing import Any
 
 import pytest
 
-from mockserver.simulation import tenant as tenants
+from mockserver.simulation import limits
 from mockserver.simulation.callback import DeliveryState
+from mockserver.simulation.chance import mark_of
 from mockserver.simulation.command import (
     AccountState,
-    AddScenario,
-    ForgetTenant,
     Redeliver,
     Report,
     SetAccount,
     Steer,
-    Strike,
     Submit,
+    Upload,
 )
 from mockserver.simulation.event import Happening, Outcome
+from mockserver.simulation.file import File
 from mockserver.simulation.refusal import Refusal
-from mockserver.simulation.scenario import Answer, CallbackEffect, Effect, Fault, Scenario
-from mockserver.simulation.task import Event, State
+from mockserver.simulation.scenario import Answer, CallbackEffect, Effect, Fault
+from mockserver.simulation.task import Event
 from mockserver.simulation.world import World
 from tests.orders import (
     ALICE,
     BOB,
-    CAROL,
     DAY_MS,
     MODEL,
     QUEUE_MS,
@@ -50,7 +49,7 @@ from tests.orders import (
 
 
 def set_account(world: World, **changes: Any) -> None:
-    assert refusal(world, SetAccount(at_ms=world.now_ms, tenant=ALICE, **changes)) is None
+    assert refusal(world, SetAccount(at_ms=world.now_ms, **changes)) is None
 
 
 def later(after_ms: int, **over: Any) -> Submit:
@@ -65,7 +64,7 @@ def test_a_submission_reserves_and_begins_a_task() -> None:
     outcome = world.apply(submit())
     assert told(outcome) == [("task.submitted", 0), ("credits.reserved", 0)]
     assert outcome.reply.task is world.tasks[outcome.reply.task.id]
-    assert world.tenant(ALICE).book.user.reserved == RESERVE_UC
+    assert world.book.user.reserved == RESERVE_UC
 
 
 def test_a_task_starts_completes_is_charged_and_calls_back_in_this_order() -> None:
@@ -83,12 +82,12 @@ def test_a_failed_task_is_not_charged() -> None:
     world = new_world()
     world.apply(submit(effect=Effect(fail="service_error")))
     assert told(pass_to(world, WORK_MS))[1:] == [("task.failed", WORK_MS), ("credits.released", WORK_MS)]
-    assert world.tenant(ALICE).book.user.charged == 0
+    assert world.book.user.charged == 0
 
 
 def test_what_falls_due_together_fires_in_the_order_of_planning() -> None:
     world = new_world()
-    first, second = accepted(world, submit()), accepted(world, submit(tenant=BOB))
+    first, second = accepted(world, submit()), accepted(world, submit())
     started = of_type(pass_to(world, WORK_MS), Happening.TASK_STARTED, Happening.TASK_COMPLETED)
     assert [event.task_id for event in started] == [first.id, second.id] * 2
 
@@ -100,10 +99,10 @@ def test_time_never_runs_backwards() -> None:
     assert world.now_ms == START_MS + 5_000
 
 
-def test_a_stranger_is_shown_as_a_fresh_tenant_and_stays_unseen() -> None:
+def test_a_new_world_has_the_credits_that_it_is_born_with_and_nothing_else() -> None:
     world = new_world(credits_uc=5)
-    assert world.tenant("stranger").book.user.available == 5
-    assert "stranger" not in world.tenants
+    assert world.book.user.available == 5
+    assert (world.tasks, world.deliveries, world.files, world.next_due_ms(), world.clock) == ({}, {}, {}, None, None)
 
 
 def test_the_queue_and_the_work_of_an_effect_follow_each_other() -> None:
@@ -116,34 +115,6 @@ def test_the_share_of_the_queue_is_drawn_within_its_bounds() -> None:
     agreed = terms(queue_share=(0.1, 0.3))
     waits = [accepted(world, submit(terms=agreed)).starts_ms - START_MS for _ in range(50)]
     assert 0.1 * WORK_MS <= min(waits) < max(waits) < 0.3 * WORK_MS
-
-
-def test_a_forgotten_tenant_leaves_nothing_behind() -> None:
-    world = new_world()
-    before = dumped(world)[1:]
-    world.apply(submit(callback_url=URL, effect=Effect(callback=CallbackEffect(copies=3))))
-    world.apply(submit())
-    world.apply(AddScenario(at_ms=START_MS, scenario=Scenario(name="own", tenant=ALICE)))
-    pass_to(world, WORK_MS)
-    world.apply(ForgetTenant(at_ms=world.now_ms, tenant=ALICE))
-    assert dumped(world)[1:] == before
-    assert world.next_due_ms() is None
-
-
-def test_forgetting_a_tenant_leaves_the_others() -> None:
-    world = new_world()
-    task = accepted(world, submit(tenant=BOB))
-    world.apply(submit())
-    world.apply(ForgetTenant(at_ms=START_MS, tenant=ALICE))
-    assert (list(world.tenants), list(world.tasks)) == ([BOB], [task.id])
-
-
-def test_a_callback_that_fell_due_as_its_tenant_is_forgotten_is_not_handed_out() -> None:
-    world = new_world()
-    accepted(world, submit(callback_url=URL))
-    outcome = world.apply(ForgetTenant(at_ms=START_MS + WORK_MS, tenant=ALICE))
-    assert of_type(outcome, Happening.CALLBACK_SENT)
-    assert outcome.sends == []
 
 
 def test_a_callback_that_fell_due_as_its_task_makes_room_is_not_handed_out() -> None:
@@ -257,13 +228,13 @@ def test_an_account_keeps_what_a_change_does_not_name() -> None:
     world = new_world()
     set_account(world, user_group="vip", models=(MODEL,), requests_per_minute=3, concurrent_tasks=4)
     set_account(world, models=None)
-    account = world.tenant(ALICE).account
+    account = world.account
     assert (account.user_group, account.models) == ("vip", None)
     assert (account.requests_per_minute, account.concurrent_tasks) == (3, 4)
 
 
 def test_a_change_of_the_account_is_told() -> None:
-    outcome = new_world().apply(SetAccount(at_ms=START_MS, tenant=ALICE, credits_uc=1))
+    outcome = new_world().apply(SetAccount(at_ms=START_MS, credits_uc=1))
     assert told(outcome) == [("account.changed", 0)]
 
 
@@ -323,13 +294,6 @@ def test_each_model_has_a_rate_window_of_its_own() -> None:
     assert refusal(world, limited(0, terms=terms(model="another-model"))) is None
 
 
-def test_each_tenant_has_a_rate_window_of_its_own() -> None:
-    world = new_world()
-    for _ in range(2):
-        accepted(world, limited(0))
-    assert refusal(world, limited(0, tenant=BOB)) is None
-
-
 def test_the_limit_of_the_account_goes_before_the_documented_one() -> None:
     world = new_world()
     set_account(world, requests_per_minute=3)
@@ -387,7 +351,7 @@ def test_past_the_bound_the_oldest_ended_task_makes_room() -> None:
     for task in (second, first):
         world.apply(Steer(at_ms=START_MS, task_id=task.id, event=Event.COMPLETE))
     fourth = accepted(world, submit())
-    assert list(world.tasks) == list(world.tenant(ALICE).tasks) == [first.id, third.id, fourth.id]
+    assert list(world.tasks) == [first.id, third.id, fourth.id]
     assert {delivery.task_id for delivery in world.deliveries.values()} == {first.id}
 
 
@@ -397,12 +361,6 @@ def test_past_the_bound_a_world_full_of_active_tasks_refuses() -> None:
         accepted(world, submit())
     reply = world.apply(submit()).reply
     assert (reply.refusal, reply.retry_after_ms) == (Refusal.TOO_MANY_TASKS, 1_000)
-
-
-def test_the_bound_on_tasks_is_each_tenants_own() -> None:
-    world = new_world(tasks_limit=1)
-    accepted(world, submit())
-    assert refusal(world, submit(tenant=BOB)) is None
 
 
 def test_a_refused_submission_forgets_no_task() -> None:
@@ -419,26 +377,7 @@ def test_the_money_of_a_forgotten_task_stays_in_the_book() -> None:
     for number in range(3):
         accepted(world, later(number * WORK_MS))
     pass_to(world, 3 * WORK_MS)
-    assert (len(world.tasks), world.tenant(ALICE).book.user.charged) == (1, 3 * RESERVE_UC)
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        submit(tenant=CAROL),
-        Strike(at_ms=START_MS, tenant=CAROL, matches=()),
-        SetAccount(at_ms=START_MS, tenant=CAROL, credits_uc=1),
-    ],
-    ids=lambda command: type(command).__name__,
-)
-def test_past_the_bound_no_further_tenant_is_opened(command: Any) -> None:
-    world = new_world(tenants_limit=2)
-    for tenant in (ALICE, BOB):
-        accepted(world, submit(tenant=tenant))
-    assert refusal(world, command) is Refusal.TOO_MANY_TENANTS
-    assert list(world.tenants) == [ALICE, BOB]
-    world.apply(ForgetTenant(at_ms=START_MS, tenant=BOB))
-    assert refusal(world, command) is None
+    assert (len(world.tasks), world.book.user.charged) == (1, 3 * RESERVE_UC)
 
 
 # --- idempotency
@@ -449,7 +388,7 @@ def test_the_same_key_and_body_is_answered_with_the_first_task_and_charged_once(
     task = accepted(world, keyed())
     outcome = world.apply(keyed(START_MS + 1))
     assert (outcome.reply.task, outcome.reply.replayed, outcome.events) == (task, True, [])
-    assert world.tenant(ALICE).book.user.reserved == RESERVE_UC
+    assert world.book.user.reserved == RESERVE_UC
 
 
 def test_the_same_key_with_another_body_conflicts() -> None:
@@ -463,12 +402,6 @@ def test_a_key_without_a_fingerprint_is_the_same_as_itself() -> None:
     command = submit(idempotency_key="k" * 16, idempotency_window_ms=DAY_MS)
     accepted(world, command)
     assert world.apply(command).reply.replayed
-
-
-def test_a_key_belongs_to_its_tenant() -> None:
-    world = new_world()
-    accepted(world, keyed())
-    assert not world.apply(keyed(tenant=BOB, fingerprint="other")).reply.replayed
 
 
 def test_while_the_first_answer_is_stalled_its_outcome_is_unknown() -> None:
@@ -518,28 +451,44 @@ def test_a_replayed_answer_comes_before_limits_and_money() -> None:
 
 
 def test_the_keys_are_bounded_and_the_oldest_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tenants, "IDEMPOTENCY_KEYS_LIMIT", 3)
+    monkeypatch.setattr(limits, "IDEMPOTENCY_KEYS_LIMIT", 3)
     world = new_world()
     for number in range(5):
         accepted(world, keyed(key=f"key-{number}"))
-    assert list(world.tenant(ALICE).idempotency) == ["key-2", "key-3", "key-4"]
+    assert list(world.receipts.by_key) == ["key-2", "key-3", "key-4"]
 
 
 def test_a_key_used_anew_counts_as_the_youngest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tenants, "IDEMPOTENCY_KEYS_LIMIT", 2)
+    monkeypatch.setattr(limits, "IDEMPOTENCY_KEYS_LIMIT", 2)
     world = new_world()
     accepted(world, keyed(key="anew", idempotency_window_ms=1_000))
     accepted(world, keyed(key="other"))
     accepted(world, keyed(START_MS + 1_000, key="anew"))
     accepted(world, keyed(START_MS + 1_000, key="third"))
-    assert list(world.tenant(ALICE).idempotency) == ["anew", "third"]
+    assert list(world.receipts.by_key) == ["anew", "third"]
 
 
 # --- ids
 
 
-def ids(world: World, count: int = 20, tenant: str = ALICE) -> list[str]:
-    return [accepted(world, submit(tenant=tenant, terms=terms(reserve_uc=0))).id for _ in range(count)]
+def upload(at_ms: int = START_MS) -> Upload:
+    return Upload(
+        at_ms=at_ms, size=1, mime_type="image/png", ending=".png", upload_path="/", valid_ms=DAY_MS, files_limit=100
+    )
+
+
+def uploaded(world: World) -> File:
+    file = world.apply(upload()).reply.file
+    assert file is not None
+    return file
+
+
+def file_ids(world: World, count: int) -> list[str]:
+    return [uploaded(world).id for _ in range(count)]
+
+
+def ids(world: World, count: int = 20) -> list[str]:
+    return [accepted(world, submit(terms=terms(reserve_uc=0))).id for _ in range(count)]
 
 
 def test_ids_are_formed_as_documented() -> None:
@@ -551,34 +500,49 @@ def test_ids_bear_the_second_of_their_submission() -> None:
 
 
 def test_ids_are_unique() -> None:
-    world = new_world()
-    everything = ids(world, 500) + ids(world, 500, BOB)
+    everything = ids(new_world(), 500) + ids(new_world(BOB), 500)
     assert len(set(everything)) == len(everything)
+
+
+@pytest.mark.parametrize("mark", ["", "a", "xyz"])
+def test_the_ids_of_tasks_deliveries_and_files_end_in_the_mark(mark: str) -> None:
+    world = new_world(mark=mark)
+    task = accepted(world, submit(callback_url=URL, effect=Effect(callback=CallbackEffect(copies=2))))
+    pass_to(world, WORK_MS)
+    file = uploaded(world)
+    assert re.fullmatch(rf"task-unified-1757169743-[a-z0-9]{{{8 - len(mark)}}}{mark}", task.id)
+    assert re.fullmatch(rf"file_[a-z0-9]{{{12 - len(mark)}}}{mark}", file.id)
+    assert list(world.deliveries) == [f"callback-{task.id.removeprefix('task-unified-')}-{copy}" for copy in (1, 2)]
+
+
+def test_a_world_is_marked_by_its_name() -> None:
+    marks = [mark_of(f"sk-{number}") for number in range(200)]
+    assert all(re.fullmatch("[a-z0-9]{3}", mark) for mark in marks)
+    assert len(set(marks)) > 190
+    assert mark_of("sk-7") == marks[7]
 
 
 def test_an_id_that_is_taken_is_passed_over() -> None:
     first, second = ids(new_world(), 2)
     world = new_world()
-    accepted(world, submit(tenant=BOB))
-    world.tasks[first] = next(iter(world.tasks.values()))
+    world.tasks[first] = accepted(new_world(BOB), submit())
     assert accepted(world, submit()).id == second
+
+
+def test_an_id_of_a_file_that_is_taken_is_passed_over() -> None:
+    first, second = file_ids(new_world(), 2)
+    world = new_world()
+    world.files[first] = uploaded(new_world(BOB))
+    assert file_ids(world, 1) == [second]
 
 
 def test_the_same_seed_gives_the_same_ids() -> None:
     assert ids(new_world(seed=1)) == ids(new_world(seed=1))
 
 
-def test_another_seed_gives_other_ids() -> None:
+def test_another_seed_or_name_gives_other_ids() -> None:
     assert not set(ids(new_world(seed=1))) & set(ids(new_world(seed=2)))
-
-
-def test_the_ids_of_a_tenant_do_not_depend_on_what_others_do() -> None:
-    alone, shared = new_world(), new_world()
-    mixed = []
-    for _ in range(20):
-        ids(shared, 3, BOB)
-        mixed += ids(shared, 1)
-    assert mixed == ids(alone)
+    assert not set(ids(new_world(ALICE, mark="one"))) & set(ids(new_world(BOB, mark="one")))
 
 
 def test_refused_submissions_use_up_no_id() -> None:
@@ -670,6 +634,20 @@ def test_a_retry_counts_from_the_end_of_the_failure() -> None:
     )
     (event,) = world.apply(command).events
     assert event.retry_at_ms == world.next_due_ms() == START_MS + WORK_MS + 10_000 + 1_000
+
+
+@pytest.mark.parametrize(("sent_after_ms", "expected_ms"), [(None, 0), (0, 0), (7, 7)])
+def test_an_attempt_tells_when_it_fell_due_when_it_was_sent_and_when_it_ended(
+    sent_after_ms: int | None, expected_ms: int
+) -> None:
+    world, _ = called_back()
+    due_ms = world.now_ms
+    pass_to(world, WORK_MS + 20)
+    sent_ms = None if sent_after_ms is None else due_ms + sent_after_ms
+    report(world, only_delivery(world), 1, sent_ms=sent_ms, status=500)
+    (attempt,) = world.deliveries[only_delivery(world)].attempts
+    assert (attempt.due_ms, attempt.at_ms, attempt.ended_ms) == (due_ms, due_ms + expected_ms, due_ms + 20)
+    assert world.next_due_ms() == due_ms + 20 + 1_000
 
 
 @pytest.mark.parametrize("status", [200, 204, 299])
@@ -770,12 +748,3 @@ def test_what_went_out_and_never_came_back_is_sent_again_by_a_restarted_server()
     assert world.unreported() == outcome.sends
     report(world, only_delivery(world), 1, **ERROR)
     assert world.unreported() == []
-
-
-def test_the_callback_of_a_forgotten_tenant_is_not_sent() -> None:
-    world = new_world()
-    task = accepted(world, submit(callback_url=URL, effect=Effect(callback=CallbackEffect(delay_ms=1_000))))
-    pass_to(world, WORK_MS)
-    assert task.state is State.COMPLETED
-    world.apply(ForgetTenant(at_ms=world.now_ms, tenant=ALICE))
-    assert pass_to(world, WORK_MS + 1_000).sends == []

@@ -52,13 +52,14 @@ class Entry:
         return self.record["method"], self.record["path"]
 
     @property
-    def has_idempotency_key(self) -> bool:
-        return "idempotency-key" in self.record["headers"]
+    def idempotency_key(self) -> str | None:
+        key: str | None = self.record["headers"].get("idempotency-key")
+        return key
 
     @property
     def intent(self) -> str:
         """What tells a request from others of the same target: its idempotency key, or else its body."""
-        return self.record["headers"].get("idempotency-key") or as_text(self.record["body"])
+        return self.idempotency_key or as_text(self.record["body"])
 
     @property
     def task_id(self) -> str | None:

@@ -73,7 +73,7 @@ def _request_valid(run: Run) -> Iterator[Judgement]:
 def _pays_once(run: Run) -> Iterator[Judgement]:
     if run.intents is None or not run.submissions:
         return
-    keys = [entry.record["headers"].get("idempotency-key", "none") for entry in run.submissions]
+    keys = ["none" if entry.idempotency_key is None else entry.idempotency_key for entry in run.submissions]
     received = f"{len(run.charged)} charges for {run.wanted} intended; Idempotency-Key: {', '.join(keys)}"
     yield Judgement("CLIENT-PAYS-ONCE", len(run.charged) <= run.wanted, received, entries=run.submissions)
 
@@ -100,7 +100,7 @@ def _retry_after(run: Run) -> Iterator[Judgement]:
         if wait_s is None or wait_s <= 0:
             continue
         waited_s = then.at_s - first.at_s
-        if run.wanted > 1 and waited_s < _AT_ONCE_S and not first.has_idempotency_key:
+        if run.wanted > 1 and waited_s < _AT_ONCE_S and first.idempotency_key is None:
             continue
         received = f"asked again after {waited_s:.2f} s; Retry-After: {first.record['answer_headers']['retry-after']}"
         holds = waited_s >= wait_s * 0.95 - 0.05

@@ -5,7 +5,7 @@ from contract_tests.server.auditor import Auditor
 from contract_tests.server.probe import Need, Setting, probe
 from contract_tests.server.target import Answer
 
-_UNKNOWN = "task-unified-1757169743-00000000"
+UNKNOWN = "task-unified-1757169743-00000000"
 _SENTINEL = "https://example.com/"
 
 
@@ -17,7 +17,7 @@ def _told(answer: Answer) -> str:
 def without_a_key(setting: Setting) -> None:
     """Every operation refuses a request without a key; the code of the refusal is judged as of every error."""
     case = setting.case()
-    for path in (f"/v1/tasks/{_UNKNOWN}", "/v1/credits"):
+    for path in (f"/v1/tasks/{UNKNOWN}", "/v1/credits"):
         case.send("GET", path, key=None)
     case.send("POST", CREATE, key=None, json={})
 
@@ -25,7 +25,7 @@ def without_a_key(setting: Setting) -> None:
 @probe("TASK-UNKNOWN-IS-404", "TASK-WRONG-ID-IS-400")
 def task_ids(setting: Setting) -> None:
     case = setting.case()
-    answer = case.task(_UNKNOWN)
+    answer = case.task(UNKNOWN)
     setting.judge.that("TASK-UNKNOWN-IS-404", (answer.status, answer.code) == (404, "task_not_found"), _told(answer))
     for wrong in ("7cvnl5zw", "task-1757169743-7cvnl5zw", "TASK-UNIFIED-1757169743-7cvnl5zw"):
         answer = case.task(wrong)

@@ -1,16 +1,16 @@
 """What the observed profile has beside single tasks: the list, several at once, the models. All of it only reads, so
 that it costs nothing on a live account."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from contract_tests.document import MODEL
+from contract_tests.server.access import UNKNOWN
 from contract_tests.server.auditor import TERMINAL
 from contract_tests.server.probe import Need, Setting, probe
 from contract_tests.server.target import Answer, Case
 
 LIST, BATCH, MODELS = "/v1/tasks", "/v1/tasks/batch", "/v1/models"
-_UNKNOWN = "task-unified-1757169743-00000000"
 _LOOKED_AT = 10
 """Listed tasks that are queried one by one, too."""
 _PAGE = 2
@@ -70,7 +70,7 @@ def pages(setting: Setting) -> None:
     case = stocked(setting)
     whole = case.send("GET", LIST, params={"page_size": _WHOLE})
     total, there = whole.at("total"), [one.get("id") for one in items(whole)]
-    that = _judging(setting, "LIST-PAGES")
+    that = partial(setting.judge.that, "LIST-PAGES")
     that(total == len(there) or len(there) == _WHOLE, f"total {total} with {len(there)} tasks on a page of {_WHOLE}")
     seen: list[Any] = []
     for number in range(1, min(_PAGES, -(-len(there) // _PAGE)) + 1):
@@ -113,9 +113,9 @@ def _judge_filter(setting: Setting, case: Case, asked: Item, fitting: list[Item]
 def batch(setting: Setting) -> None:
     case, that = stocked(setting), setting.judge.that
     ids = [str(one.get("id")) for one in _settled(setting, items(case.send("GET", LIST)))[:_LOOKED_AT]]
-    answer = case.send("POST", BATCH, json={"task_ids": [*ids, _UNKNOWN]})
+    answer = case.send("POST", BATCH, json={"task_ids": [*ids, UNKNOWN]})
     tasks = {str(one.get("id")): one for one in items(answer)}
-    known = answer.status == 200 and _UNKNOWN not in tasks and len(items(answer)) <= len(ids)
+    known = answer.status == 200 and UNKNOWN not in tasks and len(items(answer)) <= len(ids)
     that("BATCH-LEAVES-OUT-UNKNOWN", known, f"{answer.status} with {sorted(tasks)}", f"{ids}")
     for task_id in ids:
         task = case.task(task_id).body
@@ -158,13 +158,6 @@ def _alike(told: Any, task: Any) -> bool:
         return False
     same = all(told.get(name) == task.get(name) for name in ("id", "model", "status", "progress", "created", "error"))
     return same and told.keys() == task.keys()
-
-
-def _judging(setting: Setting, check_id: str) -> Callable[..., None]:
-    def that(holds: bool, received: str, documented: str = "") -> None:
-        setting.judge.that(check_id, holds, received, documented)
-
-    return that
 
 
 PROBES = (listed, pages, filters, batch, own_only, models)

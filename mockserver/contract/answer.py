@@ -28,11 +28,15 @@ NEEDED = {
     Role.DELETE_FILE: _ALWAYS | {"file_not_found"},
 }
 """The refusals that the server gives by itself: without their words it would have nothing to say."""
-NEEDED_OF_ALL = (
+_OF_ANY_REQUEST = frozenset(
+    {"unsupported_encoding", "malformed_request", "head_too_large", "request_timeout", "too_many_connections"}
+)
+"""What is wrong with a request before anybody has asked what it wants."""
+NEEDED_OF_ALL = _OF_ANY_REQUEST | (
     {"unknown_path", "method_not_allowed", "unsupported_media_type", "body_too_large"}
     | {"result_expired", "result_not_found", "internal_error"}
 )  # fmt: skip
-NEEDED_OF_FILES = frozenset(
+NEEDED_OF_FILES = _OF_ANY_REQUEST | frozenset(
     {"unknown_path", "method_not_allowed", "body_too_large", "internal_error", "file_not_found"}
 )
 """The same for a document of its own paths beside the generation API."""

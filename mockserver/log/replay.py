@@ -1,23 +1,36 @@
-"""The replay file: a log as JSON lines. A header, a snapshot where the log was folded, then the commands."""
+"""The replay file: logs as JSON lines. For each world a header, a snapshot where its log was folded, its commands."""
 
 from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 from msgspec import Struct
 
-from mockserver.log import Log
-from mockserver.simulation import command, snapshot
+from mockserver.log.codec import Codec, Share
+from mockserver.log.legacy import Legacy, OldSettings
+from mockserver.simulation import snapshot
+from mockserver.simulation.command import Command
+from mockserver.simulation.task import Terms
 from mockserver.simulation.world import Settings, World
 
-FORMAT = 1
-_SNAPSHOT_MARK = b'{"snapshot":'
+_HEADER_MARK, _SNAPSHOT_MARK = b'{"replay":', b'{"snapshot":'
+OnCommand = Callable[[World, Command], None]
 
 
-class Header(Struct, frozen=True, kw_only=True, tag_field="replay", tag=FORMAT):
-    """The first line: what the world was born with and what its answers were shaped by."""
+class Header(Struct, frozen=True, kw_only=True, tag_field="replay", tag=2):
+    """The first line of a world: what it was born with and what its answers were shaped by."""
 
     version: str
     settings: Settings
+    started_ms: int
+    profile: str = "documented"
+    public_url: str = ""
+
+
+class OldHeader(Struct, frozen=True, kw_only=True, tag_field="replay", tag=1):
+    """The first line of a file from the time when all keys had one world."""
+
+    version: str
+    settings: OldSettings
     started_ms: int
     profile: str = "documented"
     public_url: str = ""
@@ -27,41 +40,88 @@ class ReplayError(Exception):
     """A replay file can't be read; says which line and why."""
 
 
-def write(header: Header, log: Log) -> Iterator[bytes]:
-    """The replay file of a log, line by line, each with its newline."""
-    yield msgspec.json.encode(header) + b"\n"
-    for line in log.lines():
-        yield line + b"\n"
+class Shared:
+    """Equal terms are one object, whoever reads or makes them; past the bound it begins anew."""
+
+    def __init__(self, limit: int = 10_000) -> None:
+        self._known: dict[Terms, Terms] = {}
+        self._limit = limit
+
+    def __call__(self, terms: Terms) -> Terms:
+        if len(self._known) >= self._limit:
+            self._known.clear()
+        return self._known.setdefault(terms, terms)
 
 
-def read_header(lines: Iterator[bytes]) -> Header:
-    try:
-        return msgspec.json.decode(next(lines, b""), type=Header)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ReplayError(f"line 1 is no header of a replay file: {error}") from error
+class Fold:
+    """Makes a world out of the lines of its log, one by one. Its codec goes on where the lines end."""
 
+    def __init__(self, born: World, share: Share) -> None:
+        self.world = born
+        self.codec = Codec(share)
+        self._share = share
+        self._restorer: snapshot.Restorer | None = None
 
-def fold(
-    world: World, lines: Iterable[bytes], on_command: Callable[[World, command.Command], None] | None = None
-) -> World:
-    """The world that these lines make out of an empty one. `on_command` sees each command before it acts.
-
-    Raises ReplayError with the number of the line that is neither snapshot nor command.
-    """
-    restorer: snapshot.Restorer | None = None
-    for number, line in enumerate(lines, start=1):
+    def take(self, line: bytes, on_command: OnCommand | None = None) -> None:
+        """Raises ReplayError for a line that is neither snapshot nor command."""
         try:
             if line.startswith(_SNAPSHOT_MARK):
-                restorer = restorer or snapshot.Restorer()
-                restorer.take(line)
-                world = restorer.world
-                continue
-            one = command.decode(line)
+                self._restorer = self._restorer or snapshot.Restorer(self._share)
+                self._restorer.take(line)
+                self.world = self._restorer.world
+                return
+            command = self.codec.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, KeyError) as error:
-            raise ReplayError(f"line {number} of the log is neither snapshot nor command: {error}") from error
-        if number == 1:
-            world.now_ms = min(world.now_ms, one.at_ms)  # born before its log, however late it is made again
-        if on_command:
-            on_command(world, one)
-        world.apply(one)
-    return world
+            raise ReplayError(f"neither snapshot nor command: {error}") from error
+        if command is not None:
+            if on_command:
+                on_command(self.world, command)
+            self.world.apply(command, tell=False)
+
+
+class Replayed(Struct, frozen=True):
+    """A world out of a replay file, with the header that it stood under."""
+
+    header: Header | OldHeader
+    world: World
+
+
+def write_header(header: Header) -> bytes:
+    """The line that begins a world's part of a replay file; the lines of its log follow."""
+    return msgspec.json.encode(header) + b"\n"
+
+
+def read(lines: Iterable[bytes], on_command: OnCommand | None = None) -> Iterator[Replayed]:
+    """Every world of a file as its last line leaves it. `on_command` sees each command before it acts.
+
+    Raises ReplayError with the number of the line that can't be read.
+    """
+    share, header = Shared(), None
+    fold: Fold | Legacy | None = None
+    for number, line in enumerate(lines, start=1):
+        try:
+            if line.startswith(_HEADER_MARK):
+                yield from _whole(header, fold)
+                header = msgspec.json.decode(line, type=Header | OldHeader)
+                fold = _begun(header, share)
+            elif fold is None:
+                raise ReplayError("no header of a replay file")
+            elif line:
+                fold.take(line, on_command)
+        except (msgspec.DecodeError, UnicodeDecodeError, ReplayError) as error:
+            raise ReplayError(f"line {number}: {error}") from error
+    if fold is None:
+        raise ReplayError("line 1: no header of a replay file")
+    yield from _whole(header, fold)
+
+
+def _begun(header: Header | OldHeader, share: Share) -> "Fold | Legacy":
+    if isinstance(header, OldHeader):
+        return Legacy(header.settings, header.started_ms)
+    return Fold(World(header.settings, header.started_ms), share)
+
+
+def _whole(header: Header | OldHeader | None, fold: "Fold | Legacy | None") -> Iterator[Replayed]:
+    if header is not None and fold is not None:
+        worlds = fold.worlds() if isinstance(fold, Legacy) else [fold.world]
+        yield from (Replayed(header, world) for world in worlds)

@@ -1,19 +1,12 @@
-"""One virtual clock for tasks, retries, links and windows, in integer milliseconds since the Unix epoch."""
+"""Virtual time for tasks, retries, links and windows, in integer milliseconds since the Unix epoch."""
 
 import time
 from collections.abc import Callable
-from enum import StrEnum
+
+from mockserver.simulation.clock import Mode, OwnClock
 
 MANUAL_START_MS = 1_757_169_743_000
 """`created` of the documented example: runs on a manual clock repeat to the byte."""
-
-
-class Mode(StrEnum):
-    """What moves the clock."""
-
-    REAL = "real"
-    MANUAL = "manual"
-    POLLS = "polls"
 
 
 def monotonic_ms() -> float:
@@ -44,7 +37,7 @@ class Clock:
             start_ms = unix_ms() if mode is Mode.REAL else MANUAL_START_MS
         self.mode, self.speed, self.poll_step_ms = mode, speed, poll_step_ms
         self.start_ms = start_ms
-        self._ticks = ticks
+        self.ticks = ticks
         self._base_ms = start_ms
         self._since = ticks()
 
@@ -53,15 +46,25 @@ class Clock:
         """Whether it moves by itself."""
         return self.mode is Mode.REAL
 
-    def now_ms(self) -> int:
-        if not self.runs:
+    @classmethod
+    def of(cls, own: OwnClock, now_ms: int, ticks: Callable[[], float] = monotonic_ms) -> "Clock":
+        """The clock that a world remembers, from where its time stood."""
+        return cls(own.mode, speed=own.speed, poll_step_ms=own.poll_step_ms, start_ms=now_ms, ticks=ticks)
+
+    def own(self) -> OwnClock:
+        """How a world remembers it."""
+        return OwnClock(mode=self.mode, speed=self.speed, poll_step_ms=self.poll_step_ms)
+
+    def now_ms(self, ticks: float | None = None) -> int:
+        """The time now, or when the machine's monotonic clock showed `ticks` (ms)."""
+        if self.mode is not Mode.REAL:
             return self._base_ms
-        return self._base_ms + int((self._ticks() - self._since) * self.speed)
+        return self._base_ms + int(((self.ticks() if ticks is None else ticks) - self._since) * self.speed)
 
     def move_to(self, now_ms: int) -> None:
         """Jump forward; a time already past changes nothing."""
         self._base_ms = max(self.now_ms(), now_ms)
-        self._since = self._ticks()
+        self._since = self.ticks()
 
     def set(self, mode: Mode | None = None, *, speed: float | None = None, poll_step_ms: int | None = None) -> None:
         """Change what moves the clock, from where it stands."""

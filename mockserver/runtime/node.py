@@ -1,228 +1,299 @@
-"""A node: world, log, clock and courier together. The only place where commands are carried out."""
+"""A node: worlds, log, clock and courier together. The only place where commands are carried out."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
-from mockserver.log import Log
-from mockserver.log.replay import Header, fold, write
-from mockserver.runtime.clock import Clock, Mode
-from mockserver.runtime.courier import Courier, Dispatch, Receipt
+from mockserver.log import Log, LogError
+from mockserver.runtime.clock import MANUAL_START_MS, Clock
+from mockserver.runtime.commons import Commons
+from mockserver.runtime.courier import Courier, Receipt
+from mockserver.runtime.finder import Finder
+from mockserver.runtime.mailroom import Mailroom, Render
+from mockserver.runtime.resident import NotHereError, Resident
+from mockserver.runtime.round import Closing, Round
+from mockserver.runtime.turn import Turn
+from mockserver.runtime.worlds import SERVER, Limits, Worlds
 from mockserver.simulation import command as commands
-from mockserver.simulation import snapshot
+from mockserver.simulation.clock import Mode
 from mockserver.simulation.command import Command
-from mockserver.simulation.event import Fired, Happening, Outcome, Send
-from mockserver.simulation.task import Task
+from mockserver.simulation.event import Fired, Happening, Reply
+from mockserver.simulation.refusal import Refusal
 from mockserver.simulation.world import Settings, World
 
-Listener = Callable[[Fired], None]
-FIRED_LIMIT = 10_000
-"""Events that one `advance` lists; what fires past it still fires, and is counted."""
-_BREATH = 1_000
-"""Steps of an advance after which other requests get their turn."""
-_STEPS_LIMIT = 10_000_000
-"""Steps after which an advance ends: a receiver that submits a task at every callback would never let it."""
-_ASKED = frozenset(
-    {
-        Happening.TASK_SUBMITTED,
-        Happening.CREDITS_RESERVED,
-        Happening.ACCOUNT_CHANGED,
-        Happening.FILE_UPLOADED,
-        Happening.FILE_DELETED,
-    }
-)
-"""What happens because somebody asked, not because time passed."""
+logger = logging.getLogger("mockserver")
+Listener = Callable[[str, Fired], None]
+"""(name of a world, what happened there)."""
+_TIDY_S = 5.0
+_AGAIN_S = 1.0
+_FULL = Reply(refusal=Refusal.TOO_MANY_TENANTS)
 
 
 class Node:
     """Carries out commands in order, tells listeners what happened, and hands attempts to the courier.
 
-    `render` makes the body of a callback; it is given by whoever knows the documents.
+    `clock` is the server's; a world follows it until it is given one of its own.
     """
 
     def __init__(
         self,
         *,
         settings: Settings,
+        limits: Limits,
         log: Log,
         clock: Clock,
-        render: Callable[[Task, int], bytes],
+        render: Render,
         make_courier: Callable[[Callable[[Receipt], None]], Courier],
     ) -> None:
-        self.settings, self.log, self.clock = settings, log, clock
-        self._render = render
-        self.world = fold(World(settings, clock.now_ms()), log.lines())
-        self.clock.move_to(self.world.now_ms)
-        self._make_courier = make_courier
-        self.courier = make_courier(self._receive)
+        self.log, self.clock = log, clock
         self.listeners: list[Listener] = []
-        self._wake: asyncio.TimerHandle | None = None
-        self._wake_ms: int | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._advancing = asyncio.Lock()
+        self._works: set[asyncio.Task[None]] = set()
+        self.round = Round(log, self._release, self._withdraw)
+        self.worlds = Worlds(
+            log=log, settings=settings, limits=limits, clock=clock, fire=self._fire, arrived=self._arrived
+        )
+        self.finder = Finder(self.worlds)
+        self.worlds.open_server(clock.now_ms())
+        clock.move_to(self.worlds.server.world.now_ms)
+        self.commons = Commons(self.worlds, self.execute)
+        self.mailroom = Mailroom(self.worlds, self.execute, render, make_courier)
 
     # --- life
 
     def start(self) -> None:
         """Begin to fire what is due, and send again what a stopped server left without an answer."""
         self._loop = asyncio.get_running_loop()
-        self._send(self.world.unreported())
-        self._plan_wake()
+        self.round.start(self._loop)
+        self.mailroom.start(self._loop)
+        self.worlds.agenda.start(self._loop)
+        for resident in self.worlds.residents:
+            self._arrived(resident)
+        if self.log.durable:
+            self._work(self._tidy())
 
     async def stop(self) -> None:
+        """What is under way is cut off, and sent again by whoever goes on with the log."""
         self._loop = None
-        self._plan_wake()
-        await self.courier.close()
+        works = tuple(self._works)
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
+        self.worlds.agenda.stop()
+        for resident in self.worlds.residents:
+            resident.agenda.stop()
+        await self.mailroom.close()
+        self.round.stop()
+        with contextlib.suppress(LogError):  # then whoever goes on with it looks into every world
+            self.worlds.rest_all()
         self.log.close()
 
     # --- commands
 
-    def execute(self, command: Command) -> Outcome:
-        """Carry out one command: into the log, into the world, out to listeners and courier."""
-        self.log.append(commands.encode(command))
-        outcome = self.world.apply(command)
-        for listener in self.listeners:
-            for event in outcome.events:
-                listener(event)
-        if self.log.wants_snapshot:
-            self.log.fold(snapshot.dump(self.world))
-        if outcome.sends:
-            self._send(outcome.sends)
-        if self._wake_ms != self.world.next_due_ms():
-            self._plan_wake()
-        return outcome
+    def execute(self, resident: Resident, command: Command) -> Reply:
+        """Carry out one command: into the log, into the world; its consequences follow when the round is over.
 
-    def catch_up(self) -> int:
-        """Fire what is due by now, and say what time it is. Logs nothing where nothing is due."""
-        now_ms = self.clock.now_ms()
-        due_ms = self.world.next_due_ms()
+        Raises LogError while the log can't be written, NotHereError where the world lives elsewhere by now.
+        """
+        worlds = self.worlds
+        self.round.check()
+        if not resident.is_open:
+            if len(worlds) >= worlds.limits.worlds:
+                return _FULL
+            worlds.open(resident)
+        elif resident.busy is not None or not worlds.is_here(resident):
+            raise NotHereError(resident.name)
+        self.log.append(resident.name, resident.codec.encode(command))
+        outcome = resident.world.apply(command, tell=bool(self.listeners))
+        self.round.note(resident, outcome)
+        due_ms = resident.world.next_due_ms()
+        if due_ms != resident.planned_ms:
+            resident.agenda.plan(resident, due_ms)
+        return outcome.reply
+
+    def catch_up(self, resident: Resident, now_ms: int | None = None) -> int:
+        """Let happen in a world what is due by now, and say what time it is there. Mostly nothing is due."""
+        now_ms = resident.now_ms() if now_ms is None else now_ms
+        due_ms = resident.world.next_due_ms()
         if due_ms is not None and due_ms <= now_ms:
-            self.execute(commands.Pass(at_ms=now_ms))
+            self.execute(resident, commands.Pass(at_ms=now_ms))
         return now_ms
 
-    def replay_file(self, version: str, profile: str, public_url: str) -> Iterator[bytes]:
-        """The log as a replay file, line by line."""
-        header = Header(
-            version=version,
-            settings=self.settings,
-            started_ms=self.clock.start_ms,
-            profile=profile,
-            public_url=public_url,
-        )
-        return write(header, self.log)
+    def poll(self, resident: Resident, now_ms: int) -> int:
+        """A query of a task: a clock that is moved by polls moves here. Returns what it then shows."""
+        agenda = resident.agenda
+        if agenda.clock.mode is not Mode.POLLS:
+            return now_ms
+        agenda.clock.move_to(now_ms + agenda.clock.poll_step_ms)
+        whose = self.worlds.server if agenda is self.worlds.agenda else resident
+        self.execute(whose, commands.Pass(at_ms=whose.now_ms()))
+        agenda.fire_due()
+        return self.catch_up(resident)
+
+    def follow(self, resident: Resident, clock: Clock | None) -> None:
+        """Let a world follow this clock of its own; None: the server's."""
+        self._stop_own(resident)
+        agenda = self.worlds.agenda if clock is None else self.worlds.make_agenda(clock)
+        resident.follow(agenda)
+        if self._loop is not None and clock is not None:
+            agenda.start(self._loop)
+
+    async def settled(self, resident: Resident) -> None:
+        """Return once what has been sent by its clock is reported."""
+        await self.round.closed()
+        await resident.agenda.under_way.none()
+
+    # --- forgetting
+
+    async def forget(self, name: str) -> None:
+        """Drop a world. A clock of its own stays its own, and starts again where it does not run by itself."""
+        resident = await self.worlds.fetch(name)
+        own = resident.world.clock
+        self._forget(resident)
+        if own is not None:
+            start_ms = self.clock.now_ms() if own.mode is Mode.REAL else MANUAL_START_MS
+            visitor = self.worlds.visitor(name, start_ms)
+            self.execute(visitor, commands.SetClock(at_ms=start_ms, clock=own))
+            self.follow(visitor, Clock.of(own, start_ms, self.clock.ticks))
 
     async def forget_everything(self) -> None:
-        """A fresh world, a fresh log, and a clock that starts again where it does not run by itself.
-
-        What is under way to a receiver is dropped: its report must not reach a task of the same id.
-        """
-        await self.courier.close()
-        self.courier = self._make_courier(self._receive)
+        """Every world is dropped, and the server's clock starts again where it does not run by itself."""
+        async for resident in self.worlds.everyone():
+            self._forget(resident)
+        self.worlds.drop(SERVER)
         self.clock.restart()
-        self.log.clear()
-        self.world = World(self.settings, self.clock.now_ms())
-        self._plan_wake()
+        self.worlds.open_server(self.clock.now_ms())
+        self.worlds.agenda.set_alarm()
 
-    # --- time
+    def _forget(self, resident: Resident) -> None:
+        if not resident.is_open:
+            return
+        self.round.close()
+        self.mailroom.forget(resident)
+        self._stop_own(resident)
+        self.worlds.drop(resident.name)
+        self._tell([(resident.name, Fired(resident.now_ms(), Happening.TENANT_FORGOTTEN))])
+        if self._loop is not None:
+            self._work(self._let_go(resident.world))
 
-    async def advance(self, target_ms: int | None) -> tuple[list[Fired], int]:
-        """Move the clock to `target_ms` (None: until nothing is due), stopping at everything due on the way
-        until its deliveries have settled, so a retry that falls due inside the window fires inside it.
+    async def _let_go(self, world: World) -> None:
+        """Let go of a large world piece by piece, and of what it took in the log."""
+        turn = Turn()
+        while world.tasks:
+            world.tasks.popitem()
+            await turn.give()
+        with contextlib.suppress(LogError):  # what is left is swept later
+            for _ in self.log.sweep():
+                await turn.give()
 
-        Returns what fired, at most FIRED_LIMIT events, and how many they were in all.
-        """
-        async with self._advancing:
-            recorder = _Recorder()
-            self.listeners.append(recorder)
-            try:
-                await self._steps_until(target_ms)
-            finally:
-                self.listeners.remove(recorder)
-        return recorder.fired, recorder.count
+    # --- reading the log
 
-    async def _steps_until(self, target_ms: int | None) -> None:
-        await self.courier.settled()
-        for step in range(_STEPS_LIMIT):
-            due_ms = self.world.next_due_ms()
-            if due_ms is None or (target_ms is not None and due_ms > target_ms):
-                break
-            self.clock.move_to(due_ms)
-            self.catch_up()
-            await self.courier.settled()
-            if step % _BREATH == 0:
-                await asyncio.sleep(0)
-        if target_ms is not None:
-            self.clock.move_to(target_ms)
-        self._plan_wake()
+    async def history(self, resident: Resident) -> AsyncIterator[bytes]:
+        """The lines of a world's log, in turns with others; meanwhile it is not folded."""
+        resident.readers += 1
+        turn = Turn()
+        try:
+            await self.round.closed()
+            for line in self.log.history(resident.name):
+                yield line
+                await turn.give()
+        finally:
+            resident.readers -= 1
 
-    def set_clock(
-        self, mode: Mode | None = None, *, speed: float | None = None, poll_step_ms: int | None = None
-    ) -> None:
-        """Change what moves the clock, from where it stands."""
-        self.clock.set(mode, speed=speed, poll_step_ms=poll_step_ms)
-        self._plan_wake()
+    # --- when a round is over
 
-    # --- courier
-
-    def _send(self, sends: list[Send]) -> None:
+    def _release(self, closing: Closing) -> None:
+        """What the log has may be told and sent."""
+        self._tell(closing.events)
+        for resident, send in closing.sends:
+            self.mailroom.send(resident, send)
         if self._loop is None:
             return
-        for send in sends:
-            body = self._render(self.world.tasks[send.task_id], self.world.now_ms)
-            self.courier.send(
-                Dispatch(
-                    delivery_id=send.delivery_id,
-                    attempt=send.attempt,
-                    url=send.url,
-                    body=body,
-                    timeout_ms=send.timeout_ms,
-                )
-            )
+        for resident in closing.touched:
+            may_fold = not resident.readers and not resident.is_folding and resident.busy is None
+            if may_fold and self.log.is_long(resident.name, resident.size):
+                resident.is_folding = True
+                self._work(self._fold(resident))
 
-    def _receive(self, receipt: Receipt) -> None:
-        """The courier is back: report what it met."""
-        now_ms = self.clock.now_ms()
-        waited_ms = 0
-        if receipt.timed_out and not self.clock.runs:
-            delivery = self.world.deliveries.get(receipt.delivery_id)
-            waited_ms = delivery.timeout_ms if delivery else 0
-        self.execute(
-            commands.Report(
-                at_ms=now_ms,
-                delivery_id=receipt.delivery_id,
-                attempt=receipt.attempt,
-                ended_ms=now_ms + waited_ms,
-                status=receipt.status,
-                error=receipt.error,
-            )
-        )
+    def _tell(self, events: list[tuple[str, Fired]]) -> None:
+        for listener in tuple(self.listeners) if events else ():
+            for name, event in events:
+                listener(name, event)
 
-    def _plan_wake(self) -> None:
-        """Set the one alarm for what is due next; a clock that does not run needs none."""
-        if self._wake is not None:
-            self._wake.cancel()
-            self._wake = None
-        self._wake_ms = due_ms = self.world.next_due_ms()
-        wait_s = None if due_ms is None or self._loop is None else self.clock.wait_s(due_ms)
-        if self._loop is not None and wait_s is not None:
-            self._wake = self._loop.call_later(wait_s, self._alarm)
+    def _withdraw(self, residents: set[Resident]) -> None:
+        """What the log could not keep never was; the worlds come back as they were before."""
+        for resident in residents:
+            self._stop_own(resident)
+            self.worlds.withdraw(resident)
+        if self._loop is not None:
+            self._loop.call_later(_AGAIN_S, self._call_in, [resident.name for resident in residents])
 
-    def _alarm(self) -> None:
-        """The alarm may ring a moment early (times are whole milliseconds): then it is set again."""
-        self._wake = None
-        self.catch_up()
-        self._plan_wake()
+    def _call_in(self, names: list[str]) -> None:
+        for name in names if self._loop is not None else ():
+            self.worlds.call_in(name)
 
+    # --- worlds that come and stay
 
-class _Recorder:
-    """Keeps the first events that an advance fires, and counts them all."""
-
-    def __init__(self) -> None:
-        self.fired: list[Fired] = []
-        self.count = 0
-
-    def __call__(self, event: Fired) -> None:
-        if event.type in _ASKED:
+    def _arrived(self, resident: Resident) -> None:
+        """A world was loaded: its callbacks without an answer are sent again, and what is due will happen."""
+        if self._loop is None:
             return
-        self.count += 1
-        if len(self.fired) < FIRED_LIMIT:
-            self.fired.append(event)
+        if resident.agenda is not self.worlds.agenda:
+            resident.agenda.start(self._loop)
+        for send in resident.world.unreported() if not resident.under_way else ():
+            self.mailroom.send(resident, send)
+        try:
+            self.commons.update(resident)
+            resident.agenda.plan(resident, resident.world.next_due_ms())
+        except LogError:
+            self._loop.call_later(_AGAIN_S, resident.agenda.plan, resident, resident.world.next_due_ms())
+
+    def _stop_own(self, resident: Resident) -> None:
+        if resident.agenda is not self.worlds.agenda:
+            resident.agenda.stop()
+
+    def _fire(self, name: str) -> None:
+        """Something is due in a world, which may have to be loaded for it."""
+        try:
+            resident = self.worlds.here(name)
+        except NotHereError:
+            self.worlds.call_in(name)
+            return
+        resident.planned_ms = None
+        try:
+            self.catch_up(resident)
+        except LogError:
+            if self._loop is not None:
+                self._loop.call_later(_AGAIN_S, resident.agenda.plan, resident, resident.world.next_due_ms())
+        else:
+            resident.agenda.plan(resident, resident.world.next_due_ms())
+
+    async def _fold(self, resident: Resident) -> None:
+        """Let a snapshot stand for the oldest part of a log. Where that fails, the log is long a little longer."""
+        self.round.close()
+        try:
+            if self.worlds.is_here(resident) and resident.busy is None:
+                await self.worlds.fold_log(resident)
+                resident.planned_ms = None
+                resident.agenda.plan(resident, resident.world.next_due_ms())
+        except LogError as error:
+            logger.error("a log can't be folded: %s", error)
+            await asyncio.sleep(_TIDY_S)
+        finally:
+            resident.is_folding = False
+
+    async def _tidy(self) -> None:
+        """Free what was dropped before a crash, and unload what is idle, now and then."""
+        while True:
+            with contextlib.suppress(LogError):  # whoever asks is told
+                for _ in self.log.sweep():
+                    await asyncio.sleep(0)
+                self.worlds.rest_some()
+            await asyncio.sleep(_TIDY_S)
+
+    def _work(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._works.add(task)
+        task.add_done_callback(self._works.discard)

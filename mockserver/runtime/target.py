@@ -10,6 +10,7 @@ import re
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -179,15 +180,22 @@ def locate(url: str) -> Location:
     if parts is None or parts["scheme"].lower() not in _PORTS:
         raise ValueError("it does not begin with https://")
     scheme = parts["scheme"].lower()
-    host, port = _host_and_port(parts["authority"], _PORTS[scheme])
-    literal = _literal(host)
+    host, port, literal = _place(parts["authority"], _PORTS[scheme])
     return Location(
         scheme=scheme,
-        host=host if literal is None else str(literal),
+        host=host,
         port=port,
         path=parts["path"] if parts["path"].startswith("/") else f"/{parts['path']}",
         literal=literal,
     )
+
+
+@lru_cache(maxsize=1_000)
+def _place(authority: str, default_port: int) -> tuple[str, int, IpAddress | None]:
+    """Host, port, and the address where the host is one. The same authority comes with many paths."""
+    host, port = _host_and_port(authority, default_port)
+    literal = _literal(host)
+    return (host if literal is None else str(literal)), port, literal
 
 
 def _host_and_port(authority: str, default_port: int) -> tuple[str, int]:
@@ -231,6 +239,7 @@ def _innermost(address: IpAddress) -> IpAddress:
     return address.ipv4_mapped or address.sixtofour or address
 
 
+@lru_cache(maxsize=1_000)
 def _kind(address: IpAddress) -> str | None:
     """Why an address is not public, in words; None where it is."""
     inner = _innermost(address)

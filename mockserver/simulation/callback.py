@@ -22,9 +22,10 @@ class DeliveryState(StrEnum):
 
 
 class Attempt(Struct, kw_only=True, omit_defaults=True):
-    """One POST to the receiver; `status` or `error` say how it ended, `ended_ms` when."""
+    """One POST to the receiver: when it fell due, was sent and ended, and how (`status` or `error`)."""
 
     number: int
+    due_ms: int
     at_ms: int
     ended_ms: int | None = None
     status: int | None = None
@@ -35,15 +36,14 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
         return self.status is not None and 200 <= self.status < 300
 
 
-class Delivery(Struct, kw_only=True):
+class Delivery(Struct, gc=False, kw_only=True):
     """The callback of one ended task to one URL, with every attempt made so far.
 
-    `retries_left` shrinks by one at each failure; a replay fills it up again.
+    `retries_used` grows by one at each failure; a replay starts it anew.
     """
 
     id: str
     task_id: str
-    tenant: str
     url: str
     retry_delays_ms: tuple[int, ...]
     timeout_ms: int
@@ -52,17 +52,19 @@ class Delivery(Struct, kw_only=True):
     attempts: list[Attempt] = []
     retries_used: int = 0
 
-    def start(self, at_ms: int) -> Attempt:
-        """The planned attempt goes out."""
-        attempt = Attempt(number=self.attempts[-1].number + 1 if self.attempts else 1, at_ms=at_ms)
+    def start(self, due_ms: int) -> Attempt:
+        """The planned attempt goes out, as far as anybody knows at the moment at which it fell due."""
+        number = self.attempts[-1].number + 1 if self.attempts else 1
+        attempt = Attempt(number=number, due_ms=due_ms, at_ms=due_ms)
         self.attempts = [*self.attempts[1 - ATTEMPTS_LIMIT :], attempt]
         self.state = DeliveryState.SENDING
         self.due_ms = None
         return attempt
 
-    def end(self, ended_ms: int, status: int | None, error: str | None) -> Attempt:
+    def end(self, sent_ms: int | None, ended_ms: int, status: int | None, error: str | None) -> Attempt:
         """The attempt under way came back: delivered, to be retried at the new `due_ms`, or given up."""
         attempt = self.attempts[-1]
+        attempt.at_ms = attempt.due_ms if sent_ms is None else sent_ms
         attempt.ended_ms, attempt.status, attempt.error = ended_ms, status, error
         if attempt.succeeded:
             self.state = DeliveryState.DELIVERED

@@ -1,12 +1,14 @@
 """Seeded draws without state: the n-th draw of a stream depends on its name and n alone.
 
-A draw in one stream therefore never shifts another, and a tenant's ids do not depend on what others do.
+A draw in one stream therefore never shifts another, and a world's ids do not depend on what others do.
 """
 
 from hashlib import blake2b
 
 _LETTERS = b"abcdefghijklmnopqrstuvwxyz0123456789"
 _LETTER_OF_BYTE = bytes(_LETTERS[number % len(_LETTERS)] for number in range(256))
+MARK_LETTERS = 3
+"""How many letters at the end of every id say whose it is: one in 46,656."""
 
 
 def draw(seed: int, *stream: str | int) -> int:
@@ -20,13 +22,30 @@ def fraction(seed: int, *stream: str | int) -> float:
     return draw(seed, *stream) / 2**64
 
 
-def task_chances(seed: int, tenant: str, number: int) -> tuple[str, float]:
-    """What is left to chance of a tenant's n-th task: how its id ends (eight of a-z0-9), its queue in [0, 1)."""
-    digest = blake2b(f"{seed}\x1f{tenant}\x1ftask\x1f{number}".encode(), digest_size=12).digest()
-    return digest[:8].translate(_LETTER_OF_BYTE).decode(), int.from_bytes(digest[8:], "big") / 2**32
+def mark_of(name: str) -> str:
+    """What every id of a world ends in, so that an id alone leads to the few worlds that may own it."""
+    return blake2b(name.encode(), digest_size=MARK_LETTERS).digest().translate(_LETTER_OF_BYTE).decode()
 
 
-def file_suffix(seed: int, tenant: str, number: int) -> str:
-    """How the id of a tenant's n-th upload ends: twelve of a-z0-9."""
-    digest = blake2b(f"{seed}\x1f{tenant}\x1ffile\x1f{number}".encode(), digest_size=12).digest()
-    return digest.translate(_LETTER_OF_BYTE).decode()
+class Stream:
+    """The draws of one kind in one world; what all of them have in common is hashed once."""
+
+    def __init__(self, seed: int, world: str, kind: str) -> None:
+        self._begun = blake2b(f"{seed}\x1f{world}\x1f{kind}\x1f".encode(), digest_size=12)
+
+    def digest(self, number: int) -> bytes:
+        """Twelve random bytes, the same for the same number."""
+        one = self._begun.copy()
+        one.update(b"%d" % number)
+        return one.digest()
+
+
+def letters(digest: bytes, mark: str) -> str:
+    """So many of a-z0-9 as there are bytes, the last of them the mark."""
+    return digest[: len(digest) - len(mark)].translate(_LETTER_OF_BYTE).decode() + mark
+
+
+def task_chances(stream: Stream, number: int, mark: str) -> tuple[str, float]:
+    """What is left to chance of the n-th task: how its id ends (eight of a-z0-9), its queue in [0, 1)."""
+    digest = stream.digest(number)
+    return letters(digest[:8], mark), int.from_bytes(digest[8:], "big") / 2**32

@@ -1,7 +1,6 @@
 """Everything that can change a world. A log is a sequence of these, and nothing else changes a world.
 
-Every command carries its time (ms since the Unix epoch, never falling) and names its tenant by a digest,
-never by the API key.
+Every command carries its time (ms since the Unix epoch, never falling).
 """
 
 from enum import StrEnum
@@ -9,6 +8,7 @@ from enum import StrEnum
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from mockserver.simulation.clock import OwnClock
 from mockserver.simulation.scenario import Effect, Match, Scenario
 from mockserver.simulation.task import Event, Terms
 
@@ -27,7 +27,6 @@ class _Command(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, 
 class Submit(_Command, frozen=True, gc=False, tag="submit"):
     """A valid creation request. `matches` are the scenario rules it meets, `effect` its own trigger words."""
 
-    tenant: str
     terms: Terms
     callback_url: str | None = None
     idempotency_key: str | None = None
@@ -42,7 +41,6 @@ class Submit(_Command, frozen=True, gc=False, tag="submit"):
 class Strike(_Command, frozen=True, gc=False, tag="strike"):
     """A request that creates nothing met these scenario rules; the first in force acts."""
 
-    tenant: str
     matches: tuple[Match, ...]
 
 
@@ -50,12 +48,21 @@ class Pass(_Command, frozen=True, gc=False, tag="pass"):
     """Time has passed: fire everything due."""
 
 
+class Elapse(_Command, frozen=True, gc=False, tag="elapse"):
+    """Let happen what is due up to `until_ms`, one moment after the other, but no further than the first moment at
+    which a callback goes out, or as one command may. Time then stands at the last thing that happened."""
+
+    until_ms: int
+
+
 class Report(_Command, frozen=True, gc=False, tag="report"):
-    """An attempt ended at `ended_ms` (later than `at_ms` where a timeout did not wait for the clock)."""
+    """An attempt that was sent at `sent_ms` (None: when it fell due) ended at `ended_ms`, which is later than `at_ms`
+    where a time-out did not wait for the clock."""
 
     delivery_id: str
     attempt: int
     ended_ms: int
+    sent_ms: int | None = None
     status: int | None = None
     error: str | None = None
 
@@ -74,9 +81,8 @@ class Steer(_Command, frozen=True, gc=False, tag="steer"):
 
 
 class SetAccount(_Command, frozen=True, gc=False, tag="set_account"):
-    """Change what is given of a tenant's account; None where it is a value means: no limit."""
+    """Change what is given of the account; None where it is a value means: no limit."""
 
-    tenant: str
     credits_uc: int | UnsetType = UNSET
     token_credits_uc: int | None | UnsetType = UNSET
     user_group: str | UnsetType = UNSET
@@ -88,15 +94,15 @@ class SetAccount(_Command, frozen=True, gc=False, tag="set_account"):
 
 
 class AddScenario(_Command, frozen=True, gc=False, tag="add_scenario"):
-    """Put a scenario in force; one of the same name and tenant is replaced and counts anew."""
+    """Put a scenario in force; one of the same name and owner is replaced and counts anew."""
 
     scenario: Scenario
 
 
 class RemoveScenarios(_Command, frozen=True, gc=False, tag="remove_scenarios"):
-    """Take scenarios out of force: one by name, or all of a tenant's (None: those for every tenant)."""
+    """Take scenarios out of force: one by name, or (None) all of the key's own, or all of the server's."""
 
-    tenant: str | None = None
+    own: bool = True
     name: str | None = None
 
 
@@ -110,7 +116,6 @@ class Upload(_Command, frozen=True, gc=False, tag="upload"):
     """A valid upload: what its content is, and what the document says of files. An empty `name` asks for one that
     ends in `ending`; `digest` names the bytes, which are kept elsewhere."""
 
-    tenant: str
     size: int
     mime_type: str
     ending: str
@@ -126,20 +131,19 @@ class Upload(_Command, frozen=True, gc=False, tag="upload"):
 class DeleteFile(_Command, frozen=True, gc=False, tag="delete_file"):
     """Forget a file before it expires."""
 
-    tenant: str
     file_id: str
 
 
-class ForgetTenant(_Command, frozen=True, gc=False, tag="forget_tenant"):
-    """Forget a tenant: tasks, money, limits, scenarios, files."""
+class SetClock(_Command, frozen=True, gc=False, tag="set_clock"):
+    """From `at_ms` on this world has a clock of its own; None: it follows the server's again."""
 
-    tenant: str
+    clock: OwnClock | None
 
 
-Command = (
-    Submit
-    | Strike
+Other = (
+    Strike
     | Pass
+    | Elapse
     | Report
     | Steer
     | SetAccount
@@ -148,8 +152,10 @@ Command = (
     | Redeliver
     | Upload
     | DeleteFile
-    | ForgetTenant
+    | SetClock
 )
+"""Every command but the most frequent one."""
+Command = Submit | Other
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Command).decode

@@ -32,6 +32,7 @@ class Happening(StrEnum):
     FILE_UPLOADED = "file.uploaded"
     FILE_DELETED = "file.deleted"
     TENANT_FORGOTTEN = "tenant.forgotten"
+    CLOCK_CHANGED = "clock.changed"
 
 
 class Fired(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -39,7 +40,6 @@ class Fired(Struct, frozen=True, gc=False, omit_defaults=True):
 
     at_ms: int
     type: Happening
-    tenant: str | None = None
     task_id: str | None = None
     delivery_id: str | None = None
     attempt: int | None = None
@@ -51,7 +51,7 @@ class Fired(Struct, frozen=True, gc=False, omit_defaults=True):
     file_id: str | None = None
 
 
-class Send(Struct, frozen=True, gc=False, kw_only=True):
+class Send(Struct, frozen=True, gc=False):
     """An intent: make this attempt, then report its outcome as a command."""
 
     delivery_id: str
@@ -63,13 +63,7 @@ class Send(Struct, frozen=True, gc=False, kw_only=True):
     @classmethod
     def of(cls, delivery: Delivery) -> "Send":
         """The intent of a delivery's last attempt."""
-        return cls(
-            delivery_id=delivery.id,
-            attempt=delivery.attempts[-1].number,
-            task_id=delivery.task_id,
-            url=delivery.url,
-            timeout_ms=delivery.timeout_ms,
-        )
+        return cls(delivery.id, delivery.attempts[-1].number, delivery.task_id, delivery.url, delivery.timeout_ms)
 
 
 class Reply(Struct, frozen=True, gc=False):

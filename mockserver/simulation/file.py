@@ -10,7 +10,6 @@ class File(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """
 
     id: str
-    tenant: str
     name: str
     original_name: str
     size: int

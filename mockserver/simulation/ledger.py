@@ -6,9 +6,10 @@ granted = available + reserved + charged holds for every balance after every tra
 from collections import deque
 from enum import StrEnum
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from mockserver.simulation.refusal import Refusal
+from mockserver.simulation.task import Task
 
 UC_PER_CREDIT = 10_000
 
@@ -53,7 +54,7 @@ class Balance(Struct, kw_only=True):
             raise AssertionError(f"ledger out of balance after {kind} of {amount_uc} uc: {self}")
 
 
-class Transfer(Struct, frozen=True, gc=False, kw_only=True):
+class Transfer(Struct, frozen=True, gc=False):
     """One immutable entry; a correction is a new entry. `task_id` ties an end to its reservation."""
 
     at_ms: int
@@ -66,18 +67,19 @@ class Transfer(Struct, frozen=True, gc=False, kw_only=True):
 USER = "user"
 TOKEN = "token"  # noqa: S105 - the name of an account
 BOTH = "user+token"
-HISTORY_LIMIT = 10_000
+HISTORY_LIMIT = 1_000
 
 
 class Book(Struct, kw_only=True):
-    """The money of one tenant: the user's balance and, where the token has a limit of its own, the token's.
+    """The money of one key: the user's balance and, where the token has a limit of its own, the token's.
 
     `transfers` is bounded; what stood before its oldest entry is the balances less the listed transfers.
+    `held_uc` is what open reservations hold of both balances, whether or not the token is limited just now.
     """
 
     user: Balance
     token: Balance | None
-    open: dict[str, Transfer]
+    held_uc: int
     transfers: deque[Transfer]
 
     def __post_init__(self) -> None:
@@ -86,9 +88,14 @@ class Book(Struct, kw_only=True):
 
     @classmethod
     def opened(cls, credits_uc: int, at_ms: int) -> "Book":
-        book = cls(user=Balance(), token=None, open={}, transfers=deque())
+        book = cls(user=Balance(), token=None, held_uc=0, transfers=deque())
         book.set_available(USER, credits_uc, at_ms)
         return book
+
+    @property
+    def account(self) -> str:
+        """The balances that a reservation holds from now on."""
+        return USER if self.token is None else BOTH
 
     def reserve(self, task_id: str, amount_uc: int, at_ms: int) -> Refusal | None:
         """Move credits from available to reserved, or say which balance does not reach."""
@@ -96,17 +103,16 @@ class Book(Struct, kw_only=True):
             return Refusal.INSUFFICIENT_CREDITS
         if self.token is not None and self.token.available < amount_uc:
             return Refusal.INSUFFICIENT_TOKEN_CREDITS
-        account = USER if self.token is None else BOTH
-        transfer = Transfer(at_ms=at_ms, kind=Kind.PENDING, amount_uc=amount_uc, account=account, task_id=task_id)
-        self.open[task_id] = transfer
-        self._record(transfer)
+        self._record(Transfer(at_ms, Kind.PENDING, amount_uc, self.account, task_id))
         return None
 
-    def charge(self, task_id: str, at_ms: int) -> Transfer:
-        return self._end(task_id, Kind.POSTED, at_ms)
+    def charge(self, task: Task, at_ms: int) -> None:
+        """Post what a completed task has reserved. A task ends once: the table of its transitions sees to that."""
+        self._record(Transfer(at_ms, Kind.POSTED, task.terms.reserve_uc, task.held_from, task.id))
 
-    def release(self, task_id: str, at_ms: int) -> Transfer:
-        return self._end(task_id, Kind.VOIDED, at_ms)
+    def release(self, task: Task, at_ms: int) -> None:
+        """Void what a failed or cancelled task has reserved."""
+        self._record(Transfer(at_ms, Kind.VOIDED, task.terms.reserve_uc, task.held_from, task.id))
 
     def limit_token(self, available_uc: int | None, at_ms: int) -> None:
         """Give the token a limit of its own, or (None) none: then only the user's balance counts."""
@@ -114,9 +120,8 @@ class Book(Struct, kw_only=True):
             self.token = None
             return
         if self.token is None:
-            reserved = sum(transfer.amount_uc for transfer in self.open.values() if transfer.account == BOTH)
             charged = self.user.charged
-            self.token = Balance(granted=reserved + charged, reserved=reserved, charged=charged)
+            self.token = Balance(granted=self.held_uc + charged, reserved=self.held_uc, charged=charged)
         self.set_available(TOKEN, available_uc, at_ms)
 
     def set_available(self, account: str, available_uc: int, at_ms: int) -> None:
@@ -125,17 +130,14 @@ class Book(Struct, kw_only=True):
         difference = available_uc - (balance.available if balance else 0)
         if difference:
             kind = Kind.GRANT if difference > 0 else Kind.WITHDRAW
-            self._record(Transfer(at_ms=at_ms, kind=kind, amount_uc=abs(difference), account=account))
-
-    def _end(self, task_id: str, kind: Kind, at_ms: int) -> Transfer:
-        pending = self.open.pop(task_id)  # a second end is a broken invariant: KeyError
-        transfer = structs.replace(pending, at_ms=at_ms, kind=kind)
-        self._record(transfer)
-        return transfer
+            self._record(Transfer(at_ms, kind, abs(difference), account))
 
     def _record(self, transfer: Transfer) -> None:
-        if transfer.account != TOKEN:
-            self.user.move(transfer.kind, transfer.amount_uc)
-        if transfer.account != USER and self.token is not None:
-            self.token.move(transfer.kind, transfer.amount_uc)
+        account, kind, amount_uc = transfer.account, transfer.kind, transfer.amount_uc
+        if account != TOKEN:
+            self.user.move(kind, amount_uc)
+        if account == BOTH:
+            self.held_uc += ENTRIES[kind][2] * amount_uc
+        if account != USER and self.token is not None:
+            self.token.move(kind, amount_uc)
         self.transfers.append(transfer)

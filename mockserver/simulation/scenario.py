@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 
 class Fault(StrEnum):
@@ -108,20 +108,30 @@ class Media(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Scenario(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Named rules for one tenant, or for every tenant (each counting for itself) where `tenant` is None.
+    """Named rules: a key's own, or the server's, which stand in the world of every key and count there.
 
-    `media` tells, by URL, what the media of a request are.
+    `media` tells, by URL, what the media of a request are. `edition` tells two postings of one text apart.
     """
 
     name: str
     rules: tuple[Rule, ...] = ()
     media: dict[str, Media] = {}
-    tenant: str | None = None
+    own: bool = True
     description: str = ""
+    edition: int = 0
+
+    @property
+    def key(self) -> tuple[bool, str]:
+        """What it replaces another by."""
+        return self.own, self.name
+
+    def as_shared(self, edition: int) -> "Scenario":
+        """The same as the server's, in force for every key."""
+        return structs.replace(self, own=False, edition=edition)
 
 
 class Match(Struct, frozen=True, omit_defaults=True):
-    """A rule that a request met: the scenario, whether it is the tenant's own, the rule's place in it."""
+    """A rule that a request met: the scenario, whether it is the key's own, the rule's place in it."""
 
     scenario: str
     rule: int

@@ -70,15 +70,15 @@ class Task(Struct, gc=False, kw_only=True):
     """One generation. Its timeline is fixed at submission; only `state`, `failure` and `ended_ms` move.
 
     `gc=False` keeps a million tasks out of the garbage collector's walks: a task refers to no container
-    that could lead back to it.
+    that could lead back to it. `held_from` names the balances that its reservation holds.
     """
 
     id: str
-    tenant: str
     terms: Terms
     submitted_ms: int
     starts_ms: int
     ends_ms: int
+    held_from: str
     callback_url: str | None = None
     effect: Effect | None = None
     state: State = State.PENDING

@@ -1,8 +1,9 @@
 """The mock in tests and scripts. `from mockserver.testing import MockServer, InProcessMock, CallbackReceiver`.
 
-`MockServer` is a real server on a free port; `InProcessMock` answers httpx in process, through respx;
-`CallbackReceiver` is the other end: it answers callbacks by a script. All are context managers with `start` and
-`stop`. Exceptions: ControlError (a call the mock turned away) > UnknownError (also a LookupError).
+`MockServer` is a real server on a free port, `RunningMock` one that runs already; `InProcessMock` answers httpx in
+process, through respx; `CallbackReceiver` is the other end: it answers callbacks by a script. All but `RunningMock`
+are context managers with `start` and `stop`. Exceptions: ControlError (a call the mock turned away) > UnknownError
+(also a LookupError).
 """
 
 from mockserver.runtime.authority import InterceptionError
@@ -18,6 +19,7 @@ from mockserver.testing.records import (
     Task,
     TaskCallbacks,
 )
+from mockserver.testing.running import RunningMock
 from mockserver.testing.server import DEFAULT_KEY, MockServer
 from mockserver.testing.tenant import Callbacks, MockTenant
 
@@ -36,6 +38,7 @@ __all__ = [
     "MockTenant",
     "Received",
     "Recorded",
+    "RunningMock",
     "Step",
     "Task",
     "TaskCallbacks",

@@ -4,7 +4,8 @@ So what a test does to sockets and HTTP clients (respx, responses, pytest-socket
 its mock.
 """
 
-from typing import Any
+import json
+from typing import Any, Protocol
 
 import httpx
 
@@ -26,6 +27,14 @@ class UnknownError(ControlError, LookupError):
     """There is no such task, callback or scenario."""
 
 
+class Calls(Protocol):
+    """Whoever can call the control API of a mock. `url` is where clients reach its generation API."""
+
+    @property
+    def url(self) -> str: ...
+    def call(self, method: str, path: str, body: Any = None, **parameters: Any) -> Any: ...
+
+
 class Control:
     """Calls to the control API of one application. `url` is where clients reach its generation API."""
 
@@ -42,15 +51,22 @@ class Control:
         content = {} if body is None else {"json": body}
         request = httpx.Request(method, url, params=parameters, headers=self._headers, **content)
         response = self._background.run(self.send(request))
-        if response.is_error:
-            wrong = response.json()["error"]
-            kind = UnknownError if response.status_code == httpx.codes.NOT_FOUND else ControlError
-            raise kind(response.status_code, wrong["code"], wrong["message"])
-        is_json = response.headers.get("content-type") == "application/json"
-        return response.json() if is_json else response.text
+        return result_of(response.status_code, response.headers.get("content-type", ""), response.content)
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         """Any request to the application, read to its end. To be awaited on the application's loop."""
         response = await self._transport.handle_async_request(request)
         await response.aread()
         return response
+
+
+def result_of(status: int, content_type: str, content: bytes) -> Any:
+    """What an answer of the control API says. Raises ControlError, UnknownError."""
+    told = json.loads(content) if content_type == "application/json" else content.decode("utf-8", "replace")
+    if status < httpx.codes.BAD_REQUEST:
+        return told
+    if not isinstance(told, dict):
+        raise ControlError(status, "unknown", f"this is no control API of a mock: {status} {told[:200]}")
+    wrong = told["error"]
+    kind = UnknownError if status == httpx.codes.NOT_FOUND else ControlError
+    raise kind(status, wrong["code"], wrong["message"])

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from mockserver.runtime.courier import Courier, Dispatch, Receipt, failed, words
+from mockserver.runtime.clock import monotonic_ms
+from mockserver.runtime.courier import Courier, Receipt, failed, words
+from mockserver.runtime.lanes import Dispatch
 from mockserver.simulation.scenario import Fault
 from mockserver.testing.background import Background
 from mockserver.testing.control import Control
 from mockserver.testing.server import DEFAULT_KEY, LocalMock
 from mockserver.web.app import Application
-from mockserver.web.exchange import Answer
+from mockserver.web.http.exchange import Answer
 
 if TYPE_CHECKING:
     import respx
@@ -99,28 +101,37 @@ class InProcessCourier(Courier):
     """
 
     async def _attempt(self, dispatch: Dispatch) -> Receipt:
+        sent_at = monotonic_ms()
         try:
-            status = await asyncio.to_thread(asyncio.run, _post(dispatch))
+            status = await asyncio.to_thread(asyncio.run, _post(dispatch, dispatch.render()))
         except httpx.TimeoutException:
-            return failed(dispatch, f"no answer within {dispatch.timeout_ms / 1000:g} s", timed_out=True)
+            late = f"no answer within {dispatch.timeout_ms / 1000:g} s"
+            return failed(dispatch, late, timed_out=True, sent_at=sent_at)
         except Exception as error:
-            return failed(dispatch, words(error))
-        return Receipt(delivery_id=dispatch.delivery_id, attempt=dispatch.attempt, status=status)
+            return failed(dispatch, words(error), sent_at=sent_at)
+        return Receipt(
+            delivery_id=dispatch.delivery_id,
+            attempt=dispatch.attempt,
+            status=status,
+            sent_at=sent_at,
+            owner=dispatch.owner,
+        )
 
 
-async def _post(dispatch: Dispatch) -> int:
+async def _post(dispatch: Dispatch, body: bytes) -> int:
     """The status of the answer. No authority is trusted: to read them takes 40 ms, and nothing is to leave here."""
     headers = {"content-type": "application/json", "user-agent": "evolink-mock"}
     trust, timeout_s = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), dispatch.timeout_ms / 1000
     async with httpx.AsyncClient(verify=trust, timeout=timeout_s, trust_env=False) as client:
-        response = await client.post(dispatch.url, content=dispatch.body, headers=headers)
+        response = await client.post(dispatch.url, content=body, headers=headers)
     return response.status_code
 
 
 async def _answered(application: Application, request: httpx.Request) -> Answer:
     """On the application's own loop, where callbacks can be sent from."""
     headers = [(name.lower(), value) for name, value in request.headers.raw]
-    return application.api_app.answer(request.method, request.url.path, headers, request.content)
+    url = request.url
+    return await application.api_app.answered(request.method, url.path, url.query, headers, request.content)
 
 
 def _broken(answer: Answer, fault: Fault, request: httpx.Request) -> httpx.Response:

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from mockserver.contract.behaviour import Profile
 from mockserver.environment import environment
-from mockserver.runtime.clock import Mode
 from mockserver.runtime.intercept import Interceptor
+from mockserver.simulation.clock import Mode
 from mockserver.testing.background import Background
 from mockserver.testing.control import Control
 from mockserver.testing.tenant import MockTenant, scenario_file
@@ -29,7 +29,8 @@ _START_S = 10
 class LocalMock(MockTenant):
     """A mock that lives in this process from `start` to `stop`, on a manual clock unless told otherwise.
 
-    A subclass says how clients reach it. As a MockTenant it is what its default `key` has.
+    A subclass says how clients reach it. As a MockTenant it is what its default `key` has; but to move its time is to
+    move the server's clock, for every key that has none of its own.
     """
 
     def __init__(self, *, key: str = DEFAULT_KEY, **options: Any) -> None:
@@ -61,6 +62,10 @@ class LocalMock(MockTenant):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    @property
+    def _whose(self) -> dict[str, str]:
+        return {}
 
     def _running(self) -> Control:
         if self._open is None:

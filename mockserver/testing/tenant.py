@@ -9,7 +9,7 @@ import msgspec
 import yaml
 
 from mockserver.data import data
-from mockserver.testing.control import Control, UnknownError
+from mockserver.testing.control import Calls, UnknownError
 from mockserver.testing.records import Credits, Delivery, Event, Recorded, Task, TaskCallbacks
 
 _MOST = 1_000
@@ -19,12 +19,12 @@ _Record = TypeVar("_Record")
 
 
 class MockTenant:
-    """What one API key did, has and is in for. Other keys of the same mock are other accounts, without a trace here.
+    """What one API key did, has and is in for. Other keys of the same mock are other worlds, without a trace here.
 
-    The clock is the mock's own and one for all keys.
+    Its time is the mock's until it is moved: then the key has a clock of its own, and no other key notices.
     """
 
-    def __init__(self, control: Callable[[], Control], key: str) -> None:
+    def __init__(self, control: Callable[[], Calls], key: str) -> None:
         self.key = key
         self._connect = control
         self._scripts = 0
@@ -52,8 +52,8 @@ class MockTenant:
     def post(self, path: str, body: Any = None, **parameters: Any) -> Any:
         return self._control.call("POST", path, body, **parameters)
 
-    def put(self, path: str, body: Any) -> Any:
-        return self._control.call("PUT", path, body)
+    def put(self, path: str, body: Any, **parameters: Any) -> Any:
+        return self._control.call("PUT", path, body, **parameters)
 
     def delete(self, path: str, **parameters: Any) -> Any:
         return self._control.call("DELETE", path, **parameters)
@@ -62,11 +62,17 @@ class MockTenant:
 
     @property
     def now_ms(self) -> int:
-        """What the clock shows, in milliseconds since the Unix epoch."""
-        return int(self.get("/clock")["now_ms"])
+        """What the key's clock shows, in milliseconds since the Unix epoch."""
+        return int(self.get("/clock", **self._whose)["now_ms"])
+
+    def own_clock(self, mode: str = "manual", **how: float) -> Self:
+        """Give the key a clock of its own: "manual", "polls" (`poll_step_ms=`), "real" (`speed=`); "server" gives it
+        back. A key that has done nothing yet begins, unless its clock is real, at 1757169743 s."""
+        self.put("/clock", {"mode": mode, **how}, key=self.key)
+        return self
 
     def advance(self, *, seconds: float) -> list[Event]:
-        """Let this much time of the clock pass. Returns what fired once every delivery in it has settled."""
+        """Let this much of the key's time pass. Returns what fired once every delivery in it has settled."""
         return self._advance({"ms": round(seconds * 1000)})
 
     def advance_to_next(self) -> list[Event]:
@@ -171,17 +177,29 @@ class MockTenant:
         return int(answer["matched"])
 
     def reset(self) -> None:
-        """Forget all of this key: account, tasks, callbacks, scenarios, requests. The clock stays."""
+        """Forget all of this key: account, tasks, callbacks, scenarios, requests. A clock of its own stays its own,
+        and starts again unless it is real."""
         self.post("/reset", {"key": self.key})
+
+    def forget(self) -> None:
+        """Leave no trace of this key: as reset, and its clock is given back too."""
+        self.reset()
+        self.own_clock("server")
+        self.reset()
 
     # --- steps
 
     @property
-    def _control(self) -> Control:
+    def _control(self) -> Calls:
         return self._connect()
 
+    @property
+    def _whose(self) -> dict[str, str]:
+        """The parameter that says whose clock is meant."""
+        return {"key": self.key}
+
     def _advance(self, how: dict[str, Any]) -> list[Event]:
-        return _records(list[Event], self.post("/clock/advance", how)["fired"])
+        return _records(list[Event], self.post("/clock/advance", how, **self._whose)["fired"])
 
     def _steer(self, task_id: str, how: str, body: Any = None) -> Task:
         self.task(task_id)

@@ -1,6 +1,6 @@
 """The composition root: the parts of one server, put together. Nothing here outlives an Application."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,35 +15,38 @@ from mockserver.contract.operation import Request as RequestContract
 from mockserver.contract.overlay import Overlay, load_overlay, overlaid
 from mockserver.contract.registry import Registry
 from mockserver.data import data
-from mockserver.log import Log
+from mockserver.log import Log, LogError
 from mockserver.log.memory import MemoryLog
 from mockserver.runtime.clock import Clock
 from mockserver.runtime.courier import Courier, Receipt
 from mockserver.runtime.node import Node
 from mockserver.runtime.target import TargetPolicy
-from mockserver.simulation.command import AddScenario
+from mockserver.runtime.timekeeper import Timekeeper
+from mockserver.runtime.worlds import Limits
 from mockserver.simulation.ledger import UC_PER_CREDIT
 from mockserver.simulation.scenario import Scenario
 from mockserver.simulation.world import Settings
-from mockserver.web import control, guard
-from mockserver.web.api import Api
-from mockserver.web.blobs import Blobs
-from mockserver.web.body import TaskBodies
-from mockserver.web.exchange import json_answer
-from mockserver.web.files import FilesApi
-from mockserver.web.inputs import UploadedInputs
-from mockserver.web.intake import Intake
+from mockserver.web.api.api import Api
+from mockserver.web.api.body import TaskBodies
+from mockserver.web.api.intake import Intake
+from mockserver.web.api.order import Pace
+from mockserver.web.api.request_id import RequestIds
+from mockserver.web.api.script import ScriptError, Scripts
+from mockserver.web.control import guard
+from mockserver.web.control.desk import Desk, error_body
+from mockserver.web.control.routes import routes, unrouted
+from mockserver.web.control.stream import EventStream
+from mockserver.web.files.api import FilesApi
+from mockserver.web.files.blobs import Blobs
+from mockserver.web.files.inputs import UploadedInputs
+from mockserver.web.files.links import SAVED as FILES_PREFIX
+from mockserver.web.files.links import FileLinks
+from mockserver.web.files.media import PREFIX as MEDIA_PREFIX
+from mockserver.web.files.media import file_routes, journaled, media_route
+from mockserver.web.http.exchange import json_answer
+from mockserver.web.http.wire import ApiApp, Receive, Scope, Send
 from mockserver.web.journal import Journal
-from mockserver.web.links import SAVED as FILES_PREFIX
-from mockserver.web.links import FileLinks
-from mockserver.web.media import PREFIX as MEDIA_PREFIX
-from mockserver.web.media import file_routes, journaled, media_route
 from mockserver.web.options import Options
-from mockserver.web.order import Pace
-from mockserver.web.request_id import RequestIds
-from mockserver.web.script import ScriptError, Scripts
-from mockserver.web.stream import EventStream
-from mockserver.web.wire import ApiApp, Receive, Scope, Send
 
 CONTROL_PREFIX = "/_mock"
 OVERLAY_ENDING = ".overlay.yaml"
@@ -66,12 +69,12 @@ class Application:
         self.registry = registry_of(options)
         self.journal = Journal(options.bounds.journal_entries, options.bounds.journal_body_bytes)
         self._links, self._blobs = FileLinks(lambda: self.public_url), Blobs(options.bounds.files_kept_bytes)
-        self._bodies = TaskBodies(self.registry, lambda: self.public_url, self._user_group)
+        self._bodies = TaskBodies(self.registry, lambda: self.public_url)
         self._policy = TargetPolicy(allow_local=options.allow_local_callbacks)
-        self.node = self._make_node()
-        self.stream = EventStream(self.node.listeners, options.bounds.event_listeners)
         self.scripts = _scripts(self.registry, self._control_document)
         self._scenarios = [_scenario_file(path, self.scripts) for path in options.scenarios]
+        self.node = self._make_node()
+        self.stream = EventStream(self.node.listeners, options.bounds.event_listeners)
         self._add_scenarios()
         self.api = self._make_api()
         header = self.registry.request_id_header
@@ -93,6 +96,10 @@ class Application:
         """Whether a path is the generation API's, whose answers never have to wait."""
         return not path.startswith((CONTROL_PREFIX, MEDIA_PREFIX, FILES_PREFIX))
 
+    def limit_of(self, path: str) -> int:
+        """How many bytes a request body at this path may have."""
+        return self.api_app.limit_of(path) if self.takes_directly(path) else self.options.bounds.body_bytes
+
     async def start(self) -> None:
         self.node.start()
 
@@ -109,12 +116,9 @@ class Application:
             **self.options.told(),
             "models": self.registry.models,
             "clock": self.node.clock.mode,
+            "worlds": {"known": len(self.node.worlds), "loaded": self.node.worlds.loaded - 1},
             "bounds": {name: getattr(bounds, name) for name in bounds.__slots__},
         }
-
-    def replay_file(self) -> Iterator[bytes]:
-        """The log so far, line by line."""
-        return self.node.replay_file(__version__, self.options.profile, self.public_url)
 
     async def start_over(self) -> None:
         """Forget everything but the options: the scenarios given at start are in force again."""
@@ -144,19 +148,17 @@ class Application:
             await self._starlette(scope, receive, send)
             return
         status, message = objection
-        answer = json_answer(status, control.error_body("permission_denied", message))
+        answer = json_answer(status, error_body("permission_denied", message))
         await send({"type": "http.response.start", "status": status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    def _user_group(self, tenant: str) -> str:
-        return self.node.world.tenant(tenant).account.user_group
-
     def _add_scenarios(self) -> None:
         """Those given at start; a log that goes on has them already, with what they have met."""
-        known = self.node.world.playbook.scenarios
+        known = {one.name: one for one in self.node.commons.scenarios}
         for scenario in self._scenarios:
-            if known.get((None, scenario.name)) != scenario:
-                self.node.execute(AddScenario(at_ms=self.node.catch_up(), scenario=scenario))
+            same = known.get(scenario.name)
+            if same is None or scenario.as_shared(same.edition) != same:
+                self.node.commons.add(scenario)
 
     def _make_node(self) -> Node:
         options, bounds = self.options, self.options.bounds
@@ -172,24 +174,28 @@ class Application:
             )
 
         settings = Settings(
+            name="",
             seed=options.seed,
             credits_uc=round(options.credits * UC_PER_CREDIT),
-            tenants_limit=bounds.tenants,
             tasks_limit=bounds.tasks_per_tenant,
             scenarios_limit=bounds.scenarios,
         )
-        return Node(
-            settings=settings,
-            log=_log(options, settings),
-            clock=Clock(options.clock, speed=options.speed),
-            render=self._bodies.detail,
-            make_courier=make_courier,
-        )
+        try:
+            return Node(
+                settings=settings,
+                limits=Limits(worlds=bounds.tenants, loaded=bounds.tenants_loaded),
+                log=_log(options, settings),
+                clock=Clock(options.clock, speed=options.speed),
+                render=self._bodies.callback,
+                make_courier=make_courier,
+            )
+        except LogError as error:
+            raise OptionsError(f"--log {options.log}: {error}") from error
 
     def _make_api(self) -> Api:
         pace = Pace(task_seconds=self.options.task_seconds)
-        inputs = UploadedInputs(self.registry, lambda: self.node.world.storage, self._links)
-        intake = Intake(self.registry, self.scripts, self._policy, pace, inputs)
+        inputs = UploadedInputs(self.registry, self.node.worlds, self._links)
+        intake = Intake(self.registry, self.scripts, self._policy, pace, inputs, self.node.worlds.share)
         return Api(
             node=self.node,
             registry=self.registry,
@@ -211,20 +217,22 @@ class Application:
         )
 
     def _make_starlette(self) -> Starlette:
-        handlers = control.Control(
+        desk = Desk(
             node=self.node,
+            timekeeper=Timekeeper(self.node),
             registry=self.registry,
             scripts=self.scripts,
             journal=self.journal,
             stream=self.stream,
             health=self.health,
-            replay_file=self.replay_file,
+            version=__version__,
+            public_url=lambda: self.public_url,
             start_over=self.start_over,
         )
         media = media_route(self.node, self.registry, SAMPLES)
         files = file_routes(self.node, self.registry, self._blobs, SAMPLES)
-        routes = [*control.routes(self._control_document, handlers), media, *files]
-        return Starlette(routes=routes, exception_handlers={HTTPException: control.unrouted})
+        control = routes(self._control_document, desk)
+        return Starlette(routes=[*control, media, *files], exception_handlers={HTTPException: unrouted})
 
 
 def registry_of(options: Options) -> Registry:
@@ -264,20 +272,16 @@ def _is_document(file: Path) -> bool:
 
 
 def _log(options: Options, settings: Settings) -> Log:
-    """Where the commands are kept. Raises OptionsError with what is wrong with the place."""
+    """Where the commands are kept. Raises OptionsError or LogError with what is wrong with the place."""
     kind, _, place = options.log.partition(":")
     if options.log == "memory":
-        return MemoryLog(options.bounds.log_bytes // 2)
+        return MemoryLog(options.bounds.log_bytes)
     if kind != "sqlite" or not place:
         raise OptionsError(f"--log: received {options.log!r}; allowed: memory, sqlite:PATH")
-    import sqlite3
+    from mockserver.log.sqlite import SqliteLog
 
-    from mockserver.log.sqlite import OtherBirthError, SqliteLog
-
-    try:
-        return SqliteLog(Path(place), msgspec.json.encode(settings))
-    except (OtherBirthError, sqlite3.Error) as error:
-        raise OptionsError(f"--log {options.log}: {error}") from error
+    birth = msgspec.json.encode({"seed": settings.seed, "credits_uc": settings.credits_uc})
+    return SqliteLog(Path(place), birth)
 
 
 def _scripts(registry: Registry, document: Document) -> Scripts:
@@ -289,6 +293,6 @@ def _scripts(registry: Registry, document: Document) -> Scripts:
 def _scenario_file(path: Path, scripts: Scripts) -> Scenario:
     """A scenario from a YAML or JSON file. Raises OptionsError with file and place."""
     try:
-        return scripts.scenario(yaml.safe_load(path.read_bytes()), None)
+        return scripts.scenario(yaml.safe_load(path.read_bytes()))
     except (OSError, yaml.YAMLError, ValueError, ScriptError) as error:
         raise OptionsError(f"{path}: {error}") from error

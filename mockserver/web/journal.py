@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from mockserver.runtime.clock import unix_ms
 from mockserver.simulation.scenario import Fault
-from mockserver.web.exchange import Answer, RawHeaders
-from mockserver.web.identity import masked
+from mockserver.web.api.identity import masked
+from mockserver.web.http.exchange import Answer, RawHeaders
 
 _SECRET_PARAMETER = re.compile(
     r"(?i)((?:^|&)(?:(?:key|token|secret|api_?key|access_token|authorization|signature|sig)=|[^&=]*=(?=sk-)))([^&]+)"

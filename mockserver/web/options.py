@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mockserver.contract.behaviour import Profile
-from mockserver.runtime.clock import Mode
+from mockserver.simulation.clock import Mode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +20,9 @@ class Bounds:
     log_bytes: int = 64 * 1024 * 1024
     tasks_per_tenant: int = 1_000_000
     tenants: int = 10_000
+    tenants_loaded: int = 1_000
     scenarios: int = 1_000
-    callbacks_waiting: int = 10_000
+    callbacks_waiting: int = 100_000
     callbacks_parallel: int = 256
     callbacks_parallel_per_receiver: int = 32
     event_listeners: int = 100

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import uvicorn
 
 from mockserver.web.app import Application
-from mockserver.web.protocol import MockProtocol
+from mockserver.web.http.protocol import HttpProtocol
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -38,7 +38,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 application,
-                http=MockProtocol,
+                http=HttpProtocol,
                 interface="asgi3",
                 ws="none",
                 proxy_headers=False,
@@ -56,6 +56,14 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second; connections are looked at once in a second."""
+        if counter % 10 == 0:
+            now_s = asyncio.get_running_loop().time()
+            for connection in tuple(self.server_state.connections):
+                connection.check(now_s)  # type: ignore[union-attr]
+        return await super().on_tick(counter)
 
     def run_on(self, listener: socket.socket) -> None:
         """Serve until told to stop (SIGINT and SIGTERM in the main thread)."""

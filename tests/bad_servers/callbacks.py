@@ -1,19 +1,28 @@
 """Bad servers that call back wrongly."""
 
+import asyncio
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
 import httpx
 
-from mockserver.runtime.courier import Dispatch, Receipt
-from mockserver.simulation.command import Report
+from mockserver.runtime.courier import Receipt, failed
+from mockserver.runtime.lanes import Dispatch
+from mockserver.runtime.resident import Resident
+from mockserver.simulation.callback import Delivery
+from mockserver.simulation.command import Command, Report
+from mockserver.simulation.event import Reply
+from mockserver.simulation.ledger import Book
 from mockserver.simulation.task import State, Task
 from mockserver.web.app import Application
-from tests.bad_servers.house import Bad, Body, Hook, Pass, Wire, callback, requests
+from tests.bad_servers.house import Bad, Body, Hook, Pass, Wire, callback, newcomers, requests, rewritten
+from tests.bad_servers.money import Settle, settling
 
 Spoil = Callable[[Application], None]
+Post = Callable[[Dispatch], Awaitable[httpx.Response]]
 JSON = {"content-type": "application/json"}
 
 
@@ -24,17 +33,13 @@ def rules(**changes: Any) -> Any:
     return alter
 
 
-def sending(change: Callable[[Dispatch], Dispatch | None]) -> Spoil:
-    """Change what the courier is given; None drops it."""
+def sending(change: Callable[[Dispatch], Dispatch]) -> Spoil:
+    """Change what the courier is given."""
 
     def spoil(app: Application) -> None:
-        send = app.node.courier.send
-
-        def changed(dispatch: Dispatch) -> None:
-            if (to_send := change(dispatch)) is not None:
-                send(to_send)
-
-        app.node.courier.send = changed  # type: ignore[method-assign]
+        courier = app.node.mailroom.courier
+        send = courier.send
+        courier.send = lambda dispatch: send(change(dispatch))  # type: ignore[method-assign]
 
     return spoil
 
@@ -43,88 +48,112 @@ def reporting(change: Callable[[Receipt], Receipt]) -> Spoil:
     """Change what the courier has met."""
 
     def spoil(app: Application) -> None:
-        courier = app.node.courier
+        courier = app.node.mailroom.courier
         report = courier._report
         courier._report = lambda receipt: report(change(receipt))
 
     return spoil
 
 
-def planning(change: Callable[[Callable[[Task, int], None], Task, int], None]) -> Spoil:
-    def spoil(app: Application) -> None:
-        world, plan = app.node.world, app.node.world._plan_callback
+def posting(app: Application, post: Post) -> None:
+    """Change how the courier makes an attempt."""
 
-        def changed(task: Task, at_ms: int) -> None:
-            change(plan, task, at_ms)
+    async def attempt(dispatch: Dispatch) -> Receipt:
+        sent_at = time.monotonic() * 1000
+        try:
+            async with asyncio.timeout(dispatch.timeout_ms / 1000):
+                status = (await post(dispatch)).status_code
+        except Exception as error:
+            timed_out = isinstance(error, TimeoutError)
+            return failed(dispatch, repr(error), timed_out=timed_out, sent_at=sent_at)
+        return replace(failed(dispatch, "", sent_at=sent_at), status=status, error=None)
 
-        world._plan_callback = changed  # type: ignore[method-assign]
+    app.node.mailroom.courier._attempt = attempt  # type: ignore[method-assign]
 
-    return spoil
+
+def send_more(app: Application, dispatch: Dispatch) -> None:
+    """An attempt that the world knows nothing of; whoever moves the clock waits for it too."""
+    dispatch.owner.under_way += 1
+    dispatch.owner.agenda.under_way.add()
+    app.node.mailroom.courier.send(dispatch)
 
 
 def before_billing(app: Application) -> None:
     """The bill waits until the first attempt is reported."""
-    world = app.node.world
-    settle, report = world._settle, world._report
-    waiting: dict[str, Any] = {}
+    waiting: dict[str, Callable[[], None]] = {}
 
-    def later(tenant: Any, task: Task, at_ms: int) -> None:
+    def later(settle: Settle, _: Book, task: Task, at_ms: int) -> None:
         if task.callback_url is None:
-            settle(tenant, task, at_ms)
+            settle(task, at_ms)
         else:
-            waiting[task.id] = (tenant, task, at_ms)
+            waiting[task.id] = lambda: settle(task, at_ms)
 
-    def reported(command: Any) -> Any:
-        delivery = world.deliveries.get(command.delivery_id)
+    settling(later)(app)
+    mailroom = app.node.mailroom
+    execute = mailroom._execute
+
+    def reported(resident: Resident, command: Command) -> Reply:
+        assert isinstance(command, Report)
+        delivery = resident.world.deliveries.get(command.delivery_id)
         if delivery is not None and delivery.task_id in waiting:
-            settle(*waiting.pop(delivery.task_id))
-        return report(command)
+            waiting.pop(delivery.task_id)()
+        return execute(resident, command)
 
-    world._settle = later  # type: ignore[method-assign]
-    world._handlers[Report] = reported
+    mailroom._execute = reported
 
 
 def never_on(state: State) -> Spoil:
-    def change(plan: Callable[[Task, int], None], task: Task, at_ms: int) -> None:
-        if task.state is not state:
-            plan(task, at_ms)
+    """The callback of a task that ended so is never planned."""
 
-    return planning(change)
+    def spoil(resident: Resident) -> None:
+        world = resident.world
+        plan = world.timers.plan
+
+        def changed(due_ms: int, subject: Task | Delivery) -> None:
+            if isinstance(subject, Task) or world.tasks[subject.task_id].state is not state:
+                plan(due_ms, subject)
+
+        world.timers.plan = changed  # type: ignore[method-assign]
+
+    return newcomers(spoil)
+
+
+def premature(resident: Resident, url: str) -> Dispatch:
+    return Dispatch(delivery_id="early", attempt=1, url=url, render=lambda: b"{}", timeout_ms=10_000, owner=resident)
 
 
 def early(app: Application) -> None:
     """A callback when the work begins, and one at the end."""
-    world, move = app.node.world, app.node.world._move_task
-    send = app.node.courier.send
 
-    def moved(task: Task, at_ms: int) -> None:
-        was = task.state
-        move(task, at_ms)
-        if was is State.PENDING and task.callback_url:
-            send(Dispatch(delivery_id="early", attempt=1, url=task.callback_url, body=b"{}", timeout_ms=10_000))
+    def spoil(resident: Resident) -> None:
+        timers = resident.world.timers
+        plan = timers.plan
 
-    world._move_task = moved  # type: ignore[method-assign]
+        def planned(due_ms: int, subject: Task | Delivery) -> None:
+            plan(due_ms, subject)
+            if isinstance(subject, Task) and subject.state is State.PROCESSING and subject.callback_url:
+                send_more(app, premature(resident, subject.callback_url))
+
+        timers.plan = planned  # type: ignore[method-assign]
+
+    newcomers(spoil)(app)
 
 
 def twice(app: Application) -> None:
     """Each first attempt goes out twice."""
-    send = app.node.courier.send
+    courier = app.node.mailroom.courier
+    send = courier.send
 
     def doubled(dispatch: Dispatch) -> None:
         send(dispatch)
-        if dispatch.attempt == 1:
-            send(replace(dispatch, delivery_id="double"))
+        if dispatch.attempt == 1 and dispatch.delivery_id != "double":
+            send_more(app, replace(dispatch, delivery_id="double"))
 
-    app.node.courier.send = doubled  # type: ignore[method-assign]
+    courier.send = doubled  # type: ignore[method-assign]
 
 
 def with_body(change: Callable[[Body, Dispatch], None]) -> Spoil:
-    def changed(dispatch: Dispatch) -> Dispatch:
-        body = json.loads(dispatch.body)
-        change(body, dispatch)
-        return replace(dispatch, body=json.dumps(body).encode())
-
-    return sending(changed)
+    return sending(lambda dispatch: rewritten(dispatch, lambda body: change(body, dispatch)))
 
 
 def other_body(body: Body, _: Dispatch) -> None:
@@ -155,15 +184,15 @@ def lost_is_done(receipt: Receipt) -> Receipt:
 
 
 def _status(receipt: Receipt, status: int) -> Receipt:
-    return Receipt(delivery_id=receipt.delivery_id, attempt=receipt.attempt, status=status)
+    return replace(receipt, status=status, error=None)
 
 
 def follows_redirects(app: Application) -> None:
     async def post(dispatch: Dispatch) -> httpx.Response:
         async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as client:
-            return await client.post(dispatch.url, content=dispatch.body, headers=JSON)
+            return await client.post(dispatch.url, content=dispatch.render(), headers=JSON)
 
-    app.node.courier._post = post  # type: ignore[method-assign]
+    posting(app, post)
 
 
 def sends_the_key(app: Application) -> Hook:
@@ -171,16 +200,17 @@ def sends_the_key(app: Application) -> Hook:
     keys: dict[str, str] = {}
 
     async def post(dispatch: Dispatch) -> httpx.Response:
-        headers = JSON | {"authorization": keys[json.loads(dispatch.body)["id"]]}
+        body = dispatch.render()
+        headers = JSON | {"authorization": keys[json.loads(body)["id"]]}
         async with httpx.AsyncClient(trust_env=False) as client:
-            return await client.post(dispatch.url, content=dispatch.body, headers=headers)
+            return await client.post(dispatch.url, content=body, headers=headers)
 
     async def hook(wire: Wire, forward: Pass) -> None:
         await forward(wire)
         if wire.created:
             keys[wire.json["id"]] = wire.key
 
-    app.node.courier._post = post  # type: ignore[method-assign]
+    posting(app, post)
     return hook
 
 

@@ -15,8 +15,10 @@ from typing import Any, Self
 import uvicorn
 import yaml
 
-from mockserver.runtime.clock import Mode
-from mockserver.runtime.courier import Dispatch
+from mockserver.runtime.lanes import Dispatch
+from mockserver.runtime.resident import Resident
+from mockserver.simulation.clock import Mode
+from mockserver.web.api.identity import tenant_asking
 from mockserver.web.app import Application
 from mockserver.web.options import Options
 from tests.documents import OPENAPI, document
@@ -263,14 +265,59 @@ def bodies(change: Callable[[Body], None], *, of: str = "shows") -> MakeHook:
 
 
 def _change_callbacks(app: Application, change: Callable[[Body], None]) -> None:
-    send = app.node.courier.send
+    courier = app.node.mailroom.courier
+    send = courier.send
+    courier.send = lambda dispatch: send(rewritten(dispatch, change))  # type: ignore[method-assign]
 
-    def changed(dispatch: Dispatch) -> None:
-        body = json.loads(dispatch.body)
+
+def rewritten(dispatch: Dispatch, change: Callable[[Body], None]) -> Dispatch:
+    """The same attempt with another body."""
+
+    def render() -> bytes:
+        body = json.loads(dispatch.render())
         change(body)
-        send(replace(dispatch, body=json.dumps(body).encode()))
+        return json.dumps(body).encode()
 
-    app.node.courier.send = changed  # type: ignore[method-assign]
+    return replace(dispatch, render=render)
 
 
-__all__ = ["OPENAPI", "Bad", "Wire", "answers", "bodies", "callback", "operation", "requests", "served"]
+# --- where the fake keeps things
+
+
+def newcomers(spoil: Callable[[Resident], None]) -> Spoil:
+    """Changes each world before its first command."""
+
+    def spoil_all(app: Application) -> None:
+        visitor = app.node.worlds.visitor
+
+        def spoiled(name: str, now_ms: int) -> Resident:
+            resident = visitor(name, now_ms)
+            spoil(resident)
+            return resident
+
+        app.node.worlds.visitor = spoiled  # type: ignore[method-assign]
+
+    return spoil_all
+
+
+def asking(app: Application, wire: Wire) -> Resident:
+    """Who asks, as the fake knows it."""
+    name = tenant_asking({b"authorization": wire.key.encode("latin-1")})
+    assert name is not None
+    return app.node.worlds.here(name)
+
+
+__all__ = [
+    "OPENAPI",
+    "Bad",
+    "Wire",
+    "answers",
+    "asking",
+    "bodies",
+    "callback",
+    "newcomers",
+    "operation",
+    "requests",
+    "rewritten",
+    "served",
+]

@@ -7,88 +7,108 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+from mockserver.runtime.resident import Resident
+from mockserver.simulation.ledger import Book
 from mockserver.simulation.task import State, Task
-from mockserver.simulation.tenant import Tenant
 from mockserver.web.app import Application
-from tests.bad_servers.house import CREDITS, Bad, Body, Hook, Pass, Wire, answers, bodies, operation, requests
+from tests.bad_servers.house import (
+    CREDITS,
+    Bad,
+    Body,
+    Hook,
+    Pass,
+    Wire,
+    answers,
+    asking,
+    bodies,
+    newcomers,
+    operation,
+    requests,
+)
 
-Settle = Callable[[Tenant, Task, int], None]
+Settle = Callable[[Task, int], None]
+Change = Callable[[Settle, Book, Task, int], None]
 PRICE = 7
 
 
-def settling(change: Callable[[Settle, Tenant, Task, int], None]) -> Callable[[Application], None]:
-    """Change how the world settles the bill of a task that has ended."""
+def settling(change: Change) -> Callable[[Application], None]:
+    """Change how a book settles the bill of a task that has ended."""
 
-    def spoil(app: Application) -> None:
-        world, settle = app.node.world, app.node.world._settle
+    class Spoiled(Book):
+        def charge(self, task: Task, at_ms: int) -> None:
+            change(super().charge, self, task, at_ms)
 
-        def changed(tenant: Tenant, task: Task, at_ms: int) -> None:
-            change(settle, tenant, task, at_ms)
+        def release(self, task: Task, at_ms: int) -> None:
+            change(super().release, self, task, at_ms)
 
-        world._settle = changed  # type: ignore[method-assign]
+    def spoil(resident: Resident) -> None:
+        book = resident.world.book
+        resident.world.book = Spoiled(
+            user=book.user, token=book.token, held_uc=book.held_uc, transfers=book.transfers
+        )
 
-    return spoil
+    return newcomers(spoil)
 
 
-def charge_again(tenant: Tenant, amount: int) -> None:
+def charge_again(book: Book, amount: int) -> None:
     """As a second charge would: from what is available, as far as it goes."""
-    amount = min(amount, tenant.book.user.available)
-    tenant.book.user.available -= amount
-    tenant.book.user.charged += amount
+    amount = min(amount, book.user.available)
+    book.user.available -= amount
+    book.user.charged += amount
 
 
-def give(tenant: Tenant, amount: int) -> None:
-    tenant.book.user.available += amount
-    tenant.book.user.granted += amount
+def give(book: Book, amount: int) -> None:
+    book.user.available += amount
+    book.user.granted += amount
 
 
-def charged_twice(settle: Settle, tenant: Tenant, task: Task, at_ms: int) -> None:
-    settle(tenant, task, at_ms)
+def charged_twice(settle: Settle, book: Book, task: Task, at_ms: int) -> None:
+    settle(task, at_ms)
     if task.state is State.COMPLETED:
-        charge_again(tenant, task.terms.reserve_uc)
+        charge_again(book, task.terms.reserve_uc)
 
 
 def rarely_charged_twice() -> Any:
     numbers = count(1)
 
-    def change(settle: Settle, tenant: Tenant, task: Task, at_ms: int) -> None:
-        settle(tenant, task, at_ms)
+    def change(settle: Settle, book: Book, task: Task, at_ms: int) -> None:
+        settle(task, at_ms)
         if task.state is State.COMPLETED and next(numbers) % 100 == 0:
-            charge_again(tenant, task.terms.reserve_uc)
+            charge_again(book, task.terms.reserve_uc)
 
     return settling(change)
 
 
-def not_charged(settle: Settle, tenant: Tenant, task: Task, at_ms: int) -> None:
+def not_charged(settle: Settle, book: Book, task: Task, at_ms: int) -> None:
     """The task is completed, and its reservation stays what it is."""
     if task.state is not State.COMPLETED:
-        settle(tenant, task, at_ms)
+        settle(task, at_ms)
 
 
-def failure_charged(settle: Settle, tenant: Tenant, task: Task, at_ms: int) -> None:
-    settle(tenant, task, at_ms)
+def failure_charged(settle: Settle, book: Book, task: Task, at_ms: int) -> None:
+    settle(task, at_ms)
     if task.state is State.FAILED:
-        charge_again(tenant, task.terms.reserve_uc)
+        charge_again(book, task.terms.reserve_uc)
 
 
 def kept(state: State) -> Any:
-    def change(settle: Settle, tenant: Tenant, task: Task, at_ms: int) -> None:
+    def change(settle: Settle, book: Book, task: Task, at_ms: int) -> None:
         if task.state is not state:
-            settle(tenant, task, at_ms)
+            settle(task, at_ms)
 
     return settling(change)
 
 
-def released_twice(settle: Settle, tenant: Tenant, task: Task, at_ms: int) -> None:
-    settle(tenant, task, at_ms)
+def released_twice(settle: Settle, book: Book, task: Task, at_ms: int) -> None:
+    settle(task, at_ms)
     if task.state is State.FAILED:
-        give(tenant, task.terms.reserve_uc)
+        give(book, task.terms.reserve_uc)
 
 
-def completion_gives_back(settle: Settle, tenant: Tenant, task: Task, at_ms: int) -> None:
-    settle(tenant, task, at_ms)
+def completion_gives_back(settle: Settle, book: Book, task: Task, at_ms: int) -> None:
+    settle(task, at_ms)
     if task.state is State.COMPLETED:
-        give(tenant, 10_000)
+        give(book, 10_000)
 
 
 def released_after_charge(app: Application) -> Hook:
@@ -99,12 +119,12 @@ def released_after_charge(app: Application) -> Hook:
         await forward(wire)
         if wire.path != CREDITS or wire.status != 200:
             return
-        now_ms = app.node.clock.now_ms()
-        for task in tuple(app.node.world.tasks.values()):
-            late = task.state is State.COMPLETED and now_ms - (task.ended_ms or 0) > 3_000
+        resident = asking(app, wire)
+        for task in resident.world.tasks.values():
+            late = task.state is State.COMPLETED and resident.now_ms() - (task.ended_ms or 0) > 3_000
             if late and task.id not in refunded:
                 refunded.add(task.id)
-                give(app.node.world.tenants[task.tenant], task.terms.reserve_uc)
+                give(resident.world.book, task.terms.reserve_uc)
         await forward(wire)
 
     return hook
@@ -116,12 +136,11 @@ def on_refusal(*statuses: int) -> Any:
     def make(app: Application) -> Hook:
         async def hook(wire: Wire, forward: Pass) -> None:
             await forward(wire)
-            if wire.creates and wire.status in statuses:
-                for tenant in app.node.world.tenants.values():
-                    if wire.key and tenant.id.startswith(wire.key[-4:]):
-                        amount = min(20_000, tenant.book.user.available)
-                        tenant.book.user.available -= amount
-                        tenant.book.user.reserved += amount
+            if wire.creates and wire.key and wire.status in statuses:
+                user = asking(app, wire).world.book.user
+                amount = min(20_000, user.available)
+                user.available -= amount
+                user.reserved += amount
 
         return hook
 
@@ -162,9 +181,7 @@ def short_is_accepted(app: Application) -> Hook:
     async def hook(wire: Wire, forward: Pass) -> None:
         await forward(wire)
         if wire.creates and wire.status == 402 and wire.json["error"]["code"] == "insufficient_quota":
-            for tenant in app.node.world.tenants.values():
-                if tenant.id.startswith(wire.key[-4:]):
-                    give(tenant, 61_2000)
+            give(asking(app, wire).world.book, 61_2000)
             await forward(wire)
 
     return hook
@@ -174,15 +191,13 @@ def last_credit_is_kept(app: Application) -> Hook:
     """The last credit can't be spent."""
 
     async def hook(wire: Wire, forward: Pass) -> None:
-        if wire.creates:
-            for tenant in app.node.world.tenants.values():
-                exact = tenant.book.user.available == PRICE * 10_000
-                if wire.key and tenant.id.startswith(wire.key[-4:]) and exact:
-                    error = {"code": "insufficient_quota", "message": "too few", "type": "insufficient_quota"}
-                    wire.status, wire.json = 402, {"error": error}
-                    wire.answer_headers = {"content-type": "application/json"}
-                    return
-        await forward(wire)
+        exact = wire.creates and wire.key and asking(app, wire).world.book.user.available == PRICE * 10_000
+        if not exact:
+            await forward(wire)
+            return
+        error = {"code": "insufficient_quota", "message": "too few", "type": "insufficient_quota"}
+        wire.status, wire.json = 402, {"error": error}
+        wire.answer_headers = {"content-type": "application/json"}
 
     return hook
 
@@ -233,9 +248,7 @@ def race(app: Application) -> Hook:
             await asyncio.sleep(0.002)
             await forward(wire)
             if wire.status == 402 and under_way[wire.key] > 1:
-                for tenant in app.node.world.tenants.values():
-                    if tenant.id.startswith(wire.key[-4:]):
-                        give(tenant, PRICE * 10_000)
+                give(asking(app, wire).world.book, PRICE * 10_000)
                 await forward(wire)
         finally:
             under_way[wire.key] -= 1
@@ -255,9 +268,7 @@ def repeat_charges(app: Application) -> Hook:
     async def hook(wire: Wire, forward: Pass) -> None:
         await forward(wire)
         if wire.created and "idempotency-replayed" in wire.answer_headers:
-            for tenant in app.node.world.tenants.values():
-                if tenant.id.startswith(wire.key[-4:]):
-                    charge_again(tenant, PRICE * 10_000)
+            charge_again(asking(app, wire).world.book, PRICE * 10_000)
 
     return hook
 

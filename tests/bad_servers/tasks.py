@@ -4,9 +4,23 @@ from collections import Counter
 from itertools import count
 from typing import Any
 
-from mockserver.simulation.task import State
+from mockserver.runtime.resident import Resident
+from mockserver.simulation.task import State, Task
 from mockserver.web.app import Application
-from tests.bad_servers.house import CREATE, TASKS, Bad, Body, Hook, Pass, Wire, answers, bodies, operation
+from tests.bad_servers.house import (
+    CREATE,
+    TASKS,
+    Bad,
+    Body,
+    Hook,
+    Pass,
+    Wire,
+    answers,
+    asking,
+    bodies,
+    newcomers,
+    operation,
+)
 
 FOREVER_S = 864_000
 LATER_MS = 25_000
@@ -31,8 +45,8 @@ def progress_falls_late(app: Application) -> Hook:
     async def hook(wire: Wire, forward: Pass) -> None:
         await forward(wire)
         if wire.shows and wire.json["status"] == "processing":
-            task = app.node.world.tasks[wire.json["id"]]
-            if app.node.clock.now_ms() - task.submitted_ms > 10_000:
+            resident = asking(app, wire)
+            if resident.now_ms() - resident.world.tasks[wire.json["id"]].submitted_ms > 10_000:
                 wire.json = wire.json | {"progress": 0}
 
     return hook
@@ -110,20 +124,21 @@ def links_move(app: Application) -> Hook:
 
     async def hook(wire: Wire, forward: Pass) -> None:
         await forward(wire)
-        if wire.shows and wire.json["status"] == "completed" and ended_for_ms(app, wire.json["id"]) > LATER_MS:
+        if wire.shows and wire.json["status"] == "completed" and ended_for_ms(app, wire) > LATER_MS:
             wire.json = wire.json | {"results": [f"{wire.json['results'][0]}?signature=2"]}
 
     return hook
 
 
-def ended_for_ms(app: Application, task_id: str) -> int:
-    return app.node.clock.now_ms() - (app.node.world.tasks[task_id].ended_ms or 0)
+def ended_for_ms(app: Application, wire: Wire) -> int:
+    resident = asking(app, wire)
+    return resident.now_ms() - (resident.world.tasks[wire.json["id"]].ended_ms or 0)
 
 
 def completed_fails_later(app: Application) -> Hook:
     async def hook(wire: Wire, forward: Pass) -> None:
         await forward(wire)
-        if wire.shows and wire.json["status"] == "completed" and ended_for_ms(app, wire.json["id"]) > LATER_MS:
+        if wire.shows and wire.json["status"] == "completed" and ended_for_ms(app, wire) > LATER_MS:
             body = {name: value for name, value in wire.json.items() if name != "results"}
             error = {"code": "resource_not_found", "message": "gone", "type": "task_error"}
             wire.json = body | {"status": "failed", "progress": 99, "error": error}
@@ -225,14 +240,16 @@ def forgets_tasks(app: Application) -> Hook:
     return hook
 
 
-def never_ends(app: Application) -> None:
-    world, move = app.node.world, app.node.world._move_task
+def never_ends(resident: Resident) -> None:
+    """What runs is never planned to end."""
+    timers = resident.world.timers
+    plan = timers.plan
 
-    def only_start(task: Any, at_ms: int) -> None:
-        if task.state is State.PENDING:
-            move(task, at_ms)
+    def only_start(due_ms: int, subject: Any) -> None:
+        if not isinstance(subject, Task) or subject.state is State.PENDING:
+            plan(due_ms, subject)
 
-    world._move_task = only_start  # type: ignore[method-assign]
+    timers.plan = only_start  # type: ignore[method-assign]
 
 
 def late_cancel_wins(_: Application) -> Hook:
@@ -427,7 +444,7 @@ BAD = {
         also=frozenset({"BILLING-CHARGED-ON-COMPLETION", "CALLBACK-BODY-IS-THE-TASK", "TASK-FAILURE-TELLS-WHY"}),
         hook=forgets_tasks,
     ),
-    "never_ends": Bad("tasks never end by themselves", "TASK-ENDS", spoil=never_ends),
+    "never_ends": Bad("tasks never end by themselves", "TASK-ENDS", spoil=newcomers(never_ends)),
     "late_cancel_wins": Bad("a cancel after the end wins", "TASK-TOO-LATE-TO-CANCEL", hook=late_cancel_wins),
     "can_cancel_forever": Bad(
         "an ended task can be cancelled", "TASK-ENDED-CANT-BE-CANCELLED", hook=bodies(can_cancel_forever)

@@ -1,0 +1,130 @@
+"""One round of the event loop: what came of its commands is kept together, and told only once the log has it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mockserver.log import Log, LogError
+from mockserver.runtime.resident import Resident
+from mockserver.simulation.event import Fired, Outcome, Send
+
+logger = logging.getLogger("mockserver")
+_TRY_AGAIN_S = 0.5
+"""How long a log that could not be written is left alone."""
+
+Told = Callable[[LogError | None], None]
+"""Whom to tell that the log has what an answer says, or why it has not."""
+
+
+class Closing(NamedTuple):
+    """What a round brought about that the log now has."""
+
+    events: list[tuple[str, Fired]]
+    sends: list[tuple[Resident, Send]]
+    touched: set[Resident]
+
+
+class Round:
+    """Collects outcomes until the loop comes round; then commits, and either tells everybody or takes it all back.
+
+    `release` carries out what the log has, `withdraw` forgets worlds that are ahead of it.
+    """
+
+    def __init__(
+        self, log: Log, release: Callable[[Closing], None], withdraw: Callable[[set[Resident]], None]
+    ) -> None:
+        self._log, self._release, self._withdraw = log, release, withdraw
+        self._waiting: list[Told] = []
+        self._begin()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_planned = False
+        self._failure: LogError | None = None
+        self._failed_at = 0.0
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def stop(self) -> None:
+        self._loop = None
+        self.close()
+
+    @property
+    def has_sends(self) -> bool:
+        return bool(self._sends)
+
+    def check(self) -> None:
+        """Raises LogError while the log can't be written: a command is not even tried more than now and then."""
+        if self._failure is not None and time.monotonic() - self._failed_at < _TRY_AGAIN_S:
+            raise self._failure
+
+    def note(self, resident: Resident, outcome: Outcome) -> None:
+        self._touched.add(resident)
+        if outcome.sends:
+            self._sends += [(resident, send) for send in outcome.sends]
+        if outcome.events:
+            name = resident.name
+            self._events += [(name, event) for event in outcome.events]
+        if not self._is_planned:
+            self._plan()
+
+    def then(self, told: Told) -> None:
+        """Call when this round is over. Answers of one round leave together, in their order."""
+        self._waiting.append(told)
+        if not self._is_planned:
+            self._plan()
+
+    async def closed(self) -> None:
+        """Wait until the log has what was done so far. Raises LogError where it could not be kept."""
+        future = asyncio.get_running_loop().create_future()
+        self.then(lambda failure: _settle(future, failure))
+        await future
+
+    def close(self) -> None:
+        """Commit now, and tell."""
+        self._is_planned = False
+        waiting, closing = self._waiting, Closing(self._events, self._sends, self._touched)
+        self._waiting = []
+        self._begin()
+        failure = self._commit(closing.touched)
+        if failure is None:
+            self._release(closing)
+        for told in waiting:
+            told(failure)
+
+    def _commit(self, touched: set[Resident]) -> LogError | None:
+        try:
+            self._log.commit()
+        except LogError as failure:
+            if self._failure is None:
+                logger.error("the log can't be written, so requests that need it are answered 500: %s", failure)
+            self._failure, self._failed_at = failure, time.monotonic()
+            self._withdraw(touched)
+            return failure
+        if self._failure is not None and touched:
+            logger.warning("the log can be written again")
+            self._failure = None
+        return None
+
+    def _begin(self) -> None:
+        self._events: list[tuple[str, Fired]] = []
+        self._sends: list[tuple[Resident, Send]] = []
+        self._touched: set[Resident] = set()
+
+    def _plan(self) -> None:
+        """Without a loop (before the start, in a script) a round is as long as its command."""
+        if self._loop is None:
+            self.close()
+        else:
+            self._is_planned = True
+            self._loop.call_soon(self.close)
+
+
+def _settle(future: "asyncio.Future[None]", failure: LogError | None) -> None:
+    if future.done():
+        return
+    if failure is None:
+        future.set_result(None)
+    else:
+        future.set_exception(failure)

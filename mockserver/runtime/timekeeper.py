@@ -1,0 +1,172 @@
+"""Moves the clocks: the server's with every world that follows it, or that of one key alone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from mockserver.runtime.agenda import Agenda
+from mockserver.runtime.clock import MANUAL_START_MS, Clock
+from mockserver.runtime.node import Node
+from mockserver.runtime.resident import Resident
+from mockserver.runtime.turn import Turn
+from mockserver.simulation import command as commands
+from mockserver.simulation.clock import Mode, OwnClock
+from mockserver.simulation.event import Fired, Happening
+
+FIRED_LIMIT = 10_000
+"""Events that one `advance` lists; what fires past it still fires, and is counted."""
+_STEPS_LIMIT = 10_000_000
+"""Steps after which an advance ends: a receiver that submits a task at every callback would never let it."""
+_NEVER_MS = 2**62
+_ASKED = frozenset(
+    {
+        Happening.TASK_SUBMITTED,
+        Happening.CREDITS_RESERVED,
+        Happening.ACCOUNT_CHANGED,
+        Happening.CLOCK_CHANGED,
+        Happening.SCENARIO_ADDED,
+        Happening.SCENARIO_REMOVED,
+        Happening.FILE_UPLOADED,
+        Happening.FILE_DELETED,
+        Happening.TENANT_FORGOTTEN,
+    }
+)
+"""What happens because somebody asked, not because time passed."""
+
+
+class Advanced(NamedTuple):
+    """What an advance fired: the first events with the names of their worlds, and how many there were in all."""
+
+    fired: list[tuple[str, Fired]]
+    total: int
+
+
+class Timekeeper:
+    """`resident` None means the server's clock and the worlds that follow it."""
+
+    def __init__(self, node: Node) -> None:
+        self._node, self._worlds = node, node.worlds
+
+    def clock(self, resident: Resident | None) -> Clock:
+        return self._node.clock if resident is None else resident.agenda.clock
+
+    def now_ms(self, resident: Resident | None) -> int:
+        return self._worlds.server.now_ms() if resident is None else self._node.catch_up(resident)
+
+    def next_due_ms(self, resident: Resident | None) -> int | None:
+        """When something happens by itself next."""
+        if resident is not None:
+            return resident.world.next_due_ms()
+        first = self._worlds.agenda.first()
+        return first[0] if first else None
+
+    # --- whose clock
+
+    async def give(self, name: str, own: OwnClock) -> Resident:
+        """Give a key a clock of its own, from where its time stands; a key without a world begins, unless its clock
+        is real, at the documented example's moment."""
+        resident = await self._worlds.fetch(name)
+        if not resident.is_open and own.mode is not Mode.REAL:
+            return self._given(self._worlds.visitor(name, MANUAL_START_MS), own, MANUAL_START_MS)
+        return self._given(resident, own, self._node.catch_up(resident))
+
+    async def owned(self, name: str) -> Resident:
+        """A key with a clock of its own: the one it has, or else one like the server's."""
+        resident = await self._worlds.fetch(name)
+        if resident.world.clock is not None:
+            return resident
+        return self._given(resident, self._node.clock.own(), self._node.catch_up(resident))
+
+    async def give_back(self, name: str) -> Resident:
+        """Let a key follow the server's clock again; where it is ahead, it waits for it."""
+        resident = await self._worlds.fetch(name)
+        if resident.world.clock is not None:
+            self._node.execute(resident, commands.SetClock(at_ms=self._node.catch_up(resident), clock=None))
+            self._node.follow(resident, None)
+            self._node.catch_up(resident)
+        return resident
+
+    def _given(self, resident: Resident, own: OwnClock, now_ms: int) -> Resident:
+        self._node.execute(resident, commands.SetClock(at_ms=now_ms, clock=own))
+        if resident.is_open:
+            self._node.follow(resident, Clock.of(own, now_ms, self._node.clock.ticks))
+        return resident
+
+    def set_server(
+        self, mode: Mode | None = None, *, speed: float | None = None, poll_step_ms: int | None = None
+    ) -> None:
+        """Change what moves the server's clock, from where it stands."""
+        self._node.clock.set(mode, speed=speed, poll_step_ms=poll_step_ms)
+        self._worlds.agenda.set_alarm()
+
+    # --- moving
+
+    async def advance(self, resident: Resident | None, target_ms: int | None) -> Advanced:
+        """Move a clock to `target_ms` (None: until nothing is due), stopping whenever a callback goes out until it
+        has settled, so that a retry that falls due inside the window fires inside it.
+
+        Raises LogError where the log can't be written.
+        """
+        agenda = self._worlds.agenda if resident is None else resident.agenda
+        async with agenda.advancing:
+            with self._recording(agenda) as recorder:
+                await self._advance(agenda, resident or self._worlds.server, target_ms)
+                await self._node.round.closed()
+        return Advanced(recorder.fired, recorder.count)
+
+    async def _advance(self, agenda: Agenda, whose: Resident, target_ms: int | None) -> None:
+        turn = Turn()
+        await agenda.under_way.none()
+        for _ in range(_STEPS_LIMIT):
+            first = agenda.first()
+            if first is None or (target_ms is not None and first[0] > target_ms):
+                break
+            await self._step(agenda, *first, target_ms)
+            if self._node.round.has_sends:
+                await self._node.round.closed()
+            await agenda.under_way.none()
+            await turn.give()
+        if await self._worlds.fetch(whose.name) is not whose:
+            return  # it was forgotten meanwhile: what begins anew has a time of its own
+        if target_ms is not None:
+            agenda.clock.move_to(target_ms)
+        self._node.execute(whose, commands.Pass(at_ms=whose.now_ms()))
+        agenda.set_alarm()
+
+    async def _step(self, agenda: Agenda, due_ms: int, name: str, target_ms: int | None) -> None:
+        """The world in which something is due first goes on, until it is another's turn or a callback goes out."""
+        resident = await self._worlds.fetch(name)
+        if agenda.first() != (due_ms, name):
+            return
+        second_ms = agenda.second_ms()
+        until_ms = _NEVER_MS if second_ms is None else max(due_ms, second_ms - 1)
+        until_ms = until_ms if target_ms is None else min(until_ms, target_ms)
+        agenda.take_first()
+        resident.planned_ms = None
+        self._node.execute(resident, commands.Elapse(at_ms=due_ms, until_ms=until_ms))
+        agenda.clock.move_to(min(until_ms, max(due_ms, resident.world.now_ms)))
+
+    @contextmanager
+    def _recording(self, agenda: Agenda) -> "Iterator[_Recorder]":
+        recorder = _Recorder(self._node, agenda)
+        self._node.listeners.append(recorder)
+        try:
+            yield recorder
+        finally:
+            self._node.listeners.remove(recorder)
+
+
+class _Recorder:
+    """Keeps the first events that an advance fires, and counts them all."""
+
+    def __init__(self, node: Node, agenda: Agenda) -> None:
+        self._worlds, self._agenda = node.worlds, agenda
+        self.fired: list[tuple[str, Fired]] = []
+        self.count = 0
+
+    def __call__(self, name: str, event: Fired) -> None:
+        if event.type in _ASKED or not self._worlds.follows(name, self._agenda):
+            return
+        self.count += 1
+        if len(self.fired) < FIRED_LIMIT:
+            self.fired.append((name, event))

@@ -1,0 +1,303 @@
+"""Key -> world: opened at its first command, loaded from the log when asked for or due, unloaded when idle."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import msgspec
+from msgspec import Struct, structs
+
+from mockserver.log import Log, LogError
+from mockserver.log.codec import Codec
+from mockserver.log.replay import Fold, Shared
+from mockserver.runtime.agenda import Agenda, Fire
+from mockserver.runtime.clock import Clock
+from mockserver.runtime.loader import Birth, Loader
+from mockserver.runtime.resident import NotHereError, Resident
+from mockserver.runtime.turn import Turn
+from mockserver.simulation import snapshot
+from mockserver.simulation.chance import mark_of
+from mockserver.simulation.command import AddScenario
+from mockserver.simulation.world import Settings, World
+
+logger = logging.getLogger("mockserver")
+SERVER = ""
+"""The name of the server's own world: it holds the scenarios of all keys and the position of the server's clock."""
+_IDLE_S = 60.0
+_WORLDS_A_LOOK = 100
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How many worlds there may be, and how many of them in memory at once where they can be loaded again."""
+
+    worlds: int = 10_000
+    loaded: int = 1_000
+
+
+class Worlds:
+    """Holds the worlds of one server. `settings` are what each is born with, but for its name.
+
+    `clock` is the server's, `fire` lets happen what is due in a world, `arrived` hears of each one that was loaded.
+    """
+
+    def __init__(
+        self,
+        *,
+        log: Log,
+        settings: Settings,
+        limits: Limits,
+        clock: Clock,
+        fire: Fire,
+        arrived: Callable[[Resident], None],
+    ) -> None:
+        self.log, self.settings, self.limits = log, settings, limits
+        self.share = Shared()
+        self.loader = Loader(log, self.share)
+        self.agenda = Agenda(clock, fire, self.planned_ms)
+        self._fire, self._arrived = fire, arrived
+        self._residents: dict[str, Resident] = {}
+        self._loading: dict[str, asyncio.Task[None]] = {}
+        self._marks: dict[str, dict[str, None]] = {}
+        self._resting: dict[str, int | None] = {}
+        """Worlds that are in the log alone, with when something happens in them next (0: nobody knows)."""
+        for name, due_ms in log.names():
+            self._note(name, due_ms)
+
+    # --- who is where
+
+    def __len__(self) -> int:
+        """How many keys have a world."""
+        return len(self._residents) + len(self._resting) - (SERVER in self._residents)
+
+    @property
+    def loaded(self) -> int:
+        return len(self._residents)
+
+    @property
+    def residents(self) -> Iterator[Resident]:
+        """The worlds in memory, but for the server's own."""
+        return iter([one for name, one in self._residents.items() if name != SERVER])
+
+    @property
+    def server(self) -> Resident:
+        """The server's own world."""
+        return self._residents[SERVER]
+
+    def here(self, name: str) -> Resident:
+        """A world in memory, or a visitor for a key that has none yet. Raises NotHereError: wait for `fetch`."""
+        resident = self._residents.get(name)
+        if resident is None:
+            if name in self._resting:
+                raise NotHereError(name)
+            return self.visitor(name, self.agenda.clock.now_ms())
+        if resident.busy is not None:
+            raise NotHereError(name)
+        return resident
+
+    def knows(self, name: str) -> bool:
+        """Whether there is a world of this name."""
+        return bool(name) and (name in self._residents or name in self._resting)
+
+    def names(self) -> list[str]:
+        """Every world there is."""
+        return [name for name in (*self._residents, *self._resting) if name != SERVER]
+
+    def is_here(self, resident: Resident) -> bool:
+        """Whether this is still how its key's world lives."""
+        return self._residents.get(resident.name) is resident
+
+    def follows(self, name: str, agenda: Agenda) -> bool:
+        """Whether a world in memory goes by this agenda's clock."""
+        resident = self._residents.get(name)
+        return resident is not None and resident.agenda is agenda
+
+    def planned_ms(self, agenda: Agenda, name: str) -> int | None:
+        """When something happens next in a world that follows this agenda's clock."""
+        resident = self._residents.get(name)
+        if resident is not None:
+            return resident.planned_ms if resident.agenda is agenda else None
+        return self._resting.get(name) if agenda is self.agenda else None
+
+    def names_for(self, one_id: str) -> list[str]:
+        """The keys to which a task, a delivery or a file of this id may belong: they share its mark."""
+        return list(self._marks.get(_mark_in(one_id), ()))
+
+    async def fetch(self, name: str) -> Resident:
+        """A world, once it is here. Raises LogError where it can't be read."""
+        while True:
+            resident = self._residents.get(name)
+            if resident is not None and resident.busy is not None:
+                await resident.busy.wait()
+            elif resident is None and name in self._resting:
+                await asyncio.shield(self._load_once(name))
+            else:
+                return self.here(name)
+
+    async def everyone(self) -> AsyncIterator[Resident]:
+        """Every key's world in turn, loaded where it is not."""
+        for number, name in enumerate(self.names()):
+            if not self.knows(name):
+                continue
+            yield await self.fetch(name)
+            if number % _WORLDS_A_LOOK == 0:
+                self.rest_some()
+
+    def make_agenda(self, clock: Clock) -> Agenda:
+        """For a clock of a world's own."""
+        return Agenda(clock, self._fire, self.planned_ms)
+
+    # --- coming
+
+    def open(self, resident: Resident) -> None:
+        """Keep a visitor's world from now on."""
+        name, world = resident.name, resident.world
+        self.log.begin(name, msgspec.json.encode(Birth(world.settings, world.now_ms)))
+        for command in resident.prologue:
+            self.log.append(name, resident.codec.encode(command))
+        resident.prologue = []
+        resident.is_open = True
+        self._settle_in(resident)
+
+    def call_in(self, name: str) -> None:
+        """Begin to load a world that nobody waits for: something is due in it."""
+        if name in self._resting:
+            self._load_once(name)
+
+    def open_server(self, now_ms: int) -> None:
+        """Load or make the server's own world: it is always here."""
+        if SERVER in self._resting:
+            self._settle_in(self._of(self.loader.load_now(SERVER)))
+        else:
+            self.open(Resident(World(self._born(SERVER), now_ms), Codec(self.share), self.agenda))
+
+    def visitor(self, name: str, now_ms: int) -> Resident:
+        """How a key without a world would have one. The server's scenarios are in force in it."""
+        world = World(self._born(name), now_ms)
+        visitor = Resident(world, Codec(self.share), self.agenda)
+        for scenario in self.server.world.playbook.scenarios.values():
+            command = AddScenario(at_ms=world.now_ms, scenario=scenario)
+            world.apply(command, tell=False)
+            visitor.prologue.append(command)
+        return visitor
+
+    def _born(self, name: str) -> Settings:
+        return structs.replace(self.settings, name=name, mark=mark_of(name) if name else "")
+
+    def _note(self, name: str, due_ms: int | None) -> None:
+        """A world is in the log, and not in memory."""
+        self._resting[name] = due_ms
+        self._marks.setdefault(mark_of(name), {})[name] = None
+        if due_ms is not None:
+            self.agenda.note(due_ms, name)
+
+    def _settle_in(self, resident: Resident) -> None:
+        name = resident.name
+        resident.touched = time.monotonic()
+        self._residents[name] = resident
+        self._resting.pop(name, None)
+        if name:
+            self._marks.setdefault(mark_of(name), {})[name] = None
+
+    # --- loading
+
+    def _load_once(self, name: str) -> "asyncio.Task[None]":
+        task = self._loading.get(name)
+        if task is None:
+            task = self._loading[name] = asyncio.get_running_loop().create_task(self._load(name))
+            task.add_done_callback(lambda done: self._loaded(name, done))
+        return task
+
+    async def _load(self, name: str) -> None:
+        resident = self._of(await self.loader.load(name))
+        self._settle_in(resident)
+        self._arrived(resident)
+
+    def _loaded(self, name: str, done: "asyncio.Task[None]") -> None:
+        self._loading.pop(name, None)
+        if not done.cancelled() and done.exception() is not None:
+            logger.error("a world can't be loaded: %s", done.exception())
+            self._resting[name] = None  # not due again and again
+
+    def _of(self, fold: Fold) -> Resident:
+        own = fold.world.clock
+        agenda = (
+            self.agenda
+            if own is None
+            else self.make_agenda(Clock.of(own, fold.world.now_ms, self.agenda.clock.ticks))
+        )
+        resident = Resident(fold.world, fold.codec, agenda)
+        resident.is_open = True
+        return resident
+
+    # --- going
+
+    def withdraw(self, resident: Resident) -> None:
+        """Forget a world that is ahead of its log; it is loaded again when it is asked for."""
+        name = resident.name
+        if not self.is_here(resident):
+            return
+        del self._residents[name]
+        with contextlib.suppress(LogError):
+            if name == SERVER:
+                self._resting[SERVER] = None
+                self.open_server(resident.world.now_ms)
+            elif self.log.birth(name) is not None:
+                self._note(name, 0)
+
+    def drop(self, name: str) -> Resident | None:
+        """Forget a world for good. Returns how it lived here."""
+        self.log.drop(name)
+        self._marks.get(mark_of(name), {}).pop(name, None)
+        self._resting.pop(name, None)
+        return self._residents.pop(name, None)
+
+    def rest_all(self) -> None:
+        """Note for each world when something happens next: the process ends."""
+        if self.log.durable:
+            for resident in self.residents:
+                if _may_rest(resident):
+                    self._rest(resident)
+
+    def rest_some(self) -> None:
+        """Unload what has been idle for long, and the idlest where too many are loaded."""
+        if not self.log.durable:
+            return
+        idle = sorted((one for one in self.residents if _may_rest(one)), key=lambda one: one.touched)
+        surplus = len(self._residents) - self.limits.loaded
+        for number, resident in enumerate(idle):
+            if number >= surplus and time.monotonic() - resident.touched < _IDLE_S:
+                break
+            self._rest(resident)
+
+    def _rest(self, resident: Resident) -> None:
+        due_ms = resident.world.next_due_ms() if resident.world.clock is None else None
+        self.log.rest(resident.name, due_ms)
+        del self._residents[resident.name]
+        self._note(resident.name, due_ms)
+
+    async def fold_log(self, resident: Resident) -> None:
+        """Let the oldest part of a world's log give way to a snapshot. Whoever wants this world waits meanwhile."""
+        resident.busy = asyncio.Event()
+        turn = Turn()
+        try:
+            for _ in self.log.fold(resident.name, snapshot.dump(resident.world)):
+                await turn.give()
+        finally:
+            resident.codec = Codec(self.share)  # what it remembers may stand before the snapshot now
+            resident.busy.set()
+            resident.busy = None
+
+
+def _mark_in(one_id: str) -> str:
+    """The mark in the id of a task or a file; that of a delivery has the number of the copy behind it."""
+    head = one_id.rpartition("-")[0] if one_id.startswith("callback-") else one_id
+    return head[-3:]
+
+
+def _may_rest(resident: Resident) -> bool:
+    """A world whose own clock runs, with something due, would miss it."""
+    quiet = resident.busy is None and not resident.under_way and not resident.readers
+    follows = not resident.agenda.clock.runs or resident.world.clock is None
+    return quiet and (follows or resident.world.next_due_ms() is None)

@@ -1,0 +1,1 @@
+"""The generation API: from a request to a command, from a task to a body."""

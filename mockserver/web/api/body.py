@@ -1,0 +1,58 @@
+"""Bodies of tasks: the answer to a submission, and what a query (and so a callback) says.
+
+What never changes about tasks of the same terms is filled into the document's template once.
+"""
+
+from collections.abc import Callable
+
+from mockserver.contract.operation import Operation
+from mockserver.contract.registry import Registry
+from mockserver.contract.shape import OPEN, Shape, Template
+from mockserver.simulation.task import Task, Terms
+from mockserver.simulation.world import World
+from mockserver.web.api.view import SubmittedView, TaskView
+
+_BY_TERMS = frozenset(
+    ("model", "object", "type", "estimated_time", "video_duration", "billing_rule", "credits_reserved")
+)
+_BY_SUBMISSION = _BY_TERMS | {"progress", "status", "can_cancel"}
+_TEMPLATES_LIMIT = 10_000
+
+
+class TaskBodies:
+    """Renders bodies of tasks. `public_url` is asked each time: it may change."""
+
+    def __init__(self, registry: Registry, public_url: Callable[[], str]) -> None:
+        self._registry, self._public_url = registry, public_url
+        self._templates: dict[tuple[int, int, str], tuple[Terms, Template]] = {}
+
+    def submitted(self, operation: Operation, task: Task, user_group: str) -> bytes:
+        """How the submission of this task was answered, whatever became of it since."""
+        view = SubmittedView(task, task.submitted_ms, user_group=user_group)
+        return self._template(operation.shape, OPEN, task.terms, view, _BY_SUBMISSION).render(view)
+
+    def detail(self, task: Task, now_ms: int, user_group: str) -> bytes:
+        """What a query of this task answers at this moment."""
+        view = TaskView(
+            task,
+            now_ms,
+            user_group=user_group,
+            public_url=self._public_url(),
+            failures=self._registry.failures,
+        )
+        return self._template(self._registry.task_shape, view.variant, task.terms, view, _BY_TERMS).render(view)
+
+    def callback(self, world: World, task_id: str) -> bytes:
+        """What a callback says of a task: what a query would answer."""
+        return self.detail(world.tasks[task_id], world.now_ms, world.account.user_group)
+
+    def _template(self, shape: Shape, variant: str, terms: Terms, view: TaskView, fixed: frozenset[str]) -> Template:
+        """The template bound to these terms. Terms are told apart by identity: equal ones are shared, and the
+        entry keeps them alive."""
+        key = (id(shape), id(terms), variant)
+        known = self._templates.get(key)
+        if known is None:
+            if len(self._templates) >= _TEMPLATES_LIMIT:
+                self._templates.clear()
+            known = self._templates[key] = (terms, shape.templates[variant].bound(view, fixed))
+        return known[1]

@@ -1,0 +1,244 @@
+"""From a request to the command it asks for: parsed, validated, judged by the rules, priced."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import msgspec
+
+from mockserver.contract.behaviour import TaskBehaviour
+from mockserver.contract.objection import shown
+from mockserver.contract.operation import Operation
+from mockserver.contract.registry import Registry, Route
+from mockserver.contract.rules import Facts
+from mockserver.runtime.resident import Resident
+from mockserver.runtime.target import TargetPolicy
+from mockserver.simulation.command import Submit
+from mockserver.simulation.scenario import Effect, Match, Media, Subject
+from mockserver.simulation.task import Terms
+from mockserver.web.api.identity import Headers
+from mockserver.web.api.order import Asked, MediaTable, Pace, asked, media_of, plain, terms_of, urls_of
+from mockserver.web.api.refused import RefusedError, answerable, error, invalid
+from mockserver.web.api.script import MARK, ScriptError, Scripts
+from mockserver.web.files.inputs import UploadedInputs
+from mockserver.web.files.links import MARK as FILE_MARK
+
+_decode = msgspec.json.Decoder().decode
+_NOT_MEDIA = frozenset({"prompt", "model", "callback_url"})
+
+
+class Call(NamedTuple):
+    """A request on its way through: whose world it concerns, what is asked of which operations, and when by the
+    world's clock."""
+
+    resident: Resident
+    route: Route
+    headers: Headers
+    body: bytes
+    now_ms: int
+    query: bytes = b""
+
+    @property
+    def operation(self) -> Operation:
+        return self.route.operations[0]
+
+
+class Order(NamedTuple):
+    """What a creating request comes to: the operation of its model, its body, the command."""
+
+    operation: Operation
+    body: dict[str, Any]
+    command: Submit
+
+
+class Intake:
+    """Turns requests into commands. Raises RefusedError with the documented answer where that can't be."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        scripts: Scripts,
+        policy: TargetPolicy,
+        pace: Pace,
+        inputs: UploadedInputs,
+        share: Callable[[Terms], Terms],
+    ) -> None:
+        self._registry, self._scripts, self._policy, self._pace = registry, scripts, policy, pace
+        self._inputs, self._share = inputs, share
+        self._terms_asked = lru_cache(maxsize=10_000)(self._make_terms)
+        self._plain_terms: dict[str, Terms] = {}
+
+    def order(self, call: Call) -> Order:
+        """The submission that a creating request asks for."""
+        body = self._parsed(call)
+        operation = self._of_model(call, body)
+        objection = operation.request.objection(body) if operation.request else None
+        if objection is not None:
+            raise invalid(operation, objection)
+        behaviour = operation.task_behaviour
+        try:
+            effect = self._triggers(call, body)
+            table = _media_table(call)
+            if FILE_MARK in call.body:
+                uploaded, effect = self._inputs.of(_media_urls(body), effect)
+                table = {**uploaded, **(table or {})}
+            self._judge(operation, body, table)
+            terms = self._terms(operation, body, table)
+        except ScriptError as script_error:
+            raise invalid(operation, script_error.objection) from script_error
+        key = self._idempotency_key(call, operation, behaviour)
+        command = Submit(
+            at_ms=call.now_ms,
+            terms=terms,
+            callback_url=body.get("callback_url"),
+            idempotency_key=key,
+            fingerprint=None if key is None else _fingerprint(body),
+            idempotency_window_ms=0 if key is None else behaviour.idempotency.window_seconds * 1000,
+            requests_per_window=behaviour.rate_limit.requests,
+            window_ms=round(behaviour.rate_limit.window_seconds * 1000),
+            matches=self.matches(call, operation, body),
+            effect=effect,
+        )
+        return Order(operation, body, command)
+
+    def matches(self, call: Call, operation: Operation, body: dict[str, Any], task_id: str = "") -> tuple[Match, ...]:
+        """The scenario rules that a request meets, in order of precedence."""
+        playbook = call.resident.world.playbook
+        if not playbook.scenarios:
+            return ()
+        subject = Subject(
+            operation=operation.id,
+            model=str(body.get("model", "")),
+            prompt=str(body.get("prompt", "")),
+            urls=tuple(_media_urls(body)),
+            task_id=task_id,
+        )
+        return tuple(
+            Match(scenario.name, number, scenario.own)
+            for scenario in playbook.in_force()
+            for number, rule in enumerate(scenario.rules)
+            if rule.when.matches(subject) and answerable(operation, rule.then)
+        )
+
+    def _terms(self, operation: Operation, body: dict[str, Any], table: MediaTable | None) -> Terms:
+        """The terms of a request; equal requests share one object. Where only the model counts, nothing is asked."""
+        known = self._plain_terms.get(body["model"]) if table is None else None
+        if known is not None:
+            return known
+        behaviour, profile = operation.task_behaviour, self._registry.profile
+        terms = self._terms_asked(operation, asked(behaviour, profile, body, table))
+        if table is None and plain(behaviour, profile):
+            self._plain_terms[terms.model] = terms
+        return terms
+
+    def _make_terms(self, operation: Operation, request: Asked) -> Terms:
+        return self._share(terms_of(operation, request, self._registry.profile, self._pace))
+
+    def body(self, call: Call) -> Any:
+        """The body of a request that creates nothing."""
+        body = self._parsed(call)
+        self.judge(call, body)
+        return body
+
+    def judge(self, call: Call, body: Any) -> None:
+        """Refuse a body that breaks the schema of its operation."""
+        objection = call.operation.request.objection(body) if call.operation.request else None
+        if objection is not None:
+            raise invalid(call.operation, objection)
+
+    def query(self, call: Call) -> dict[str, Any]:
+        """The parameters of the query string, with their defaults."""
+        asked = call.operation.query.read(call.query)
+        objection = call.operation.query.objection(asked)
+        if objection is not None:
+            raise invalid(call.operation, objection)
+        return asked
+
+    def remote(self, call: Call, url: str) -> tuple[Media, Effect | None]:
+        """What lies behind a URL that is to be uploaded, and what its trigger words ask for."""
+        try:
+            return media_of(url, _media_table(call) or {}), self._triggers(call, {"file_url": url})
+        except ScriptError as script_error:
+            raise invalid(call.operation, script_error.objection) from script_error
+
+    def unsupported(self, call: Call, allowed: str) -> RefusedError:
+        """The answer to a body of another content type than is allowed."""
+        content_type = call.headers.get(b"content-type", b"")
+        received = shown(content_type.decode("latin-1")) if content_type else "nothing"
+        own = call.operation.errors
+        answers = own if "unsupported_media_type" in own else self._registry.general
+        return RefusedError(error(answers["unsupported_media_type"], received=received, allowed=allowed))
+
+    def _parsed(self, call: Call) -> Any:
+        """The body as JSON; what is wrong with it is told, whatever it is."""
+        content_type = call.headers.get(b"content-type", b"")
+        if content_type != b"application/json" and not _is_json(content_type):
+            raise self.unsupported(call, "application/json")
+        try:
+            return _decode(call.body)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as reason:
+            received = "nested too deeply" if isinstance(reason, RecursionError) else str(reason)
+            answer = error(call.operation.errors["malformed_body"], received=received)
+            raise RefusedError(answer) from reason
+
+    def _of_model(self, call: Call, body: Any) -> Operation:
+        """The operation that serves `body.model`; a body without one is judged by the first of the path."""
+        model = body.get("model") if isinstance(body, dict) else None
+        if not isinstance(model, str):
+            return call.operation
+        operation = self._registry.of_model(model)
+        if operation is None or operation.path != call.operation.path:
+            allowed = ", ".join(self._registry.nearest_models(model))
+            answer = call.operation.errors["unknown_model"]
+            raise RefusedError(error(answer, model=shown(model), received=shown(model), allowed=allowed))
+        return operation
+
+    def _triggers(self, call: Call, body: dict[str, Any]) -> Effect | None:
+        """What the trigger words ask for; one that means nothing is refused, not passed over."""
+        if MARK not in call.body:
+            return None
+        return self._scripts.triggers(str(body.get("prompt", "")), _media_urls(body))
+
+    def _judge(self, operation: Operation, body: dict[str, Any], table: MediaTable | None) -> None:
+        size_of = None if table is None else lambda url: media_of(url, table).bytes
+        facts = Facts(self._policy.objection, size_of)
+        objection = operation.rules.objection(body, facts)
+        if objection is not None:
+            raise invalid(operation, objection)
+
+    def _idempotency_key(self, call: Call, operation: Operation, behaviour: TaskBehaviour) -> str | None:
+        header = behaviour.idempotency.header
+        value = call.headers.get(header.lower().encode())
+        if value is None:
+            return None
+        key = value.decode("latin-1")
+        if not operation.parameter_fits(header, key):
+            raise RefusedError(error(operation.errors["invalid_idempotency_key"], received=shown(key)))
+        return key
+
+
+def _media_urls(body: dict[str, Any]) -> list[str]:
+    """Every string of a request that may be a media URL, single or listed."""
+    return list(urls_of(body, *(name for name in body if name not in _NOT_MEDIA)))
+
+
+def _media_table(call: Call) -> MediaTable | None:
+    """What the scenarios in force say of media; the key's own win. None where nothing says anything at all."""
+    playbook = call.resident.world.playbook
+    if not playbook.scenarios and MARK not in call.body:
+        return None
+    table: MediaTable = {}
+    for scenario in playbook.in_force():
+        table = {**scenario.media, **table}
+    return table
+
+
+def _is_json(content_type: bytes) -> bool:
+    return content_type.partition(b";")[0].strip().lower() == b"application/json"
+
+
+def _fingerprint(body: Any) -> str:
+    """The same for the same JSON, however it is spaced and ordered."""
+    canonical = msgspec.json.encode(body, order="deterministic")
+    return blake2b(canonical, digest_size=16).hexdigest()

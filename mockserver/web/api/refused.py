@@ -1,0 +1,64 @@
+"""Answers to requests that went no further, and what scenarios do to answers."""
+
+from typing import Any
+
+from mockserver.contract.answer import ErrorAnswer
+from mockserver.contract.objection import Objection
+from mockserver.contract.operation import Operation
+from mockserver.simulation import scenario
+from mockserver.simulation.scenario import Effect
+from mockserver.web.http.exchange import Answer, json_answer
+
+_RETRIABLE = frozenset({429, 502, 503})
+
+
+class RefusedError(Exception):
+    """Carries the answer to a request that goes no further."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+def error(answer: ErrorAnswer, **values: Any) -> Answer:
+    """A documented error; `values` fill the template of its message."""
+    return json_answer(answer.status, answer.render(**values))
+
+
+def invalid(operation: Operation, objection: Objection) -> RefusedError:
+    """The documented 400 with what is wrong, told from both sides."""
+    return RefusedError(error(operation.errors["invalid_request"], **objection._asdict()))
+
+
+def too_many_tenants(operation: Operation, limit: int) -> Answer:
+    """The answer where the mock has no room for another account."""
+    message = f"This mock keeps the accounts of {limit} API keys at most"
+    return error(operation.errors["service_unavailable"], message=message)
+
+
+def retry_after(answer: Answer, value: int | str) -> Answer:
+    answer.add_header("Retry-After", str(value))
+    return answer
+
+
+def answerable(operation: Operation, effect: Effect) -> bool:
+    """Whether this operation documents the error that an effect asks for."""
+    return effect.answer is None or operation.errors.find(effect.answer.status, effect.answer.code) is not None
+
+
+def scripted(operation: Operation, asked: scenario.Answer) -> Answer:
+    """The error that a scenario asks for, as the operation documents it."""
+    documented = operation.errors.find(asked.status, asked.code)
+    if documented is None:
+        raise RefusedError(error(operation.errors["internal_error"], message=f"No {asked.status} is documented here"))
+    answer = error(documented, message=asked.message)
+    if asked.retry_after is not None:
+        return retry_after(answer, asked.retry_after)
+    return retry_after(answer, 1) if asked.status in _RETRIABLE else answer
+
+
+def on_the_wire(answer: Answer, effect: Effect | None) -> Answer:
+    """The answer with what the effect does to it on its way out."""
+    if effect is not None and effect.fault is not None:
+        answer.fault, answer.stall_ms = effect.fault, effect.stall_ms or 0
+    return answer

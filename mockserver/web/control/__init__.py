@@ -1,0 +1,1 @@
+"""The control API, a file a noun."""

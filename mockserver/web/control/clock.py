@@ -1,0 +1,89 @@
+"""The clock: the server's, or that of one key."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mockserver.contract.objection import Objection
+from mockserver.runtime.resident import Resident
+from mockserver.simulation.clock import Mode, OwnClock
+from mockserver.simulation.event import Fired
+from mockserver.web.control.desk import Desk, invalid, json_response
+from mockserver.web.control.records import clock_record, event_record
+
+_SERVER = "server"
+
+
+class ClockCalls:
+    def __init__(self, desk: Desk) -> None:
+        self._desk, self._time = desk, desk.timekeeper
+
+    async def get_clock(self, request: Request, body: Any) -> Response:
+        return self._told(await self._desk.asked(request))
+
+    async def set_clock(self, request: Request, body: Any) -> Response:
+        """Change what moves it, from where it stands; then move it where that is asked."""
+        name = self._desk.name_asked(request)
+        if name is None:
+            return await self._set_server(body)
+        if body.get("mode") == _SERVER:
+            self._refuse_more(body)
+            return self._told(await self._time.give_back(name))
+        resident = await self._desk.fetch(name)
+        self._refuse_past(body, self._time.now_ms(resident) if resident.is_open else 0)
+        resident = await self._time.give(name, _changed(self._time.clock(resident).own(), body))
+        if "now_ms" in body:
+            await self._time.advance(resident, body["now_ms"])
+        return self._told(resident)
+
+    async def advance_clock(self, request: Request, body: Any) -> Response:
+        name = self._desk.name_asked(request)
+        resident = None if name is None else await self._time.owned(name)
+        now_ms = self._time.now_ms(resident)
+        if "ms" in body:
+            target_ms: int | None = now_ms + body["ms"]
+        else:
+            target_ms = max(now_ms, self._time.next_due_ms(resident) or now_ms) if "to_next" in body else None
+        fired, count = await self._time.advance(resident, target_ms)
+        listed = [event_record(name, event) for name, event in _in_order(fired)]
+        return json_response({"now_ms": self._time.now_ms(resident), "fired_count": count, "fired": listed})
+
+    async def _set_server(self, body: Any) -> Response:
+        if body.get("mode") == _SERVER:
+            raise invalid(Objection("mode", '"server" without a key', "real, manual, polls"))
+        self._refuse_past(body, self._time.now_ms(None))
+        mode = Mode(body["mode"]) if "mode" in body else None
+        self._time.set_server(mode, speed=body.get("speed"), poll_step_ms=body.get("poll_step_ms"))
+        if "now_ms" in body:
+            await self._time.advance(None, body["now_ms"])
+        return self._told(None)
+
+    def _refuse_past(self, body: Any, now_ms: int) -> None:
+        if body.get("now_ms", now_ms) < now_ms:
+            raise invalid(Objection("now_ms", str(body["now_ms"]), f"{now_ms} or later: time never goes back"))
+
+    def _refuse_more(self, body: Any) -> None:
+        """A clock that is not the key's own is not set by the key."""
+        more = next((name for name in body if name != "mode"), None)
+        if more is not None:
+            raise invalid(Objection(more, 'a value beside the mode "server"', "nothing: that clock is the server's"))
+
+    def _told(self, resident: Resident | None) -> Response:
+        now_ms, due_ms = self._time.now_ms(resident), self._time.next_due_ms(resident)
+        own = None if resident is None else resident.world.clock is not None
+        return json_response(clock_record(self._time.clock(resident), now_ms, due_ms, own))
+
+
+def _changed(own: OwnClock, body: Any) -> OwnClock:
+    """A clock with what a request says of it."""
+    return OwnClock(
+        mode=Mode(body.get("mode", own.mode)),
+        speed=float(body.get("speed", own.speed)),
+        poll_step_ms=body.get("poll_step_ms", own.poll_step_ms),
+    )
+
+
+def _in_order(fired: list[tuple[str, Fired]]) -> list[tuple[str, Fired]]:
+    """By time: several worlds may have gone on one after the other. What happened at one moment stays as it came."""
+    return sorted(fired, key=lambda pair: pair[1].at_ms)

@@ -1,0 +1,140 @@
+"""What all calls of the control API share: whose world is meant, what went wrong, how answers look."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mockserver.contract.objection import Objection, shown
+from mockserver.contract.registry import Registry
+from mockserver.runtime.node import Node
+from mockserver.runtime.resident import Resident
+from mockserver.runtime.timekeeper import Timekeeper
+from mockserver.simulation import command as commands
+from mockserver.simulation.event import Reply
+from mockserver.simulation.refusal import Refusal
+from mockserver.web.api.identity import tenant_of
+from mockserver.web.api.script import Scripts
+from mockserver.web.control.stream import EventStream
+from mockserver.web.journal import Journal
+
+_encode = msgspec.json.Encoder(enc_hook=list).encode
+LISTED_LIMIT = 1_000
+"""How many records one call lists at the most."""
+_WHOLE = re.compile(r"[0-9]{1,6}")
+_REFUSED: dict[Refusal, tuple[int, str]] = {
+    Refusal.TASK_NOT_FOUND: (404, "No task has this id"),
+    Refusal.TASK_ENDED: (409, "The task has ended"),
+    Refusal.DELIVERY_NOT_FOUND: (404, "No delivery has this id"),
+    Refusal.DELIVERY_BUSY: (409, "An attempt of this delivery is under way"),
+    Refusal.SCENARIO_NOT_FOUND: (404, "No scenario in force has this name"),
+    Refusal.TOO_MANY_SCENARIOS: (409, "The bound on scenarios is reached; remove some first"),
+    Refusal.TOO_MANY_TENANTS: (409, "The bound on API keys is reached; reset some first"),
+}
+
+
+class WrongError(Exception):
+    """A control request that can't be carried out, with its status."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The parts of the server that calls are about."""
+
+    node: Node
+    timekeeper: Timekeeper
+    registry: Registry
+    scripts: Scripts
+    journal: Journal
+    stream: EventStream
+    health: Callable[[], dict[str, Any]]
+    version: str
+    public_url: Callable[[], str]
+    start_over: Callable[[], Awaitable[None]]
+
+    def name_asked(self, request: Request) -> str | None:
+        """The name of the world of `key`; None where the whole server is meant."""
+        key = request.query_params.get("key")
+        return None if key is None else self.name_of(key)
+
+    def name_of(self, key: str) -> str:
+        """A key as clients send it, or the name of its world as answers show it."""
+        if not key:
+            raise invalid(Objection("key", "nothing", "an API key, or a tenant as answers name it"))
+        return key if self.node.worlds.knows(key) else tenant_of(key)
+
+    async def asked(self, request: Request) -> Resident | None:
+        """The world of `key`, caught up with its clock; None where the whole server is meant."""
+        name = self.name_asked(request)
+        return None if name is None else await self.fetch(name)
+
+    async def fetch(self, name: str) -> Resident:
+        resident = await self.node.worlds.fetch(name)
+        self.node.catch_up(resident)
+        return resident
+
+    async def owner_of(self, one_id: str, refusal: Refusal) -> Resident:
+        """Whose task or delivery this is, caught up with its clock."""
+        resident = await self.node.finder.owner_of(one_id)
+        if resident is None:
+            raise refused(refusal)
+        self.node.catch_up(resident)
+        return resident
+
+    async def everyone(self, name: str | None) -> list[Resident]:
+        """One world, or all that there are."""
+        if name is not None:
+            return [await self.fetch(name)]
+        found = [resident async for resident in self.node.worlds.everyone()]
+        for resident in found:
+            self.node.catch_up(resident)
+        return found
+
+    def do(self, resident: Resident, command: commands.Command) -> Reply:
+        return accepted(self.node.execute(resident, command))
+
+
+def accepted(reply: Reply) -> Reply:
+    """A reply that is no refusal."""
+    if reply.refusal is not None:
+        raise refused(reply.refusal)
+    return reply
+
+
+def refused(refusal: Refusal) -> WrongError:
+    status, message = _REFUSED[refusal]
+    return WrongError(status, refusal, message)
+
+
+def invalid(objection: Objection) -> WrongError:
+    message = f"{objection.field}: received {objection.received}; allowed: {objection.allowed}"
+    return WrongError(400, "invalid_request", message)
+
+
+def json_response(content: Any, status: int = 200) -> Response:
+    return Response(_encode(content), status, media_type="application/json")
+
+
+def error_body(code: str, message: str, kind: str = "invalid_request_error") -> bytes:
+    """An error of the control API, in the shape that the generation API's errors have."""
+    return _encode({"error": {"code": code, "message": message, "type": kind}})
+
+
+def error_response(status: int, code: str, message: str) -> Response:
+    return Response(error_body(code, message), status, media_type="application/json")
+
+
+def limit_asked(request: Request) -> int:
+    """How many records are wanted."""
+    written = request.query_params.get("limit", "100")
+    if _WHOLE.fullmatch(written) is None or not 1 <= int(written) <= LISTED_LIMIT:
+        raise invalid(Objection("limit", shown(written), f"a whole number from 1 to {LISTED_LIMIT}"))
+    return int(written)

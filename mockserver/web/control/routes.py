@@ -1,0 +1,112 @@
+"""The control API: one handler for each operationId of control.yaml, with its requests validated against it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mockserver.contract.document import Document
+from mockserver.contract.objection import Objection, shown
+from mockserver.contract.operation import Request as RequestContract
+from mockserver.contract.operation import read_request
+from mockserver.contract.query import Query
+from mockserver.log import LogError
+from mockserver.runtime.resident import NotHereError
+from mockserver.web.api.script import whole
+from mockserver.web.control.accounts import AccountCalls
+from mockserver.web.control.callbacks import CallbackCalls
+from mockserver.web.control.clock import ClockCalls
+from mockserver.web.control.desk import Desk, WrongError, error_response, invalid
+from mockserver.web.control.requests import RequestCalls
+from mockserver.web.control.scenarios import ScenarioCalls
+from mockserver.web.control.server import ServerCalls
+from mockserver.web.control.tasks import TaskCalls
+
+Handler = Callable[[Request, Any], Awaitable[Response]]
+BODY_LIMIT = 1024 * 1024
+_NO_FIELDS = {"type": "object", "properties": {}, "additionalProperties": False}
+"""The body of an operation that takes none: `{}` at most."""
+_NOUNS = (ServerCalls, ClockCalls, TaskCalls, AccountCalls, CallbackCalls, RequestCalls, ScenarioCalls)
+
+
+def routes(document: Document, desk: Desk) -> list[Route]:
+    """A route for each operation of the document. Raises KeyError where one has no handler."""
+    handlers = {name: getattr(one, name) for one in (noun(desk) for noun in _NOUNS) for name in dir(one)}
+    found = []
+    for method, path, raw in document.operations():
+        name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in raw["operationId"])
+        contract = read_request(document, raw) or RequestContract(document, _NO_FIELDS, required=False)
+        endpoint = _endpoint(handlers[name], desk, contract, Query(document, raw))
+        found.append(Route(path.replace("{key}", "{key:path}"), endpoint, methods=[method]))  # a key may hold a slash
+    return found
+
+
+def unrouted(request: Request, error: Exception) -> Response:
+    """The answer where no route takes the path, or none takes the method."""
+    methods = (getattr(error, "headers", None) or {}).get("Allow")
+    if methods is None:
+        return error_response(404, "not_found", f"Nothing answers {request.method} {request.url.path[:200]}")
+    allowed = ", ".join(sorted(methods.split(", ")))
+    answer = error_response(405, "method_not_allowed", f"Method: received {request.method}; allowed: {allowed}")
+    answer.headers["allow"] = allowed
+    return answer
+
+
+def _endpoint(
+    handler: Handler, desk: Desk, contract: RequestContract, query: Query
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            _known(request, query)
+            answer = await _handled(desk, handler, request, await _validated(request, contract))
+            await desk.node.round.closed()
+        except WrongError as wrong:
+            return error_response(wrong.status, wrong.code, wrong.message)
+        except LogError as error:
+            return error_response(500, "internal_error", f"The log can't be written or read: {error}")
+        return answer
+
+    return endpoint
+
+
+async def _handled(desk: Desk, handler: Handler, request: Request, body: Any) -> Response:
+    """A world may have to be loaded or folded between two steps of a call: then the call begins again."""
+    while True:
+        try:
+            return await handler(request, body)
+        except NotHereError as away:
+            await desk.node.worlds.fetch(away.name)
+
+
+def _known(request: Request, query: Query) -> None:
+    """A parameter that is misspelt is told, not passed over."""
+    unknown = query.unknown(request.scope["query_string"])
+    if unknown is not None:
+        allowed = ", ".join(query.names) or "none"
+        raise invalid(Objection(shown(unknown), "a parameter that is not known here", allowed))
+
+
+async def _validated(request: Request, contract: RequestContract) -> Any:
+    """The body, checked against the document; None where none came and none is needed."""
+    raw = b""
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > BODY_LIMIT:
+            raise WrongError(413, "body_too_large", f"The request body is longer than {BODY_LIMIT} bytes")
+    if not raw and not contract.required:
+        return None
+    try:
+        body = whole(msgspec.json.decode(raw))
+    except (ValueError, RecursionError) as error:  # msgspec tells of deep nesting in either way
+        raise WrongError(400, "invalid_request", f"The request body is not valid JSON: {_words(error)}") from error
+    objection = contract.objection(body)
+    if objection is not None:
+        raise invalid(objection)
+    return body
+
+
+def _words(error: Exception) -> str:
+    return "nested too deeply" if "ecursion" in f"{type(error)}{error}" else str(error)

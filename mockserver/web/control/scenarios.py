@@ -1,0 +1,53 @@
+"""Scenarios: a key's own, or the server's, which are in force for every key."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mockserver.simulation.command import AddScenario, RemoveScenarios
+from mockserver.web.api.script import ScriptError
+from mockserver.web.control.desk import Desk, accepted, invalid, json_response
+from mockserver.web.control.records import counted_record, scenario_record
+
+
+class ScenarioCalls:
+    def __init__(self, desk: Desk) -> None:
+        self._desk, self._commons = desk, desk.node.commons
+
+    async def list_scenarios(self, request: Request, body: Any) -> Response:
+        """Those of a key with how often their rules were met; without a key all, each key's and the server's."""
+        resident = await self._desk.asked(request)
+        if resident is not None:
+            playbook = resident.world.playbook
+            listed = [counted_record(scenario, playbook.hits) for scenario in playbook.in_force()]
+            return json_response({"scenarios": listed})
+        own = [
+            scenario_record(resident.name, scenario)
+            for resident in await self._desk.everyone(None)
+            for scenario in resident.world.playbook.in_force()
+            if scenario.own
+        ]
+        shared = [scenario_record(None, scenario) for scenario in self._commons.scenarios]
+        return json_response({"scenarios": [*shared, *own]})
+
+    async def add_scenario(self, request: Request, body: Any) -> Response:
+        try:
+            scenario = self._desk.scripts.scenario(body)
+        except ScriptError as error:
+            raise invalid(error.objection) from error
+        resident = await self._desk.asked(request)
+        if resident is None:
+            accepted(self._commons.add(scenario))
+            return json_response(scenario_record(None, scenario), status=201)
+        self._desk.do(resident, AddScenario(at_ms=resident.now_ms(), scenario=scenario))
+        return json_response(scenario_record(resident.name, scenario), status=201)
+
+    async def remove_scenarios(self, request: Request, body: Any) -> Response:
+        name = request.query_params.get("name")
+        resident = await self._desk.asked(request)
+        if resident is None:
+            accepted(self._commons.remove(name))
+        else:
+            self._desk.do(resident, RemoveScenarios(at_ms=resident.now_ms(), name=name))
+        return json_response({"done": True})

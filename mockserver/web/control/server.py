@@ -1,0 +1,75 @@
+"""The server as a whole: what runs, everything forgotten, the replay file, events."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from mockserver.log.replay import Header, write_header
+from mockserver.runtime.loader import Birth
+from mockserver.runtime.worlds import SERVER
+from mockserver.web.control.desk import Desk, json_response
+
+_PIECE_BYTES = 64 * 1024
+
+
+class ServerCalls:
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def get_health(self, request: Request, body: Any) -> Response:
+        return json_response({**self._desk.health(), "now_ms": self._desk.timekeeper.now_ms(None)})
+
+    async def reset(self, request: Request, body: Any) -> Response:
+        key = (body or {}).get("key")
+        if key is None:
+            await self._desk.start_over()
+        else:
+            name = self._desk.name_of(key)
+            await self._desk.node.forget(name)
+            self._desk.journal.forget(name)
+        return json_response({"done": True})
+
+    async def stream_events(self, request: Request, body: Any) -> Response:
+        events = self._desk.stream.subscribe(self._desk.name_asked(request))
+        return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+    async def get_log(self, request: Request, body: Any) -> Response:
+        name = self._desk.name_asked(request)
+        names = (self._desk.node.worlds.names() or [SERVER]) if name is None else [name]
+        return StreamingResponse(_in_pieces(self._replay_file(names)), media_type="application/jsonl")
+
+    async def _replay_file(self, names: list[str]) -> AsyncIterator[bytes]:
+        """The logs of these worlds, line by line."""
+        desk, worlds = self._desk, self._desk.node.worlds
+        for name in names:
+            resident = await worlds.fetch(name)
+            birth = (
+                worlds.loader.birth(name) if resident.is_open else Birth(resident.world.settings, resident.now_ms())
+            )
+            yield write_header(
+                Header(
+                    version=desk.version,
+                    settings=birth.settings,
+                    started_ms=birth.started_ms,
+                    profile=desk.registry.profile,
+                    public_url=desk.public_url(),
+                )
+            )
+            if resident.is_open:
+                async for line in desk.node.history(resident):
+                    yield line + b"\n"
+
+
+async def _in_pieces(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Lines gathered to pieces of some size: each costs a write."""
+    piece: list[bytes] = []
+    size = 0
+    async for line in lines:
+        piece.append(line)
+        size += len(line)
+        if size >= _PIECE_BYTES:
+            yield b"".join(piece)
+            piece, size = [], 0
+    yield b"".join(piece)

@@ -1,0 +1,1 @@
+"""The files API, and the links to files and results."""

@@ -1,0 +1,50 @@
+"""One answer to one request, before it meets the wire."""
+
+from msgspec import Struct, structs
+
+from mockserver.simulation.scenario import Fault
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+
+class Answer(Struct, gc=False):
+    """Status, headers and body, and what the wire does to them.
+
+    `stall_ms` is how long (of the clock) a stalled answer is held; `tenant`, `at_ms`, `task_id` and `request_id` are
+    for the journal.
+    """
+
+    status: int
+    headers: RawHeaders
+    body: bytes
+    fault: Fault | None = None
+    stall_ms: int = 0
+    tenant: str | None = None
+    at_ms: int | None = None
+    task_id: str | None = None
+    request_id: str | None = None
+
+    def add_header(self, name: str, value: str) -> None:
+        self.headers.append((name.lower().encode("ascii"), value.encode("latin-1", "replace")))
+
+
+_JSON_TYPE = (b"content-type", b"application/json")
+
+
+_UNKNOWN = b'"x_unknown":{"nested":[1,null,"text"]},"x_unknown_flag":true'
+"""Members that no document names: the API may grow such at any time."""
+
+
+def with_unknown_fields(body: bytes) -> bytes:
+    """A JSON object with members more than the document has, in front, where a reader meets them first."""
+    return b"{" + _UNKNOWN + (b"," if body[1:2] != b"}" else b"") + body[1:]
+
+
+def resized(answer: Answer, length: int) -> Answer:
+    """The same answer for a body of this many bytes."""
+    headers = [header for header in answer.headers if header[0] != b"content-length"]
+    return structs.replace(answer, headers=[*headers, (b"content-length", b"%d" % length)])
+
+
+def json_answer(status: int, body: bytes, task_id: str | None = None) -> Answer:
+    return Answer(status, [_JSON_TYPE, (b"content-length", b"%d" % len(body))], body, task_id=task_id)

@@ -1,0 +1,171 @@
+"""The ASGI face of the generation API, and what breaks between server and client on purpose."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from mockserver.log import LogError
+from mockserver.runtime.clock import Clock
+from mockserver.runtime.node import Node
+from mockserver.runtime.resident import NotHereError
+from mockserver.simulation.scenario import Fault
+from mockserver.web.api.api import Api
+from mockserver.web.api.identity import Headers
+from mockserver.web.api.request_id import RequestIds
+from mockserver.web.http.exchange import Answer, RawHeaders, resized, with_unknown_fields
+from mockserver.web.journal import Journal
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+logger = logging.getLogger("mockserver")
+_STALL_LOOK_S = 0.02
+"""How often a stalled answer looks at a clock that somebody else moves."""
+
+
+class ApiApp:
+    """The generation API on a wire: `answer` never waits, `deliver` sends what it said, faults included.
+
+    As an ASGI callable it reads a bounded body first.
+    """
+
+    def __init__(self, api: Api, node: Node, journal: Journal, request_ids: RequestIds | None = None) -> None:
+        self._api, self._node, self._journal, self._request_ids = api, node, journal, request_ids
+        self.limit_of, self.refused, self.broken = api.limit_of, api.general, api.broken
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _read(receive, self.limit_of(scope["path"]))
+        if body is None:
+            return
+        request = scope["method"], scope["path"], scope["query_string"], scope["headers"], body
+        answer = await self.answered(*request)
+        await self.deliver(answer, scope, receive, send)
+
+    def answer(self, method: str, path: str, query: bytes, fields: Headers, body: bytes) -> Answer:
+        """Answer a request now. The answer may leave once the node's round is over.
+
+        Raises NotHereError where it has to wait for a world; then nothing has happened.
+        """
+        try:
+            if len(body) > self.limit_of(path):
+                answer = self.refused("body_too_large", path, limit=self.limit_of(path))
+                answer.add_header("Connection", "close")  # the rest is not read
+            else:
+                answer = self._api.handle(method, path, query, fields, body, self._node.clock.ticks())
+        except NotHereError:
+            raise
+        except LogError:
+            answer = self.broken(path)
+        except Exception:  # the client gets the API's own 500; the traceback is for whoever runs the mock
+            logger.exception("%s %s broke the mock", method, path)
+            answer = self.broken(path)
+        if self._request_ids is not None:
+            self._request_ids.name(answer)
+        return answer
+
+    async def answered(self, method: str, path: str, query: bytes, headers: RawHeaders, body: bytes) -> Answer:
+        """Answer a request when its world is here, and the log has what the answer tells; keep it in the journal."""
+        while True:
+            try:
+                answer = self.answer(method, path, query, dict(headers), body)
+                await self._node.round.closed()
+            except NotHereError as away:
+                try:
+                    await self._node.worlds.fetch(away.name)
+                    continue
+                except LogError:
+                    answer = self.broken(path)
+            except LogError:
+                answer = self.broken(path)
+            self.record(method, path, query, headers, body, answer)
+            return answer
+
+    def record(self, method: str, path: str, query: bytes, headers: RawHeaders, body: bytes, answer: Answer) -> None:
+        """Keep an exchange in the journal."""
+        at_ms = self._node.clock.now_ms() if answer.at_ms is None else answer.at_ms
+        self._journal.add(at_ms, method, path, headers, body, answer, query)
+
+    async def finish(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+        """Deliver an answer that something is to break, once the log has what it tells."""
+        body = (await receive())["body"]
+        try:
+            await self._node.round.closed()
+        except LogError:
+            answer = self.broken(scope["path"])
+        self.record(scope["method"], scope["path"], scope["query_string"], scope["headers"], body, answer)
+        await self.deliver(answer, scope, receive, send)
+
+    async def deliver(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+        if answer.fault is None:
+            await _send(send, answer, answer.body)
+        else:
+            await self._break(answer, answer.fault, scope, receive, send)
+
+    async def _break(self, answer: Answer, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        if fault in (Fault.CLOSED_BEFORE_ANSWER, Fault.CLOSED_AFTER_ACCEPT):
+            await hang_up(scope, receive)
+        elif fault is Fault.TRUNCATED_BODY:
+            await _send(send, answer, answer.body[: len(answer.body) // 2], more=True)
+            await hang_up(scope, receive, flush=True)
+        elif fault is Fault.MALFORMED_JSON:
+            await _send(send, answer, answer.body[:-1] + b",")
+        elif fault is Fault.UNKNOWN_FIELDS:
+            body = with_unknown_fields(answer.body)
+            await _send(send, resized(answer, len(body)), body)
+        else:
+            await _stall(self._clock_of(answer), answer.stall_ms, receive)
+            await _send(send, answer, answer.body)
+
+    def _clock_of(self, answer: Answer) -> Clock:
+        """The clock of the key that asked."""
+        tenant = answer.tenant
+        return self._node.clock if tenant is None else self._node.worlds.here(tenant).agenda.clock
+
+
+async def hang_up(scope: Scope, receive: Receive, *, flush: bool = False) -> None:
+    """Close the connection under the client (`flush`: after what was written).
+
+    The transport is put into the connection's state by `protocol.MockProtocol`. Without one (in process) the
+    client sees the connection error that it would see on a wire.
+    """
+    transport = scope.get("state", {}).get("transport")
+    if transport is None:
+        raise ConnectionResetError("the mock closed the connection, as a scenario asked")
+    if flush:
+        transport.close()
+    else:
+        transport.abort()
+    while (await receive())["type"] != "http.disconnect":
+        """Until the server has seen it too, it would take the missing answer for a mistake."""
+
+
+async def _read(receive: Receive, limit: int) -> bytes | None:
+    """A body in pieces, or as much as shows that it is over the limit; None: the client left."""
+    chunks: list[bytes] = []
+    size = 0
+    while (message := await receive())["type"] != "http.disconnect":
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit or not message.get("more_body"):
+            return b"".join(chunks)
+    return None
+
+
+async def _send(send: Send, answer: Answer, body: bytes, *, more: bool = False) -> None:
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+async def _stall(clock: Clock, stall_ms: int, receive: Receive) -> None:
+    """Wait until the clock has moved on, or the client has lost patience."""
+    until_ms = clock.now_ms() + stall_ms
+    leaving = asyncio.ensure_future(receive())
+    try:
+        while clock.now_ms() < until_ms and not leaving.done():
+            wait_s = clock.wait_s(until_ms)
+            await asyncio.wait([leaving], timeout=_STALL_LOOK_S if wait_s is None else min(wait_s, 0.5))
+    finally:
+        leaving.cancel()

@@ -1,0 +1,270 @@
+"""Worlds that come and go: unloaded when idle, loaded when asked for or due, kept by a log that may fail."""
+
+import asyncio
+import logging
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mockserver.log import LogError
+from mockserver.log.sqlite import SqliteLog
+from mockserver.simulation.clock import Mode
+from mockserver.web.options import Bounds
+from tests.conftest import MakeMock
+from tests.house import KEY, OTHER_KEY, START_MS, Mock
+from tests.receiver import Receiver
+
+KEYS = [f"sk-one-of-several-{number:04}" for number in range(8)]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> str:
+    return f"sqlite:{tmp_path / 'log.db'}"
+
+
+@pytest.fixture
+def few(make_mock: MakeMock, log: str) -> Mock:
+    """A mock that keeps three worlds in memory."""
+    return make_mock(log=log, allow_local_callbacks=True, bounds=Bounds(tenants_loaded=3))
+
+
+def unload(mock: Mock) -> None:
+    """As happens every few seconds."""
+    mock.app.node.worlds.rest_some()
+
+
+def again(mock: Mock, make_mock: MakeMock, log: str, **options: Any) -> Mock:
+    """The same server after a stop."""
+    mock.run(mock.app.stop())
+    return make_mock(log=log, **options)
+
+
+# --- coming and going
+
+
+def test_idle_worlds_leave_the_memory_and_come_back_as_they_were(few: Mock) -> None:
+    ids = {key: few.task_id(key=key) for key in KEYS}
+    few.advance(5)
+    before = {key: (few.get(f"/v1/tasks/{ids[key]}", key=key).content, few.book(key)) for key in KEYS}
+    unload(few)
+    assert few.app.node.worlds.loaded <= 3
+    for key in KEYS:
+        assert (few.get(f"/v1/tasks/{ids[key]}", key=key).content, few.book(key)) == before[key]
+        unload(few)
+    assert few.get("/_mock/tasks").json()["total"] == len(KEYS)
+
+
+def test_what_is_due_in_a_world_at_rest_happens(few: Mock) -> None:
+    with Receiver(few) as receiver:
+        for key in KEYS:
+            few.submit(key=key, callback_url=receiver.url)
+        unload(few)
+        fired = few.advance(5)
+    assert len(receiver.requests) == len(KEYS)
+    assert [one["type"] for one in fired["fired"]].count("callback.delivered") == len(KEYS)
+
+
+def test_a_world_at_rest_is_woken_by_real_time(make_mock: MakeMock, log: str) -> None:
+    options = {"clock": Mode.REAL, "task_seconds": 0.2, "allow_local_callbacks": True}
+    mock = make_mock(log=log, bounds=Bounds(tenants_loaded=1), **options)
+    with Receiver(mock) as receiver:
+        for key in KEYS:
+            mock.submit(key=key, callback_url=receiver.url)
+        unload(mock)
+        receiver.wait(len(KEYS))
+
+
+def test_ids_lead_to_worlds_at_rest(few: Mock) -> None:
+    """A foreign task, the link of a result, a task to steer, an uploaded file as an input: none names its key."""
+    ids = [few.task_id(key=key) for key in KEYS]
+    few.advance(5)
+    unload(few)
+    assert few.get(f"/v1/tasks/{ids[1]}", key=KEYS[7]).status_code == 403
+    unload(few)
+    assert few.get(f"/media/{ids[2]}/0.mp4", key=None).status_code == 200
+    unload(few)
+    assert few.post(f"/_mock/tasks/{ids[3]}/complete").status_code == 409
+
+
+def test_scenarios_of_the_server_reach_worlds_at_rest(few: Mock) -> None:
+    for key in KEYS:
+        few.task_id(key=key)
+    unload(few)
+    few.scenario({"then": {"answer": {"status": 503}}}, name="all", key=None)
+    assert {few.submit(key=key).status_code for key in KEYS} == {503}
+    unload(few)
+    few.request("DELETE", "/_mock/scenarios", params={"name": "all"})
+    assert {few.submit(key=key).status_code for key in KEYS} == {200}
+
+
+def test_worlds_are_bounded_and_those_at_rest_count(make_mock: MakeMock, log: str) -> None:
+    mock = make_mock(log=log, bounds=Bounds(tenants=3, tenants_loaded=1))
+    statuses = []
+    for key in KEYS[:4]:
+        statuses.append(mock.submit(key=key).status_code)
+        unload(mock)
+    assert statuses == [200, 200, 200, 503]
+
+
+# --- the same server later
+
+
+def test_a_server_goes_on_where_it_was(make_mock: MakeMock, log: str) -> None:
+    first = make_mock(log=log, task_seconds=5)
+    first.put("/_mock/clock", {"mode": "manual"}, params={"key": OTHER_KEY})
+    ids = {key: first.task_id(key=key) for key in (KEY, OTHER_KEY)}
+    first.advance(3)
+    first.post("/_mock/clock/advance", {"ms": 1000}, params={"key": OTHER_KEY})
+    told = first.get("/_mock/ledger").json()
+    second = again(first, make_mock, log)
+    assert sorted(second.get("/_mock/ledger").json()["accounts"], key=str) == sorted(told["accounts"], key=str)
+    assert second.get("/_mock/clock").json()["now_ms"] == START_MS + 3000
+    assert second.get("/_mock/clock", params={"key": OTHER_KEY}).json()["now_ms"] == START_MS + 1000
+    second.advance(2)
+    assert second.task(ids[KEY])["status"] == "completed"
+    assert second.get(f"/v1/tasks/{ids[OTHER_KEY]}", key=OTHER_KEY).json()["status"] == "processing"
+
+
+def test_a_callback_without_an_answer_is_sent_again_by_the_next_server(make_mock: MakeMock, log: str) -> None:
+    first = make_mock(log=log, allow_local_callbacks=True)
+    with Receiver(first, "hang") as receiver:
+        task_id = first.task_id(callback_url=receiver.url)
+        first.later("POST", "/_mock/clock/advance", json={"ms": 5000})
+        receiver.wait(1)
+        first.run(first.app.stop())
+    second = make_mock(log=log, allow_local_callbacks=True)
+    with Receiver(second) as receiver:
+        second.advance(60)
+        (callback,) = second.get("/_mock/callbacks", params={"task_id": task_id}).json()["callbacks"]
+    assert callback["state"] in ("delivered", "given_up")
+    assert callback["attempts"][0]["number"] == 1
+
+
+def test_an_old_part_of_a_log_gives_way_to_a_snapshot(make_mock: MakeMock, log: str) -> None:
+    mock = make_mock(log=log, bounds=Bounds(tasks_per_tenant=20), task_seconds=0)
+    for turn in range(40):
+        for _ in range(60):
+            mock.submit()
+        mock.advance(turn)
+    content = mock.get("/_mock/log", params={"key": KEY}).content
+    assert content.count(b"\n") < 2_000
+    assert b'{"snapshot":' in content
+    before = mock.state()
+    second = again(mock, make_mock, log, task_seconds=0)
+    second.get("/v1/credits")
+    assert second.state() == before
+
+
+# --- a log that fails
+
+
+class Broken:
+    """A disk that is full while told so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_full = False
+        commit = SqliteLog.commit
+
+        def failing(log: SqliteLog) -> None:
+            if self.is_full and log._lines:
+                log._connection.execute("PRAGMA max_page_count = 1")
+                try:
+                    log._lines = [(world, number, line + b" " * 100_000) for world, number, line in log._lines]
+                    commit(log)
+                finally:
+                    log._connection.execute("PRAGMA max_page_count = 1073741823")
+                raise AssertionError("the disk was not full")
+            commit(log)
+
+        monkeypatch.setattr(SqliteLog, "commit", failing)
+        monkeypatch.setattr("mockserver.runtime.round._TRY_AGAIN_S", 0)
+
+
+def test_while_the_log_cannot_be_written_requests_get_the_apis_own_500(
+    make_mock: MakeMock, log: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    mock = make_mock(log=log)
+    kept = mock.task_id()
+    disk = Broken(monkeypatch)
+    disk.is_full = True
+    with caplog.at_level(logging.ERROR, "mockserver"):
+        for _ in range(3):
+            answer = mock.submit()
+            assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
+            assert mock.submit(key=OTHER_KEY).status_code == 500
+        assert mock.task(kept)["status"] == "pending"
+        assert mock.put("/_mock/accounts/x-of-somebody", {"credits": 1}).status_code == 500
+    assert len([one for one in caplog.records if "can't be written" in one.message]) == 1
+    disk.is_full = False
+    assert mock.book()["user"]["reserved"] == 70_000
+    assert mock.submit().status_code == 200
+    assert mock.submit(key=OTHER_KEY).status_code == 200
+    second = again(mock, make_mock, log)
+    assert second.get("/_mock/tasks").json()["total"] == 3
+
+
+def test_no_callback_goes_out_that_the_log_does_not_hold(
+    make_mock: MakeMock, log: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mock = make_mock(log=log, allow_local_callbacks=True)
+    with Receiver(mock) as receiver:
+        mock.task_id(callback_url=receiver.url)
+        disk = Broken(monkeypatch)
+        disk.is_full = True
+        assert mock.post("/_mock/clock/advance", {"ms": 5000}).status_code == 500
+        mock.run(asyncio.sleep(0.01))
+        assert receiver.requests == []
+        disk.is_full = False
+        mock.advance(5)
+        assert len(receiver.requests) == 1
+
+
+def damaged(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM line WHERE sequence = 2")
+    connection.close()
+
+
+def test_a_gap_in_a_log_is_noticed(
+    make_mock: MakeMock, log: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = make_mock(log=log)
+    for _ in range(5):
+        first.task_id()
+    first.run(first.app.stop())
+    damaged(tmp_path / "log.db")
+    second = make_mock(log=log)
+    assert second.get("/v1/credits").status_code == 500
+    assert "line 2" in caplog.text
+    assert "is missing" in caplog.text
+    assert second.get("/v1/credits", key=OTHER_KEY).status_code == 200
+
+
+@pytest.fixture
+def killed(make_mock: MakeMock, log: str, tmp_path: Path) -> Iterator[Path]:
+    """What a server that was killed has left behind."""
+    mock = make_mock(log=log)
+    mock.task_id()
+    for file in tmp_path.glob("log.db*"):
+        shutil.copy(file, tmp_path / file.name.replace("log", "copy"))
+    return tmp_path / "copy.db"
+
+
+def test_a_killed_server_leaves_all_that_it_answered(make_mock: MakeMock, killed: Path) -> None:
+    assert make_mock(log=f"sqlite:{killed}").get("/_mock/tasks").json()["total"] == 1
+
+
+def test_another_seed_is_refused(make_mock: MakeMock, killed: Path) -> None:
+    with pytest.raises(Exception, match="began with"):
+        make_mock(log=f"sqlite:{killed}", seed=7)
+
+
+def test_a_log_of_no_world_says_so(log: str, tmp_path: Path) -> None:
+    kept = SqliteLog(tmp_path / "log.db", b"{}")
+    with pytest.raises(LogError, match="there is no log of nobody"):
+        list(kept.lines("nobody"))
+    kept.close()
