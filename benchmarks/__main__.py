@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from benchmarks import judging, mount, scale, start, throughput
+from benchmarks import callbacks, judging, mount, restart, scale, silence, start, throughput
 from benchmarks.table import Row, shown
 
 PARTS = {
@@ -11,6 +11,9 @@ PARTS = {
     "mount": mount.measure,
     "judging": judging.measure,
     "scale": scale.measure,
+    "silence": silence.measure,
+    "restart": restart.measure,
+    "callbacks": callbacks.measure,
     "throughput": throughput.measure,
 }
 

@@ -1,4 +1,5 @@
-"""What throughput is measured against: Starlette, orjson and jsonschema-rs. It validates and echoes, no more."""
+"""What throughput is measured against: Starlette, orjson and jsonschema-rs. It checks the token, validates and
+echoes, no more."""
 
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from benchmarks.empty import serve
+from benchmarks.processes import KEY
 
 DOCUMENT = Path(__file__).parent.parent / "openapi" / "evolink.yaml"
 TASK = {
@@ -24,6 +26,8 @@ TASK = {
     "task_info": {"can_cancel": True},
     "type": "video",
 }
+
+UNAUTHORIZED = {"error": {"code": "unauthorized", "message": "unknown key", "type": "authentication_error"}}
 
 
 class OrjsonResponse(JSONResponse):
@@ -38,11 +42,19 @@ def application() -> Starlette:
     schema = {"$ref": "#/components/schemas/VideoRequest", "components": document["components"]}
     validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
 
+    def is_known(request: Request) -> bool:
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and key == KEY
+
     async def create(request: Request) -> OrjsonResponse:
+        if not is_known(request):
+            return OrjsonResponse(UNAUTHORIZED, 401)
         body = orjson.loads(await request.body())
         return OrjsonResponse(body, 200 if validator.is_valid(body) else 400)
 
     async def task(request: Request) -> OrjsonResponse:
+        if not is_known(request):
+            return OrjsonResponse(UNAUTHORIZED, 401)
         return OrjsonResponse({**TASK, "id": request.path_params["task_id"]})
 
     return Starlette(

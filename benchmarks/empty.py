@@ -7,13 +7,14 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 
 async def hello(_: Request) -> Response:
     return Response(b"{}", media_type="application/json")
 
 
-def serve(application: Starlette) -> None:
+def serve(application: ASGIApp) -> None:
     """Serve on any free port, as the mock is served, and say where."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))

@@ -5,13 +5,14 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.processes import ROOT, cores, pinned
 from benchmarks.table import Row
 
-GIB = 1024**3
+MIB = 1024**2
 SMALL = 1_000
 STEPS = {"submit": "submission", "read": "query", "advance": "advance"}
 
@@ -46,19 +47,35 @@ def sized(tasks: int, *options: str) -> Iterator[Sized]:
 
 
 def measure(*, quick: bool) -> list[Row]:
-    tasks = 100_000 if quick else 1_000_000
+    tasks, keys = (100_000, 1_000) if quick else (1_000_000, 10_000)
     with sized(SMALL) as small, sized(tasks) as large:
         pairs = [(small.round(), large.round()) for _ in range(9 if quick else 15)]
-        rows = [_memory("plain", tasks, large.filled), _fill(tasks, small.filled, large.filled)]
+        filled = large.filled
+        rows = [_memory("plain", tasks, filled), _fill(tasks, small.filled, filled)]
     with sized(tasks, "--own") as one:
         rows.append(_memory("each with callback URL and idempotency key", tasks, one.filled))
+    with sized(tasks, "--keys", str(keys)) as many:
+        rows.append(_keys(tasks, keys, filled, many))
+    with tempfile.TemporaryDirectory() as folder:
+        log = ("--log", f"{folder}/log.db")
+        for kind in ("on SQLite", "loaded from SQLite"):
+            with sized(tasks, *log) as one:
+                rows.append(_memory(kind, tasks, one.filled))
     return rows + [_step(name, tasks, pairs) for name in STEPS]
+
+
+def _keys(tasks: int, keys: int, alone: dict[str, Any], many: Sized) -> Row:
+    """What the same tasks cost spread over many keys."""
+    memory = (many.filled["peak"] - many.filled["empty"]) / (alone["peak"] - alone["empty"])
+    time = many.filled["fill"] / alone["fill"]
+    what = f"{keys:,} keys of {tasks // keys} tasks against one key of {tasks:,}"
+    return Row(what, f"{memory:.2f} memory, {time:.2f} time", "<= 1.2", f"{many.filled['fill']:.1f} us a submission")
 
 
 def _memory(kind: str, tasks: int, filled: dict[str, Any]) -> Row:
     figures = f"peak; {(filled['peak'] - filled['empty']) / tasks:,.0f} bytes a task, log included"
-    wanted = "< 1 GiB" if tasks == 1_000_000 else ""
-    return Row(f"memory of {tasks:,} tasks, {kind}", f"{filled['peak'] / GIB:.2f} GiB", wanted, figures)
+    wanted = "<= 500 MiB" if tasks == 1_000_000 else ""
+    return Row(f"memory of {tasks:,} tasks, {kind}", f"{filled['peak'] / MIB:,.0f} MiB", wanted, figures)
 
 
 def _fill(tasks: int, small: dict[str, Any], large: dict[str, Any]) -> Row:

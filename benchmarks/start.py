@@ -21,7 +21,7 @@ def measure(*, quick: bool) -> list[Row]:
     ratio = statistics.median(ours / theirs for theirs, ours in pairs)
     bare, mock = (statistics.median(one) for one in zip(*pairs, strict=True))
     figures = f"{mock * 1000:.0f} against {bare * 1000:.0f} ms"
-    return [Row("cold start against bare Starlette", f"{ratio:.2f}", "<= 3", figures), _imports(imported)]
+    return [Row("cold start against bare Starlette", f"{ratio:.2f}", "<= 1.6", figures), _imports(imported)]
 
 
 def _pair(environment: dict[str, str]) -> tuple[float, float]:
