@@ -2,13 +2,16 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from mockserver.simulation.event import Fired, Happening
 from tests.conftest import MakeMock
 from tests.documents import check_schema, schema
-from tests.house import OTHER_KEY, START_MS, Mock
+from tests.house import CREATE, KEY, MINIMAL, OTHER_KEY, START_MS, Mock
 from tests.listener import Listener
+
+FIELDS = {b"authorization": f"Bearer {KEY}".encode(), b"content-type": b"application/json"}
 
 
 def test_events_stream_as_they_happen(mock: Mock) -> None:
@@ -48,3 +51,27 @@ def test_a_stopping_server_ends_its_streams(make_mock: MakeMock) -> None:
     with Listener(mock, "/_mock/events") as listener:
         mock.app.stream.close()
         mock.run(asyncio.wait_for(listener._task, 8))
+
+
+def test_a_prompt_reader_gets_every_event_of_a_burst(make_mock: MakeMock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many times more events than may wait for a reader: who reads is waited for."""
+    monkeypatch.setattr("mockserver.web.control.stream.BACKLOG_LIMIT", 4_000)
+    mock = make_mock(task_seconds=1)
+    for _ in range(3_000):
+        mock.app.api_app.answer("POST", CREATE, b"", FIELDS, msgspec.json.encode(MINIMAL))
+    with Listener(mock, "/_mock/events") as listener:
+        advanced = mock.advance(2)
+        assert advanced["fired_count"] == 9_000
+        assert len(listener.events(9_000)) == 9_000
+
+
+def test_an_advance_counts_all_whoever_is_let_go_meanwhile(mock: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listener that does not read falls behind, and takes nothing of the list with it."""
+    monkeypatch.setattr("mockserver.web.control.stream.BACKLOG_LIMIT", 10)
+    monkeypatch.setattr("mockserver.runtime.timekeeper._PATIENCE", 0)
+    monkeypatch.setattr("mockserver.web.control.stream._waiting", lambda _: iter(()))
+    for _ in range(100):
+        mock.task_id()
+    with Listener(mock, "/_mock/events"):
+        advanced = mock.advance(5)
+    assert (len(advanced["fired"]), advanced["fired_count"]) == (300, 300)

@@ -1,5 +1,6 @@
 """Moves the clocks: the server's with every world that follows it, or that of one key alone."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -18,6 +19,7 @@ FIRED_LIMIT = 10_000
 _STEPS_LIMIT = 10_000_000
 """Steps after which an advance ends: a receiver that submits a task at every callback would never let it."""
 _NEVER_MS = 2**62
+_PATIENCE, _LOOK_S = 200, 0.001
 _ASKED = frozenset(
     {
         Happening.TASK_SUBMITTED,
@@ -108,9 +110,10 @@ class Timekeeper:
         Raises LogError where the log can't be written.
         """
         agenda = self._worlds.agenda if resident is None else resident.agenda
+        whose = resident or self._worlds.server
         async with agenda.advancing:
-            with self._recording(agenda) as recorder:
-                await self._advance(agenda, resident or self._worlds.server, target_ms)
+            with self._recording(agenda, whose) as recorder:
+                await self._advance(agenda, whose, target_ms)
                 await self._node.round.closed()
         return Advanced(recorder.fired, recorder.count)
 
@@ -126,6 +129,7 @@ class Timekeeper:
                 await self._node.round.closed()
             await agenda.under_way.none()
             await turn.give()
+            await self._listened()
         if await self._worlds.fetch(whose.name) is not whose:
             return  # it was forgotten meanwhile: what begins anew has a time of its own
         if target_ms is not None:
@@ -146,13 +150,23 @@ class Timekeeper:
         self._node.execute(resident, commands.Elapse(at_ms=due_ms, until_ms=until_ms))
         agenda.clock.move_to(min(until_ms, max(due_ms, resident.world.now_ms)))
 
+    async def _listened(self) -> None:
+        """Give those who listen the time to hear; whoever does not, is not waited for long."""
+        for _ in range(_PATIENCE):
+            if not any(getattr(listener, "is_pressed", False) for listener in self._node.listeners):
+                return
+            await asyncio.sleep(_LOOK_S)
+
     @contextmanager
-    def _recording(self, agenda: Agenda) -> "Iterator[_Recorder]":
+    def _recording(self, agenda: Agenda, whose: Resident) -> "Iterator[_Recorder]":
+        """Meanwhile the world stays in memory, and its log as it is."""
         recorder = _Recorder(self._node, agenda)
         self._node.listeners.append(recorder)
+        whose.readers += 1
         try:
             yield recorder
         finally:
+            whose.readers -= 1
             self._node.listeners.remove(recorder)
 
 

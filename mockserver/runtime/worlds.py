@@ -151,8 +151,10 @@ class Worlds:
     # --- coming
 
     def open(self, resident: Resident) -> None:
-        """Keep a visitor's world from now on."""
+        """Keep a visitor's world from now on. Raises NotHereError where its key has got another one meanwhile."""
         name, world = resident.name, resident.world
+        if self.knows(name):
+            raise NotHereError(name)
         self.log.begin(name, msgspec.json.encode(Birth(world.settings, world.now_ms)))
         for command in resident.prologue:
             self.log.append(name, resident.codec.encode(command))
