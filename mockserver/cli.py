@@ -248,7 +248,7 @@ def explain(specs: tuple[Path, ...], profile: str, model: str | None, faults: bo
     except (DocumentError, OptionsError) as error:
         raise click.UsageError(str(error)) from error
     if model is not None and registry.of_model(model) is None:
-        nearest = ", ".join(registry.nearest_models(model))
+        nearest = ", ".join(registry.by_model.nearest(model))
         raise click.UsageError(f"--model: received {model}; near it are {nearest}")
     for line in explanation.faults(registry) if faults else explanation.models(registry, documents, model):
         click.echo(line)

@@ -50,7 +50,8 @@ def _join(field: str, name: str) -> str:
     return f"{field}.{name}" if field else name
 
 
-def _typed(value: Any) -> str:
+def typed(value: Any) -> str:
+    """The type of a JSON value and the value itself."""
     names = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
     name = names.get(type(value), "null")
     return name if value is None else f"{name} {shown(value)}"
@@ -70,7 +71,7 @@ def _options(options: Any) -> str:
 
 _Words = tuple[Callable[[Any], str], Callable[[Any], str]]
 _WORDS: dict[str, _Words] = {
-    "type": (_typed, lambda kind: str(kind) if isinstance(kind, str) else " or ".join(map(str, kind))),
+    "type": (typed, lambda kind: str(kind) if isinstance(kind, str) else " or ".join(map(str, kind))),
     "enum": (shown, _options),
     "const": (shown, shown),
     "format": (shown, lambda name: f"a string of format {name}"),

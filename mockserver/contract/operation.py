@@ -44,6 +44,8 @@ _ITEMS = {
     Role.LIST_FILES: ("data.files", FILE_SOURCES),
 }
 """What fills the body of each role's answer; where its list is, and what fills each item of it."""
+Place = tuple[str, str]
+"""(method, path template): several operations may share it, each for models of its own."""
 _ERRORS_LIMIT = 100
 """Errors of one body that are looked at; it may have as many as it has items."""
 
@@ -67,6 +69,10 @@ class Request:
             return None
         errors = islice(self._validator.iter_errors(body), _ERRORS_LIMIT)
         return of_schema_error(min(errors, key=lambda error: error.kind.name != "additionalProperties"))
+
+    def needs(self, field: str) -> bool:
+        """Whether a request has to have this field."""
+        return field in self.schema.get("required", ())
 
     def models(self) -> tuple[str, ...]:
         """The models that this request is for."""
@@ -94,6 +100,10 @@ class Operation:
     query: Query
     items: Shape | None = None
     notes: tuple[Note, ...] = ()
+
+    @property
+    def place(self) -> Place:
+        return self.method, self.path
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ import posixpath
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from mockserver.contract.answer import NEEDED_OF_FILES, ErrorTable, general_table
@@ -12,6 +11,7 @@ from mockserver.contract.behaviour import Failure, GeneralRefusal, Profile, Requ
 from mockserver.contract.document import PREFIX, Document, DocumentError
 from mockserver.contract.faults import Fault, faults, of_error
 from mockserver.contract.inference import Base
+from mockserver.contract.models import Models
 from mockserver.contract.operation import Operation, mount_operation, read_operation
 from mockserver.contract.shape import Shape
 from mockserver.contract.uploads import Uploads
@@ -48,11 +48,7 @@ class _Pattern:
 
 
 class Registry:
-    """The operations of the built-in document and of those mounted beside it.
-
-    A model named in several documents goes to the one that names the fewest, so a model's own page wins over its
-    family's overview; among equals the earlier document wins, the built-in one first.
-    """
+    """The operations of the built-in document and of those mounted beside it; `by_model` finds the one of a model."""
 
     def __init__(
         self,
@@ -80,7 +76,7 @@ class Registry:
         self._patterns = _patterns(self.operations)
         self._plain = _plain_routes(self.operations)
         self._literal = _methods_by_path(self._plain)
-        self._by_model = _by_model(self.operations)
+        self.by_model = Models(self.operations)
         self._task_shape = self.of_role(Role.GET_TASK).shape
 
     def _with_files(self, document: Document) -> "_Files":
@@ -116,7 +112,7 @@ class Registry:
 
     @property
     def models(self) -> list[str]:
-        return sorted(self._by_model)
+        return list(self.by_model)
 
     @property
     def request_id_header(self) -> str | None:
@@ -143,7 +139,7 @@ class Registry:
         return found
 
     def of_model(self, model: str) -> Operation | None:
-        return self._by_model.get(model)
+        return self.by_model.serving(model)
 
     def route(self, method: str, path: str) -> Route | None:
         """The operations of this method and path; None where the path is unknown or lacks the method."""
@@ -170,19 +166,6 @@ class Registry:
 
     def has_error(self, status: int, code: str | None) -> bool:
         return any(one.errors.find(status, code) for one in self.operations)
-
-    def nearest_models(self, model: str) -> list[str]:
-        """Known models that look most like this name; all of them where none does and they are few."""
-        return get_close_matches(model, self.models, n=3, cutoff=0.5) or self.models[:5]
-
-
-def _by_model(operations: list[Operation]) -> dict[str, Operation]:
-    found: dict[str, Operation] = {}
-    for one in operations:
-        for model in one.models:
-            if model not in found or len(one.models) < len(found[model].models):
-                found[model] = one
-    return found
 
 
 def _plain_routes(operations: list[Operation]) -> dict[tuple[str, str], Route]:

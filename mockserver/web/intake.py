@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from mockserver.contract.behaviour import TaskBehaviour
-from mockserver.contract.objection import shown
+from mockserver.contract.objection import Objection, shown, typed
 from mockserver.contract.operation import Operation
 from mockserver.contract.registry import Registry, Route
 from mockserver.contract.rules import Facts
@@ -66,8 +66,11 @@ class Intake:
         body = self._parsed(call)
         operation = self._of_model(call, body)
         objection = operation.request.objection(body) if operation.request else None
+        if objection is None and not isinstance(body, dict):
+            objection = Objection("body", typed(body), "object")
         if objection is not None:
             raise invalid(operation, objection)
+        body.setdefault("model", operation.models[0])
         behaviour = operation.task_behaviour
         try:
             effect = self._triggers(call, body)
@@ -177,16 +180,20 @@ class Intake:
             raise RefusedError(answer) from reason
 
     def _of_model(self, call: Call, body: Any) -> Operation:
-        """The operation that serves `body.model`; a body without one is judged by the first of the path."""
+        """The operation that serves `body.model`. A body that is no object is for the schema to judge."""
+        models, place = self._registry.by_model, call.operation.place
         model = body.get("model") if isinstance(body, dict) else None
-        if not isinstance(model, str):
-            return call.operation
-        operation = self._registry.of_model(model)
-        if operation is None or operation.path != call.operation.path:
-            allowed = ", ".join(self._registry.nearest_models(model))
-            answer = call.operation.errors["unknown_model"]
-            raise RefusedError(error(answer, model=shown(model), received=shown(model), allowed=allowed))
-        return operation
+        operation = models.serving(model, place) if isinstance(model, str) else None
+        if operation is not None:
+            return operation
+        if isinstance(model, str):
+            answer, objection = models.speaker(place).errors["unknown_model"], models.unknown(place, model)
+            raise RefusedError(error(answer, **objection._asdict(), model=objection.received))
+        if isinstance(body, dict) and "model" in body:
+            raise invalid(models.speaker(place), models.mistyped(place, model))
+        if isinstance(body, dict) and models.unasked(place) is None:
+            raise invalid(models.speaker(place), models.missing(place))
+        return models.unasked(place) or models.speaker(place)
 
     def _triggers(self, call: Call, body: dict[str, Any]) -> Effect | None:
         """What the trigger words ask for; one that means nothing is refused, not passed over."""
