@@ -12,6 +12,7 @@ from mockserver.contract.document import PREFIX, Document, DocumentError
 from mockserver.contract.faults import Fault, faults, of_error
 from mockserver.contract.inference import Base
 from mockserver.contract.models import Models
+from mockserver.contract.naming import Naming
 from mockserver.contract.operation import Operation, mount_operation, read_operation
 from mockserver.contract.shape import Shape
 from mockserver.contract.uploads import Uploads
@@ -71,8 +72,10 @@ class Registry:
         self.general: ErrorTable = general_table(document, refusals)
         self._request_id: RequestId = read(document, document.raw, "request-id", RequestId, "#")
         self._files = None if files is None else self._with_files(files)
+        built_in = tuple(self.operations)
         for one in mounted:
             self._mount(one)
+        self.naming = Naming(self.operations, built_in)
         self._patterns = _patterns(self.operations)
         self._plain = _plain_routes(self.operations)
         self._literal = _methods_by_path(self._plain)

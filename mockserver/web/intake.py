@@ -5,6 +5,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import structs
 
 from mockserver.contract.behaviour import TaskBehaviour
 from mockserver.contract.objection import Objection, shown, typed
@@ -14,13 +15,13 @@ from mockserver.contract.rules import Facts
 from mockserver.runtime.target import TargetPolicy
 from mockserver.simulation.command import Submit
 from mockserver.simulation.playbook import Playbook
-from mockserver.simulation.scenario import Effect, Match, Media, Subject
+from mockserver.simulation.scenario import Effect, Match, Media, Subject, When
 from mockserver.simulation.task import Terms
 from mockserver.web.identity import Headers
 from mockserver.web.inputs import UploadedInputs
 from mockserver.web.links import MARK as FILE_MARK
 from mockserver.web.order import Asked, MediaTable, Pace, asked, media_of, plain, terms_of, urls_of
-from mockserver.web.refused import RefusedError, answerable, error, invalid
+from mockserver.web.refused import RefusedError, can_act, error, invalid
 from mockserver.web.script import MARK, ScriptError, Scripts
 
 _decode = msgspec.json.Decoder().decode
@@ -104,8 +105,9 @@ class Intake:
         """The scenario rules that a request meets, in order of precedence."""
         if not playbook.scenarios:
             return ()
+        names = self._registry.naming.of(operation)
         subject = Subject(
-            operation=operation.id,
+            operation="",
             model=str(body.get("model", "")),
             prompt=str(body.get("prompt", "")),
             urls=tuple(_media_urls(body)),
@@ -115,7 +117,7 @@ class Intake:
             Match(scenario.name, number, own)
             for scenario, own in playbook.of(call.tenant)
             for number, rule in enumerate(scenario.rules)
-            if rule.when.matches(subject) and answerable(operation, rule.then)
+            if _concerns(rule.when, names, subject) and can_act(operation, rule.then)
         )
 
     def _terms(self, operation: Operation, body: dict[str, Any], table: MediaTable | None) -> Terms:
@@ -217,6 +219,13 @@ class Intake:
         if not operation.parameter_fits(header, key):
             raise RefusedError(error(operation.errors["invalid_idempotency_key"], received=shown(key)))
         return key
+
+
+def _concerns(when: When, names: frozenset[str], subject: Subject) -> bool:
+    """Whether a rule is about this request: its operation by any of its names, and what else the rule asks."""
+    if when.operation is None:
+        return when.matches(subject)
+    return when.operation in names and when.matches(structs.replace(subject, operation=when.operation))
 
 
 def _media_urls(body: dict[str, Any]) -> list[str]:
