@@ -46,7 +46,7 @@ SCENARIO: dict[str, Any] = {
         {
             "when": {"operation": "query", "task_id": "t"},
             "then": {"answer": {"status": 404}},
-        }
+        },
     ],
     "media": {"https://example.com/a.mp4": {"duration_seconds": 15, "bytes": 100}},
 }

@@ -24,7 +24,9 @@ def unreachable(registry: Registry, when: When, then: Effect) -> Objection | Non
         if value is not None:
             operations = [one for one in operations if field in _LOOKED_AT.get(one.role, ())]
             if not operations:
-                return Objection(f"when.{field}", _beside(when, field), f"it only where operation is {_NEEDED[field]}")
+                return Objection(
+                    f"when.{field}", _beside(when, field), f"it only where operation is {_NEEDED[field]}"
+                )
     if when.model is not None and not any(when.model in one.models for one in operations):
         return Objection("when.model", shown(when.model), ", ".join(registry.by_model.nearest(when.model)))
     return None if any(can_act(one, then) for one in operations) else _idle(operations, then)
@@ -43,4 +45,6 @@ def _idle(operations: list[Operation], then: Effect) -> Objection:
         return Objection("then", f"an effect on the task, for {names}", "answer or fault, where no task is submitted")
     errors = sorted({pair for one in operations for pair in one.errors.codes()})
     allowed = ", ".join(f"{status} {code}" for status, code in errors)
-    return Objection("then.answer", f"{then.answer.status} {then.answer.code or ''}".strip() + f" for {names}", allowed)
+    return Objection(
+        "then.answer", f"{then.answer.status} {then.answer.code or ''}".strip() + f" for {names}", allowed
+    )
