@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from mockserver.contract.behaviour import Role
+from mockserver.contract.behaviour import Profile, Role
 from mockserver.contract.document import Document
 from mockserver.contract.operation import Operation
 from mockserver.contract.prose import sayings
 from mockserver.contract.registry import Registry
+from mockserver.contract.tariff import words, worked
 
 
 def models(registry: Registry, documents: dict[str, Document], model: str | None) -> Iterator[str]:
@@ -36,7 +37,7 @@ def _operation(registry: Registry, operation: Operation, document: Document) -> 
     if operation.request is not None:
         yield f"  request     {', '.join(_fields(operation.request.schema))}"
     yield f"  answer      {operation.shape.described()}"
-    yield from _behaviour(operation)
+    yield from _behaviour(operation, registry.profile)
     raw = document.raw["paths"][operation.path][operation.method.lower()]
     prose = list(sayings(document, raw))
     if prose:
@@ -52,11 +53,24 @@ def _fields(schema: dict[str, object]) -> list[str]:
     return [f"{name}*" if name in required else name for name in properties]
 
 
-def _behaviour(operation: Operation) -> Iterator[str]:
+def _price(operation: Operation, profile: Profile) -> Iterator[str]:
+    """The rule in words, its evidence, and two worked examples."""
+    behaviour, schema = operation.task_behaviour, operation.request.schema if operation.request else {}
+    price = behaviour.prices[profile]
+    yield f"  price       {words(behaviour, profile)}  [{price.evidence}]"
+    if price.note:
+        yield f"              {price.note}"
+    for one in worked(behaviour, profile, schema.get("properties", {})):
+        yield f"              {one.request}: {one.amount}"
+    yield f"  length      {behaviour.length.words()}"
+
+
+def _behaviour(operation: Operation, profile: Profile) -> Iterator[str]:
     for note in operation.notes:
         yield f"  inferred    {note.aspect}: {note.value}  <- {note.source}"
     if not operation.notes:
         yield "  behaviour   all of it as written in x-evolink-* keys"
+    yield from _price(operation, profile)
     for rule in operation.task_behaviour.rules:
         fields = getattr(rule, "field", None) or ", ".join(getattr(rule, "fields", ()))
         yield f"  rule        {rule.__struct_config__.tag}: {fields}  [{rule.evidence}]"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from mockserver.contract.behaviour import MaxBytes
+from mockserver.contract.behaviour import MaxBytes, Profile
 from mockserver.data import data
 from mockserver.testing import InProcessMock
 from mockserver.testing.tenant import MockTenant
@@ -140,8 +140,13 @@ def media_table(talk: Talk) -> None:
     """The table speaks of media; what a model makes of their length is its document's affair."""
     behaviour = talk.mounted.operation.task_behaviour
     if behaviour.length.field == "video_urls":
-        answer = talk.submit(video_urls=["https://example.com/fifteen-seconds.mp4"]).json()
-        assert answer["task_info"]["video_duration"] == 15
+        before, urls = talk.tenant.credits.reserved, ["https://example.com/fifteen-seconds.mp4"]
+        body = {**talk.mounted.body(), "video_urls": urls}
+        assert talk.submit(video_urls=urls).status_code == 200
+        amount_uc = behaviour.prices[Profile.DOCUMENTED].amount_uc(
+            behaviour.quantities(Profile.DOCUMENTED, body, media_ms=15_000)
+        )
+        assert round((talk.tenant.credits.reserved - before) * 10_000) == amount_uc
     if any(isinstance(rule, MaxBytes) and rule.field == "video_urls" for rule in behaviour.rules):
         refused = talk.submit(video_urls=["https://example.com/too-large.mp4"])
         assert "104857601 bytes" in refused.json()["error"]["message"]

@@ -99,6 +99,12 @@ class Document:
         return node
 
 
+def types(schema: dict[str, Any]) -> list[str]:
+    """The types that a schema names; none where it names none."""
+    named = schema.get("type", [])
+    return named if isinstance(named, list) else [named]
+
+
 def load_any(path: Path) -> Document:
     """Read somebody else's document. Raises DocumentError only where nothing of it can be used."""
     return parse(path.read_bytes(), file=path.name)
