@@ -11,13 +11,15 @@ from mockserver.contract.tariff import words, worked
 
 
 def models(registry: Registry, documents: dict[str, Document], model: str | None) -> Iterator[str]:
-    """A paragraph for each creating operation, or for that of one model; then what the built-in documents serve."""
+    """A paragraph for each creating operation, or for that of one model; then what the built-in
+    documents serve, and what is not served at all, with the reason."""
     for operation in registry.operations:
         if operation.role is Role.CREATE_TASK and (model is None or registry.of_model(model) is operation):
             yield from _operation(registry, operation, documents[operation.document])
             yield ""
     if model is None:
         yield from (f"{one.method} {one.path}  ({one.file}): served by {one.by}" for one in registry.covered)
+        yield from (f"{one.method} {one.path}  ({one.file}): not served: {one.reason}" for one in registry.unserved)
 
 
 def faults(registry: Registry) -> Iterator[str]:

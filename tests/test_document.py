@@ -36,7 +36,7 @@ KEYS = {f"x-evolink-{name}" for name in BEHAVIOUR} | {
     "x-evolink-role",
     "x-evolink-rules",
 }
-PLACEHOLDERS = {"field", "received", "allowed", "model", "path", "method", "limit", "retry_after"}
+PLACEHOLDERS = {"field", "received", "allowed", "model", "path", "method", "limit", "retry_after", "file", "reason"}
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 DATA = {"value", "example", "default", "enum", "body"}
 """Keys whose values are data of the API, not parts of the document."""

@@ -9,8 +9,9 @@ import jsonschema_rs
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from mockserver.contract.document import Document, DocumentError, load, load_any
+from mockserver.contract.document import Document, DocumentError, load
 from mockserver.contract.registry import Registry
+from mockserver.contract.specs import load_any
 from mockserver.data import data
 from tests.conftest import MakeMock
 from tests.documents import document, operations

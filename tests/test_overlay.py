@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from mockserver.contract.document import DocumentError, load_any
+from mockserver.contract.document import DocumentError
 from mockserver.contract.overlay import load_overlay
+from mockserver.contract.specs import load_any
 from mockserver.data import data
 from tests.conftest import MakeMock
 from tests.house import Mock

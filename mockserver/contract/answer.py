@@ -29,7 +29,7 @@ NEEDED = {
 }
 """The refusals that the server gives by itself: without their words it would have nothing to say."""
 NEEDED_OF_ALL = (
-    {"unknown_path", "method_not_allowed", "unsupported_media_type", "body_too_large"}
+    {"unknown_path", "not_served", "method_not_allowed", "unsupported_media_type", "body_too_large"}
     | {"result_expired", "result_not_found", "internal_error"}
 )  # fmt: skip
 NEEDED_OF_FILES = frozenset(

@@ -1,12 +1,15 @@
 """An OpenAPI document as read from its file: local references resolved, unknown keys of our own refused."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import codecs
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import yaml
+
+from mockserver.contract import yaml12
 
 PREFIX = "x-evolink-"
 JSON = "application/json"
@@ -52,6 +55,14 @@ class Document:
 
     file: str
     raw: dict[str, Any]
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """References to other files that could not be followed, and why."""
+    neighbours: frozenset[Path] = frozenset()
+    """The other files that were taken in."""
+
+    def with_raw(self, raw: dict[str, Any]) -> "Document":
+        """The same document, read otherwise."""
+        return replace(self, raw=raw)
 
     def operations(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """(method in capitals, path template, operation object) in the document's order."""
@@ -88,8 +99,9 @@ class Document:
         return DocumentError(self.file, place, message)
 
     def _target(self, reference: str, place: str) -> Any:
-        if not reference.startswith("#/"):
-            raise self.error(place, f"only local references are followed, got {reference}")
+        if not isinstance(reference, str) or not reference.startswith("#/"):
+            reason = self.unread.get(reference, "it leads out of the document")
+            raise self.error(place, f"the reference {reference} can't be followed: {reason}")
         node: Any = self.raw
         for token in reference[2:].split("/"):
             key = token.replace("~1", "/").replace("~0", "~")
@@ -103,11 +115,6 @@ def types(schema: dict[str, Any]) -> list[str]:
     """The types that a schema names; none where it names none."""
     named = schema.get("type", [])
     return named if isinstance(named, list) else [named]
-
-
-def load_any(path: Path) -> Document:
-    """Read somebody else's document. Raises DocumentError only where nothing of it can be used."""
-    return parse(path.read_bytes(), file=path.name)
 
 
 def load(path: Path) -> Document:
@@ -124,18 +131,33 @@ def load(path: Path) -> Document:
 
 
 def parse(source: bytes, file: str) -> Document:
+    """A document from its text. Raises DocumentError where it is none."""
     try:
-        raw = msgspec.json.decode(source) if source.lstrip()[:1] == b"{" else _read_yaml(source)
-    except (msgspec.DecodeError, yaml.YAMLError) as error:
-        raise DocumentError(file, "", f"not readable as JSON or YAML: {error}") from error
+        raw = read_value(source)
+    except RecursionError as error:
+        raise DocumentError(file, "", "nested too deeply") from error
+    except ValueError as error:
+        raise DocumentError(file, "", f"not readable as JSON or YAML: {_in_a_line(error)}") from error
     if not isinstance(raw, dict) or not isinstance(raw.get("paths"), dict):
         raise DocumentError(file, "", "not an OpenAPI document: it has no paths")
     return Document(file, raw)
 
 
+def read_value(source: bytes) -> Any:
+    """What a JSON or YAML text says. Raises ValueError (or RecursionError) where it says nothing."""
+    source = source.removeprefix(codecs.BOM_UTF8)
+    try:
+        return msgspec.json.decode(source) if source.lstrip()[:1] == b"{" else _read_yaml(source)
+    except (msgspec.DecodeError, yaml.YAMLError) as error:
+        raise ValueError(str(error)) from error
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
 def _read_yaml(source: bytes) -> Any:
-    """By the C loader where PyYAML has it: ten times as fast, and start-up waits for it."""
-    return yaml.load(source, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+    return yaml12.read(source)
 
 
 def _own_keys(node: Any, place: str = "#") -> Iterator[tuple[str, str]]:

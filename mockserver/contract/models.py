@@ -8,6 +8,7 @@ from typing import Any
 from mockserver.contract.behaviour import Role
 from mockserver.contract.objection import Objection, shown, typed
 from mockserver.contract.operation import Operation, Place
+from mockserver.contract.unserved import Unserved
 
 _FEW = 3
 """How many names a message spells out."""
@@ -23,7 +24,8 @@ class Models:
     family's overview; among equals the earlier document wins, the built-in one first.
     """
 
-    def __init__(self, operations: Sequence[Operation]) -> None:
+    def __init__(self, operations: Sequence[Operation], unserved: Sequence[Unserved] = ()) -> None:
+        self._unserved = {model: one for one in unserved for model in one.models}
         self._everywhere = _served([one for one in operations if one.role is Role.CREATE_TASK])
         sharing: dict[Place, list[Operation]] = {}
         for one in operations:
@@ -67,7 +69,13 @@ class Models:
         if elsewhere:
             where = " or ".join(elsewhere)
             return Objection("model", shown(model), f"{model} at {where}; here, {self._served(place)}")
-        return Objection("model", shown(model), f"{self._served(place, model)}; {_MOUNTING}")
+        left = self.unserved(model)
+        why = _MOUNTING if left is None else f"{left.file} names {model}, but is not served: {left.reason}"
+        return Objection("model", shown(model), f"{self._served(place, model)}; {why}")
+
+    def unserved(self, model: str) -> Unserved | None:
+        """The operation that names a model and is not served."""
+        return self._unserved.get(model)
 
     def _served(self, place: Place, model: str = "") -> str:
         """The names of this place in words: those like `model`, else the first few."""

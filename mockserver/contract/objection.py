@@ -1,9 +1,12 @@
 """What is wrong with a request, told from both sides: which field, what came, what is allowed."""
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
+
+_QUOTED = re.compile(r"'([^']*)'")
 
 _ECHO_LIMIT = 80
 """Characters of a received value that a message shows: enough to recognise it, too few to carry harm."""
@@ -15,6 +18,10 @@ class Objection(NamedTuple):
     field: str
     received: str
     allowed: str
+
+    @property
+    def words(self) -> str:
+        return f"{self.field}: received {self.received}; allowed: {self.allowed}"
 
 
 def shown(value: Any) -> str:
@@ -37,6 +44,25 @@ def of_schema_error(error: Any) -> Objection:
         return Objection(field or "body", shown(instance), f"what the document says under {kind}")
     received, allowed = words
     return Objection(field or "body", received(instance), allowed(limit))
+
+
+def of_schema(error: Any) -> Objection:
+    """What is wrong with a schema: a jsonschema-rs ValidationError of it against JSON Schema itself, in words."""
+    objection = of_schema_error(error)
+    if error.kind.name == "anyOf" and error.instance_path[-1:] == ["type"]:
+        return objection._replace(allowed="array, boolean, integer, null, number, object, string, or a list of them")
+    return objection._replace(allowed="a regular expression") if error.kind.name == "format" else objection
+
+
+def unusable(error: Exception) -> str:
+    """Why no validator can be made of a schema."""
+    kind = getattr(error, "kind", None)
+    if kind is None:
+        return "it is no JSON Schema"
+    if kind.name == "$ref":
+        named = _QUOTED.search(str(error))
+        return f"the reference {named[1] if named else 'in it'} leads nowhere"
+    return of_schema(error).words
 
 
 def _path(instance_path: list[str | int]) -> str:

@@ -11,7 +11,7 @@ from mockserver.contract.answer import ErrorTable, error_table, example_bodies
 from mockserver.contract.behaviour import UPLOADS, Profile, Role, TaskBehaviour, task_behaviour
 from mockserver.contract.document import JSON, PREFIX, Document
 from mockserver.contract.inference import Base, Inferred, Note
-from mockserver.contract.objection import Objection, of_schema_error
+from mockserver.contract.objection import Objection, of_schema_error, unusable
 from mockserver.contract.query import Query
 from mockserver.contract.rules import RuleSet
 from mockserver.contract.shape import (
@@ -27,6 +27,7 @@ from mockserver.contract.shape import (
     Shape,
     Source,
 )
+from mockserver.contract.unserved import UnservedError, refuse_other_than_tasks
 
 _SOURCES: dict[Role, dict[str, Source]] = {
     Role.CREATE_TASK: TASK_SOURCES,
@@ -54,6 +55,7 @@ class Request:
     """What the body of a request may be."""
 
     def __init__(self, document: Document, schema: dict[str, Any], *, required: bool) -> None:
+        self._document = document
         self.schema = document.resolved(schema)
         self.required = required
         self._validator = jsonschema_rs.Draft202012Validator(
@@ -76,9 +78,7 @@ class Request:
 
     def models(self) -> tuple[str, ...]:
         """The models that this request is for."""
-        model = self.schema.get("properties", {}).get("model", {})
-        named = model.get("enum") or [model.get("const", model.get("default", model.get("example")))]
-        return tuple(one for one in named if isinstance(one, str))
+        return named_models(self._document.resolved(self.schema.get("properties", {}).get("model", {})))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -145,6 +145,12 @@ class Operation:
         return pattern is None or pattern.search(value) is not None
 
 
+def named_models(schema: dict[str, Any]) -> tuple[str, ...]:
+    """The models that the schema of `model` names."""
+    named = schema.get("enum") or [schema.get("const", schema.get("default", schema.get("example")))]
+    return tuple(one for one in named if isinstance(one, str))
+
+
 def read_operation(document: Document, method: str, path: str, profile: Profile) -> Operation:
     """Make an operation of a document of our own ready. Raises DocumentError with the place that is wrong."""
     place, raw = _find(document, method, path)
@@ -157,7 +163,7 @@ def read_operation(document: Document, method: str, path: str, profile: Profile)
         method=method,
         path=path,
         role=role,
-        request=read_request(document, raw),
+        request=read_request(document, raw, place),
         shape=shape,
         errors=error_table(document, raw, place, role),
         parameters=_parameters(raw),
@@ -172,12 +178,10 @@ def read_operation(document: Document, method: str, path: str, profile: Profile)
 def mount_operation(document: Document, method: str, path: str, profile: Profile, base: Base) -> Operation:
     """Make an operation of somebody else's document ready: what it leaves open is inferred, and noted.
 
-    Raises DocumentError where it can't be served: its answer 200 has no `id` and `status`, or nothing names a model.
+    Raises UnservedError where it is nothing that creates a task, DocumentError where it can't be used.
     """
     place, raw = _find(document, method, path)
-    schema = document.ok_schema(raw, place)
-    if method != "POST" or not {"id", "status"} <= schema.get("properties", {}).keys():
-        raise document.error(place, "not served: the answer 200 is no task (it has no id and status)")
+    refuse_other_than_tasks(document, method, raw, place)
     inferred = Inferred(document, raw, path, base)
     behaviour = inferred.behaviour()
     operation = Operation(
@@ -186,18 +190,18 @@ def mount_operation(document: Document, method: str, path: str, profile: Profile
         method=method,
         path=path,
         role=Role.CREATE_TASK,
-        request=read_request(document, raw),
-        shape=Shape(document, schema, TASK_SOURCES, profile, place),
+        request=read_request(document, raw, place),
+        shape=Shape(document, document.ok_schema(raw, place), TASK_SOURCES, profile, place),
         errors=inferred.errors(example_bodies(document, raw)),
         parameters=base.parameters,
         behaviour=behaviour,
         rules=RuleSet(behaviour.rules),
         examples=_examples(document, raw),
-        query=Query(document, raw),
+        query=Query(document, {}),
         notes=tuple(inferred.notes),
     )
     if not operation.models:
-        raise document.error(place, "not served: no enum, default or example of `model` says which model it is for")
+        raise UnservedError(document, place, "no enum, default or example of `model` says which model it is for")
     return operation
 
 
@@ -206,7 +210,7 @@ def _find(document: Document, method: str, path: str) -> tuple[str, dict[str, An
     return place, document.raw["paths"][path][method.lower()]
 
 
-def read_request(document: Document, raw: dict[str, Any]) -> Request | None:
+def read_request(document: Document, raw: dict[str, Any], place: str = "#") -> Request | None:
     """The JSON body an operation takes; None where it takes none. Raises DocumentError for an unusable schema."""
     schema = document.request_schema(raw)
     if schema is None:
@@ -215,7 +219,7 @@ def read_request(document: Document, raw: dict[str, Any]) -> Request | None:
     try:
         return Request(document, schema, required=required)
     except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
-        raise document.error("#/requestBody", f"the schema can't be used: {str(error)[:300]}") from error
+        raise document.error(f"{place}/requestBody", f"the schema can't be used: {unusable(error)}") from error
 
 
 def _examples(document: Document, raw: dict[str, Any]) -> dict[str, Any]:

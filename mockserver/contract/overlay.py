@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from mockserver.contract.document import JSON, KEYS, Document, DocumentError
+from mockserver.contract.document import KEYS, Document, DocumentError
 
 _FORMAT = 1
 Overlay = dict[str, dict[str, Any]]
@@ -41,16 +41,15 @@ def overlaid(document: Document, overlays: list[Overlay]) -> Document:
     for method, path, operation in touched:
         for model in sorted(keys.keys() & _models(document, operation)):
             raw["paths"][path][method.lower()].update(keys[model])
-    return Document(document.file, raw)
+    return document.with_raw(raw)
 
 
 def _models(document: Document, operation: dict[str, Any]) -> set[str]:
     """The model that an operation is for; those of a family's overview are not meant."""
-    media = operation.get("requestBody", {}).get("content", {}).get(JSON, {})
     try:
-        schema = document.resolved(media.get("schema", {}))
+        schema = document.resolved(document.request_schema(operation) or {})
         model = document.resolved(schema.get("properties", {}).get("model", {}))
-    except DocumentError:
+    except (DocumentError, AttributeError):
         return set()
     named = model.get("enum") or [model.get("default", model.get("example"))]
     return set(named) if len(named) == 1 else set()

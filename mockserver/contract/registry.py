@@ -4,7 +4,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mockserver.contract.answer import NEEDED_OF_FILES, ErrorTable, general_table
 from mockserver.contract.behaviour import Failure, GeneralRefusal, Profile, RequestId, Role, read
@@ -13,8 +13,9 @@ from mockserver.contract.faults import Fault, faults, of_error
 from mockserver.contract.inference import Base
 from mockserver.contract.models import Models
 from mockserver.contract.naming import Naming
-from mockserver.contract.operation import Operation, mount_operation, read_operation
+from mockserver.contract.operation import Operation, mount_operation, named_models, read_operation
 from mockserver.contract.shape import Shape
+from mockserver.contract.unserved import Unserved, UnservedError, same_path
 from mockserver.contract.uploads import Uploads
 
 
@@ -57,6 +58,7 @@ class Registry:
         profile: Profile = Profile.DOCUMENTED,
         mounted: Sequence[Document] = (),
         files: Document | None = None,
+        left_out: Sequence[Fault] = (),
     ) -> None:
         self._file = document.file
         self.profile = profile
@@ -65,7 +67,8 @@ class Registry:
             for method, path, raw in document.operations()
             if raw.get(f"{PREFIX}profile", profile) == profile
         ]
-        self.faults: list[Fault] = []
+        self.faults: list[Fault] = list(left_out)
+        self.unserved: list[Unserved] = []
         self.covered: list[Covered] = []
         self.failures: dict[str, Failure] = read(document, document.raw, "failures", dict[str, Failure], "#")
         refusals = read(document, document.raw, "refusals", dict[str, GeneralRefusal], "#")
@@ -79,7 +82,7 @@ class Registry:
         self._patterns = _patterns(self.operations)
         self._plain = _plain_routes(self.operations)
         self._literal = _methods_by_path(self._plain)
-        self.by_model = Models(self.operations)
+        self.by_model = Models(self.operations, self.unserved)
         self._task_shape = self.of_role(Role.GET_TASK).shape
 
     def _with_files(self, document: Document) -> "_Files":
@@ -97,16 +100,31 @@ class Registry:
         """Add what can be served of a document, and report what is wrong with it."""
         create = self.of_role(Role.CREATE_TASK)
         base = Base(create.task_behaviour, create.errors, create.parameters)
-        built_in = {(one.method, one.path): one for one in self.operations if one.role is not Role.CREATE_TASK}
+        built_in = {
+            (one.method, same_path(one.path)): one for one in self.operations if one.role is not Role.CREATE_TASK
+        }
         self.faults += faults(document)
-        for method, path, _ in document.operations():
-            if (method, path) in built_in:
-                self.covered.append(Covered(document.file, method, path, built_in[method, path].document))
+        for method, path, raw in document.operations():
+            covering = built_in.get((method, same_path(path)))
+            if covering is not None:
+                self.covered.append(Covered(document.file, method, path, covering.document))
                 continue
             try:
                 self.operations.append(mount_operation(document, method, path, self.profile, base))
+            except UnservedError as error:
+                self._leave(document, method, path, raw, error.reason)
             except DocumentError as error:
                 self.faults.append(of_error(error))
+                self._leave(document, method, path, raw, f"{error.place}: {error.message}")
+
+    def _leave(self, document: Document, method: str, path: str, raw: dict[str, Any], reason: str) -> None:
+        """Note what is not served, and the models that it names."""
+        try:
+            request = document.resolved(document.request_schema(raw) or {})
+            models = named_models(document.resolved(request.get("properties", {}).get("model", {})))
+        except DocumentError:
+            models = ()
+        self.unserved.append(Unserved(document.file, method, path, reason, models))
 
     @property
     def task_shape(self) -> Shape:
@@ -156,6 +174,10 @@ class Registry:
             if match is not None and method in pattern.methods:
                 return Route(pattern.methods[method], match.groupdict())
         return None
+
+    def not_served(self, method: str, path: str) -> Unserved | None:
+        """The operation of a mounted document that this request is of, where nothing answers for it."""
+        return next((one for one in self.unserved if one.answers(method, path)), None)
 
     def methods(self, path: str) -> list[str]:
         """The methods that this path has; none where it is unknown."""

@@ -151,6 +151,10 @@ class Api:
 
     def _unrouted(self, method: str, path: str) -> Answer:
         methods, answers = self._registry.methods(path), self._registry.general_of(path)
+        left = self._registry.not_served(method, path)
+        if left is not None:
+            told = {"method": method, "path": path[:200], "file": left.file, "reason": left.reason}
+            return error(self._registry.general["not_served"], **told)
         if not methods:
             return error(answers["unknown_path"], method=method, path=path[:200])
         allowed = ", ".join(methods)

@@ -17,6 +17,8 @@ from mockserver.simulation.command import Submit
 from mockserver.simulation.playbook import Playbook
 from mockserver.simulation.scenario import Effect, Match, Media, Subject, When
 from mockserver.simulation.task import Terms
+from mockserver.web.callback_url import FIELD as CALLBACK
+from mockserver.web.callback_url import CallbackUrls
 from mockserver.web.identity import Headers
 from mockserver.web.inputs import UploadedInputs
 from mockserver.web.links import MARK as FILE_MARK
@@ -25,7 +27,7 @@ from mockserver.web.refused import RefusedError, can_act, error, invalid
 from mockserver.web.script import MARK, ScriptError, Scripts
 
 _decode = msgspec.json.Decoder().decode
-_NOT_MEDIA = frozenset({"prompt", "model", "callback_url"})
+_NOT_MEDIA = frozenset({"prompt", "model", CALLBACK})
 
 
 class Call(NamedTuple):
@@ -58,7 +60,7 @@ class Intake:
         self, registry: Registry, scripts: Scripts, policy: TargetPolicy, pace: Pace, inputs: UploadedInputs
     ) -> None:
         self._registry, self._scripts, self._policy, self._pace = registry, scripts, policy, pace
-        self._inputs = inputs
+        self._inputs, self._callback_urls = inputs, CallbackUrls(policy)
         self._terms_asked = lru_cache(maxsize=10_000)(self._make_terms)
         self._plain_terms: dict[str, Terms] = {}
 
@@ -66,12 +68,13 @@ class Intake:
         """The submission that a creating request asks for."""
         body = self._parsed(call)
         operation = self._of_model(call, body)
-        objection = operation.request.objection(body) if operation.request else None
+        objection = self._callback_urls.objection(operation, body)
         if objection is None and not isinstance(body, dict):
             objection = Objection("body", typed(body), "object")
         if objection is not None:
             raise invalid(operation, objection)
-        body.setdefault("model", operation.models[0])
+        if "model" not in body:
+            body["model"] = operation.models[0]
         behaviour = operation.task_behaviour
         try:
             effect = self._triggers(call, body)
@@ -88,7 +91,7 @@ class Intake:
             at_ms=call.now_ms,
             tenant=call.tenant,
             terms=terms,
-            callback_url=body.get("callback_url"),
+            callback_url=body.get(CALLBACK),
             idempotency_key=key,
             fingerprint=None if key is None else _fingerprint(body),
             idempotency_window_ms=0 if key is None else behaviour.idempotency.window_seconds * 1000,
@@ -109,7 +112,7 @@ class Intake:
         subject = Subject(
             operation="",
             model=str(body.get("model", "")),
-            prompt=str(body.get("prompt", "")),
+            prompt=str(body.get("prompt") or ""),
             urls=tuple(_media_urls(body)),
             task_id=task_id,
         )
@@ -201,14 +204,14 @@ class Intake:
         """What the trigger words ask for; one that means nothing is refused, not passed over."""
         if MARK not in call.body:
             return None
-        return self._scripts.triggers(str(body.get("prompt", "")), _media_urls(body))
+        return self._scripts.triggers(str(body.get("prompt") or ""), _media_urls(body))
 
     def _judge(self, operation: Operation, body: dict[str, Any], table: MediaTable | None) -> None:
         size_of = None if table is None else lambda url: media_of(url, table).bytes
         facts = Facts(self._policy.objection, size_of)
         objection = operation.rules.objection(body, facts)
         if objection is not None:
-            raise invalid(operation, objection)
+            raise invalid(operation, self._callback_urls.hinted(objection, body))
 
     def _idempotency_key(self, call: Call, operation: Operation, behaviour: TaskBehaviour) -> str | None:
         header = behaviour.idempotency.header
