@@ -71,29 +71,34 @@ class Document:
                 if method in item:
                     yield method.upper(), path, item[method]
 
-    def resolved(self, node: Any, place: str = "") -> Any:
-        """The node itself, or what its chain of local references leads to."""
-        seen = set()
+    def resolved(self, node: Any, place: str = "") -> dict[str, Any]:
+        """The node itself, or what its chain of local references leads to; of a schema `true` or `false` its like."""
+        seen: list[Any] = []
         while isinstance(node, dict) and "$ref" in node:
             reference = node["$ref"]
             if reference in seen:
                 raise self.error(place, f"the reference {reference} leads back to itself")
-            seen.add(reference)
+            seen.append(reference)
             node = self._target(reference, place)
+        if isinstance(node, bool):
+            return {} if node else {"not": {}}
+        if not isinstance(node, dict):
+            raise self.error(place, f"{seen[-1] if seen else 'this'} is no object")
         return node
 
-    def ok_schema(self, operation: dict[str, Any], place: str = "") -> Any:
+    def ok_schema(self, operation: dict[str, Any], place: str = "") -> dict[str, Any]:
         """The schema of an operation's JSON answer 200. Raises DocumentError where it has none."""
         answer = self.resolved(operation.get("responses", {}).get("200", {}), place)
         schema = answer.get("content", {}).get(JSON, {}).get("schema")
-        if not isinstance(schema, dict):
+        if schema is None:
             raise self.error(f"{place}/responses/200", "no JSON schema of the answer 200")
         return self.resolved(schema, place)
 
-    def request_schema(self, operation: dict[str, Any], place: str = "") -> Any:
+    def request_schema(self, operation: dict[str, Any], place: str = "") -> dict[str, Any] | None:
         """The schema of an operation's request body, JSON or else a form, as it stands; None where it takes none."""
         content = self.resolved(operation.get("requestBody", {}), place).get("content", {})
-        return content.get(JSON, content.get(FORM, {})).get("schema")
+        schema = content.get(JSON, content.get(FORM, {})).get("schema")
+        return self.resolved(schema, place) if isinstance(schema, bool) else schema
 
     def error(self, place: str, message: str) -> DocumentError:
         return DocumentError(self.file, place, message)

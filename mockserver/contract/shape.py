@@ -24,6 +24,8 @@ class Source(NamedTuple):
     variants: frozenset[str] = frozenset()
 
 
+_DEEPEST = 12
+"""How deep a body goes: one that contains itself has to end somewhere."""
 _KEY = re.compile(r'"([^"]+)":')
 OPEN, COMPLETED, FAILED = "open", "completed", "failed"
 VARIANTS = (OPEN, COMPLETED, FAILED)
@@ -168,6 +170,8 @@ class Shape:
 
     def _object(self, schema: Any, path: str, variant: str, slots: list[str]) -> bytes:
         members = []
+        if path.count(".") >= _DEEPEST:
+            return b"{}"
         for name, child in self._document.resolved(schema, self._place).get("properties", {}).items():
             value = self._value(child, f"{path}.{name}".lstrip("."), variant, slots)
             if value:
