@@ -144,7 +144,7 @@ def media_table(talk: Talk) -> None:
         body = {**talk.mounted.body(), "video_urls": urls}
         assert talk.submit(video_urls=urls).status_code == 200
         amount_uc = behaviour.prices[Profile.DOCUMENTED].amount_uc(
-            behaviour.quantities(Profile.DOCUMENTED, body, media_ms=15_000)
+            behaviour.quantities(behaviour.values(Profile.DOCUMENTED, body), media_ms=15_000)
         )
         assert round((talk.tenant.credits.reserved - before) * 10_000) == amount_uc
     if any(isinstance(rule, MaxBytes) and rule.field == "video_urls" for rule in behaviour.rules):

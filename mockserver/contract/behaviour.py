@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from mockserver.contract import fields
 from mockserver.contract.document import PREFIX, Document
@@ -69,11 +69,10 @@ class Results(Told, frozen=True, kw_only=True):
     sample: str
     valid_seconds: int
 
-    def wanted(self, body: dict[str, Any]) -> int:
-        """How many files a valid request asks for."""
-        number = fields.first(body, self.count_field) if self.count_field else None
-        if isinstance(number, int) and not isinstance(number, bool) and 0 < number <= _MOST_RESULTS:
-            return number
+    def wanted(self, asked: Any) -> int:
+        """How many files a valid request asks for, by the value of its `count_field`."""
+        if isinstance(asked, int) and not isinstance(asked, bool) and 0 < asked <= _MOST_RESULTS:
+            return asked
         return self.count
 
 
@@ -216,20 +215,29 @@ class TaskBehaviour(Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...]
     callback: Callback
 
-    def quantities(self, profile: Profile, body: dict[str, Any], media_ms: int | None = None) -> Quantities:
-        """What of a valid request its price depends on, where its media last `media_ms` (None: nothing tells it)."""
-        price = self.prices[profile]
-        return Quantities(
-            length_ms=self.length.billed_ms(body, media_ms),
-            images=self.results.wanted(body),
-            characters=len(str(body.get("prompt", ""))) if price.counts_characters else 0,
-            values=tuple([_scalar(fields.first(body, one.field)) for one in price.factors]) if price.factors else (),
-        )
+    _looked_at: dict[Profile, tuple[str, ...]] = {}
+    """The fields of a request that decide its price, told once: every request is looked at."""
 
+    def __post_init__(self) -> None:
+        always = (self.length.seconds_field or "", self.results.count_field or "")
+        looked_at = {
+            profile: (*always, *(one.field for one in price.factors)) for profile, price in self.prices.items()
+        }
+        structs.force_setattr(self, "_looked_at", looked_at)
 
-def _scalar(value: Any) -> Any:
-    """A value that a factor can look at; nothing else could be remembered."""
-    return value if isinstance(value, str | int | float | bool) else None
+    def values(self, profile: Profile, body: dict[str, Any]) -> tuple[Any, ...]:
+        """What a valid request says of its length, of how many results it wants, and of each factor of its price."""
+        return tuple([fields.scalar(body, path) for path in self._looked_at[profile]])
+
+    def characters(self, profile: Profile, body: dict[str, Any]) -> int:
+        """How long its prompt is, where that is counted."""
+        return len(str(body.get("prompt", ""))) if self.prices[profile].counts_characters else 0
+
+    def quantities(self, values: tuple[Any, ...], characters: int = 0, media_ms: int | None = None) -> Quantities:
+        """What the price of a request depends on, by its `values`, where its media last `media_ms` (None: untold)."""
+        seconds, count, *factors = values
+        length_ms, images = self.length.billed_ms(seconds, media_ms), self.results.wanted(count)
+        return Quantities(length_ms, images, characters, tuple(factors))
 
 
 def read(document: Document, node: dict[str, Any], key: str, kind: Any, place: str) -> Any:

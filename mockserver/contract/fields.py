@@ -37,9 +37,12 @@ def _walk(body: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield from _inward(f"{name}[{index}]", item, rest)
 
 
-def first(body: Any, path: str) -> Any:
-    """The first value at this path; None where it is absent."""
-    return next((value for _, value in values(body, path)), None)
+def scalar(body: dict[str, Any], path: str) -> Any:
+    """The first text, number or truth value at this path; None where there is none."""
+    found = body.get(path)
+    if found is None and "." in path:
+        found = next((value for _, value in values(body, path)), None)
+    return found if isinstance(found, str | int | float) else None
 
 
 def number(value: Any) -> float | None:

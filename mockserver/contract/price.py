@@ -141,16 +141,16 @@ class Length(Told, frozen=True, kw_only=True):
     together: bool = False
     read_as: dict[str, float] = given(default_factory=dict)
 
-    def billed_ms(self, body: dict[str, Any], media_ms: int | None) -> int:
-        """What is billed of a valid request whose media last `media_ms`; None where nothing tells that."""
-        return self.shown_ms(body, media_ms) + (media_ms or 0 if self.together else 0)
+    def billed_ms(self, asked: Any, media_ms: int | None) -> int:
+        """What is billed where the `seconds_field` says this and the media last `media_ms` (None: untold)."""
+        return self.shown_ms(asked, media_ms) + (media_ms or 0 if self.together else 0)
 
-    def shown_ms(self, body: dict[str, Any], media_ms: int | None) -> int:
+    def shown_ms(self, asked: Any, media_ms: int | None) -> int:
         """What the task says of its length: where both count, that of the result alone."""
         if media_ms is not None and not self.together:
             return media_ms
-        asked = None if self.seconds_field is None else self._seconds(fields.first(body, self.seconds_field))
-        return round((self.default_seconds if asked is None else asked) * 1000)
+        seconds = self._seconds(asked) if self.seconds_field else None
+        return round((self.default_seconds if seconds is None else seconds) * 1000)
 
     def _seconds(self, value: Any) -> float | None:
         told = self.read_as.get(str(value).lower())

@@ -35,7 +35,8 @@ def worked(behaviour: TaskBehaviour, profile: Profile, properties: dict[str, Any
     media_ms = _LONG_MS if behaviour.length.field and _counts_seconds(price) else None
     spoken = [_spoken(name, value) for name, value in told.items()]
     spoken += [f"{behaviour.length.field} of {media_ms / 1000:g} s"] if media_ms else []
-    plain, full = behaviour.quantities(profile, {}), behaviour.quantities(profile, _nested(told), media_ms)
+    plain, body = behaviour.quantities(behaviour.values(profile, {})), _nested(told)
+    full = behaviour.quantities(behaviour.values(profile, body), behaviour.characters(profile, body), media_ms)
     return [
         Worked(
             "a request that says no more than it has to", _credits(Fraction(price.amount_uc(plain), UC_PER_CREDIT))

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from mockserver.contract.behaviour import Profile, TaskBehaviour
 from mockserver.contract.operation import Operation
-from mockserver.contract.price import Quantities
 from mockserver.simulation.scenario import Media
 from mockserver.simulation.task import Terms
 from mockserver.web.script import media_facts
@@ -43,8 +42,9 @@ class Asked(NamedTuple):
     """What of a request its terms depend on; equal requests share one set of terms."""
 
     model: str
-    length_ms: int
-    quantities: Quantities
+    media_ms: int | None
+    characters: int
+    values: tuple[Any, ...]
 
 
 def plain(behaviour: TaskBehaviour, profile: Profile) -> bool:
@@ -56,15 +56,15 @@ def plain(behaviour: TaskBehaviour, profile: Profile) -> bool:
 
 def asked(behaviour: TaskBehaviour, profile: Profile, body: dict[str, Any], table: MediaTable | None) -> Asked:
     """Read it off a valid request."""
-    media_ms = _media_ms(behaviour, body, table)
-    shown_ms = behaviour.length.shown_ms(body, media_ms)
-    return Asked(body.get("model", ""), shown_ms, behaviour.quantities(profile, body, media_ms))
+    media_ms, characters = _media_ms(behaviour, body, table), behaviour.characters(profile, body)
+    return Asked(body["model"], media_ms, characters, behaviour.values(profile, body))
 
 
 def terms_of(operation: Operation, request: Asked, profile: Profile, pace: Pace) -> Terms:
     """The terms of a task."""
     behaviour = operation.task_behaviour
     price, callback, results = behaviour.prices[profile], behaviour.callback, behaviour.results
+    quantities = behaviour.quantities(request.values, request.characters, request.media_ms)
     return Terms(
         model=request.model,
         object=operation.task_object,
@@ -72,10 +72,10 @@ def terms_of(operation: Operation, request: Asked, profile: Profile, pace: Pace)
         estimated_s=behaviour.timeline.estimated_seconds,
         work_ms=pace.work_ms(behaviour),
         queue_share=behaviour.queue.share,
-        reserve_uc=price.amount_uc(request.quantities),
+        reserve_uc=price.amount_uc(quantities),
         billing_rule=price.billing_rule,
-        length_ms=request.length_ms,
-        results=request.quantities.images,
+        length_ms=behaviour.length.shown_ms(request.values[0], request.media_ms),
+        results=quantities.images,
         sample=results.sample,
         link_valid_ms=results.valid_seconds * 1000,
         retry_delays_ms=tuple(round(delay * 1000) for delay in callback.retry_delays_seconds),
