@@ -324,5 +324,21 @@ def test_a_shape_that_contains_itself_comes_to_an_end(make_mock: MakeMock, tmp_p
     assert mock.post(PATH, {"model": "oil", "node": {"next": {"next": {"name": "x"}}}}).json()["status"] == "pending"
 
 
+def test_parts_are_taken_together(make_mock: MakeMock, tmp_path: Path) -> None:
+    """Requests and answers made up of others, of a JSON type with parameters."""
+    size, kind = {"type": "string", "enum": ["large"]}, {"allOf": [{"type": "string"}, {"example": "image"}]}
+    part = {"$ref": "#/components/schemas/Part"}
+    body = {"allOf": [part, {"properties": {"size": size}}], "required": ["size"]}
+    post = operation(body, {"allOf": [part, task_answer(type=kind)]})
+    for place in (post["requestBody"], post["responses"]["200"]):
+        place["content"] = {"application/json; charset=utf-8": place["content"]["application/json"]}
+    whole = document((PATH, post), components={"schemas": {"Part": request("oil")}})
+    mock = make_mock(specs=(written(tmp_path, m=whole),))
+    answer = mock.post(PATH, {"model": "oil", "size": "large"}).json()
+    assert (answer["model"], answer["status"], answer["type"]) == ("oil", "pending", "image")
+    assert "size: received nothing" in mock.post(PATH, {"model": "oil"}).json()["error"]["message"]
+    assert "model: received nothing" in mock.post(PATH, {"size": "large"}).json()["error"]["message"]
+
+
 def test_nothing_is_mounted_without_being_asked() -> None:
     assert read_specs([]) == Specs()

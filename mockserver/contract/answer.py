@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from mockserver.contract.behaviour import UPLOADS, GeneralRefusal, Role
-from mockserver.contract.document import JSON, PREFIX, Document
+from mockserver.contract.document import PREFIX, Document, json_media
 
 _ALWAYS = frozenset({"unauthorized", "internal_error", "service_unavailable"})
 _UPLOAD = frozenset({"invalid_request", "malformed_body", "unsupported_media_type", "file_quota_exhausted"})
@@ -148,11 +148,11 @@ def _answers(document: Document, operation: dict[str, Any], place: str) -> Itera
 
 def example_bodies(document: Document, operation: dict[str, Any]) -> dict[int, dict[str, Any]]:
     """The first example of each error status that looks like an error of this API, by status."""
-    found = {}
+    found: dict[int, dict[str, Any]] = {}
     for status, response in operation.get("responses", {}).items():
-        media = document.resolved(response).get("content", {}).get(JSON, {})
+        media = json_media(document.resolved(response).get("content", {}))
         named = (document.resolved(one).get("value") for one in media.get("examples", {}).values())
-        body = media.get("example", next(named, None))
+        body: Any = media.get("example", next(named, None))
         if str(status).isdigit() and int(status) >= 400 and _is_error(body):
             found[int(status)] = body
     return found

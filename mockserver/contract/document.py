@@ -1,6 +1,7 @@
 """An OpenAPI document as read from its file: local references resolved, unknown keys of our own refused."""
 
 import codecs
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,9 @@ from mockserver.contract import yaml12
 
 PREFIX = "x-evolink-"
 JSON = "application/json"
+_JSON = re.compile(r"application/([\w.+-]+\+)?json *(;.*)?|\*/\*", re.IGNORECASE)
+_DEEPEST = 20
+"""How deep schemas are looked into that contain each other."""
 FORM = "multipart/form-data"
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 KEYS = frozenset(
@@ -86,18 +90,31 @@ class Document:
             raise self.error(place, f"{seen[-1] if seen else 'this'} is no object")
         return node
 
+    def flat(self, node: Any, place: str = "", depth: int = 0) -> dict[str, Any]:
+        """A schema with its references followed and the parts of its `allOf` taken together."""
+        schema = self.resolved(node, place)
+        parts = schema.get("allOf")
+        if not isinstance(parts, list) or depth > _DEEPEST:
+            return schema
+        whole = {key: value for key, value in schema.items() if key != "allOf"}
+        for part in reversed([self.flat(one, place, depth + 1) for one in parts]):
+            properties = {**part.get("properties", {}), **whole.get("properties", {})}
+            required = [*part.get("required", ()), *whole.get("required", ())]
+            whole = {**part, **whole, "properties": properties, "required": list(dict.fromkeys(required))}
+        return whole
+
     def ok_schema(self, operation: dict[str, Any], place: str = "") -> dict[str, Any]:
         """The schema of an operation's JSON answer 200. Raises DocumentError where it has none."""
         answer = self.resolved(operation.get("responses", {}).get("200", {}), place)
-        schema = answer.get("content", {}).get(JSON, {}).get("schema")
+        schema = json_media(answer.get("content", {})).get("schema")
         if schema is None:
             raise self.error(f"{place}/responses/200", "no JSON schema of the answer 200")
-        return self.resolved(schema, place)
+        return self.flat(schema, place)
 
     def request_schema(self, operation: dict[str, Any], place: str = "") -> dict[str, Any] | None:
         """The schema of an operation's request body, JSON or else a form, as it stands; None where it takes none."""
         content = self.resolved(operation.get("requestBody", {}), place).get("content", {})
-        schema = content.get(JSON, content.get(FORM, {})).get("schema")
+        schema = (json_media(content) or content.get(FORM, {})).get("schema")
         return self.resolved(schema, place) if isinstance(schema, bool) else schema
 
     def error(self, place: str, message: str) -> DocumentError:
@@ -114,6 +131,12 @@ class Document:
                 raise self.error(place, f"nothing stands at {reference}")
             node = node[key]
         return node
+
+
+def json_media(content: dict[str, Any]) -> dict[str, Any]:
+    """What is said of a JSON body, whatever parameters or suffix its type has; empty where none is taken or given."""
+    found: dict[str, Any] = next((media for name, media in content.items() if _JSON.fullmatch(name)), {})
+    return dict(content.get(JSON, found))
 
 
 def types(schema: dict[str, Any]) -> list[str]:

@@ -216,14 +216,14 @@ class Inferred:
     # --- looking things up
 
     def _request_properties(self) -> dict[str, Any]:
-        schema = self.document.resolved(self.document.request_schema(self.operation) or {})
-        return {name: self.document.resolved(one) for name, one in schema.get("properties", {}).items()}
+        schema = self.document.flat(self.document.request_schema(self.operation) or {})
+        return {name: self.document.flat(one) for name, one in schema.get("properties", {}).items()}
 
     def _example(self, path: str) -> Any:
         """The one value that the 200 schema gives a property: its const, sole enum value, example or default."""
         schema = self.document.ok_schema(self.operation)
         for name in path.split("."):
-            schema = self.document.resolved(schema.get("properties", {}).get(name, {}))
+            schema = self.document.flat(schema.get("properties", {}).get(name, {}))
         if len(schema.get("enum", ())) == 1:
             return schema["enum"][0]
         return schema.get("const", schema.get("example", schema.get("default")))

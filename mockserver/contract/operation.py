@@ -9,7 +9,7 @@ import jsonschema_rs
 
 from mockserver.contract.answer import ErrorTable, error_table, example_bodies
 from mockserver.contract.behaviour import UPLOADS, Profile, Role, TaskBehaviour, task_behaviour
-from mockserver.contract.document import JSON, PREFIX, Document
+from mockserver.contract.document import PREFIX, Document, json_media
 from mockserver.contract.inference import Base, Inferred, Note
 from mockserver.contract.objection import Objection, of_schema_error, unusable
 from mockserver.contract.query import Query
@@ -56,7 +56,7 @@ class Request:
 
     def __init__(self, document: Document, schema: dict[str, Any], *, required: bool) -> None:
         self._document = document
-        self.schema = document.resolved(schema)
+        self.schema = document.flat(schema)
         self.required = required
         self._validator = jsonschema_rs.Draft202012Validator(
             {**schema, "components": document.raw.get("components", {})}, validate_formats=True, offline=True
@@ -78,7 +78,7 @@ class Request:
 
     def models(self) -> tuple[str, ...]:
         """The models that this request is for."""
-        return named_models(self._document.resolved(self.schema.get("properties", {}).get("model", {})))
+        return named_models(self._document.flat(self.schema.get("properties", {}).get("model", {})))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -224,7 +224,7 @@ def read_request(document: Document, raw: dict[str, Any], place: str = "#") -> R
 
 def _examples(document: Document, raw: dict[str, Any]) -> dict[str, Any]:
     """The example request bodies, by name."""
-    media = document.resolved(raw.get("requestBody", {})).get("content", {}).get(JSON, {})
+    media = json_media(document.resolved(raw.get("requestBody", {})).get("content", {}))
     named = {name: document.resolved(one).get("value") for name, one in media.get("examples", {}).items()}
     return named | ({"example": media["example"]} if "example" in media else {})
 

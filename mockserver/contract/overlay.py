@@ -47,8 +47,8 @@ def overlaid(document: Document, overlays: list[Overlay]) -> Document:
 def _models(document: Document, operation: dict[str, Any]) -> set[str]:
     """The model that an operation is for; those of a family's overview are not meant."""
     try:
-        schema = document.resolved(document.request_schema(operation) or {})
-        model = document.resolved(schema.get("properties", {}).get("model", {}))
+        schema = document.flat(document.request_schema(operation) or {})
+        model = document.flat(schema.get("properties", {}).get("model", {}))
     except (DocumentError, AttributeError):
         return set()
     named = model.get("enum") or [model.get("default", model.get("example"))]

@@ -120,8 +120,8 @@ class Registry:
     def _leave(self, document: Document, method: str, path: str, raw: dict[str, Any], reason: str) -> None:
         """Note what is not served, and the models that it names."""
         try:
-            request = document.resolved(document.request_schema(raw) or {})
-            models = named_models(document.resolved(request.get("properties", {}).get("model", {})))
+            request = document.flat(document.request_schema(raw) or {})
+            models = named_models(document.flat(request.get("properties", {}).get("model", {})))
         except DocumentError:
             models = ()
         self.unserved.append(Unserved(document.file, method, path, reason, models))

@@ -154,9 +154,9 @@ class Shape:
 
     def schema_at(self, path: str) -> dict[str, Any]:
         """The schema of the property at this dotted path; empty where there is none."""
-        schema: Any = self._document.resolved(self._schema, self._place)
+        schema: Any = self._document.flat(self._schema, self._place)
         for name in path.split("."):
-            schema = self._document.resolved(schema.get("properties", {}).get(name, {}), self._place)
+            schema = self._document.flat(schema.get("properties", {}).get(name, {}), self._place)
         return dict(schema)
 
     def of_items(self, path: str, sources: dict[str, Source]) -> "Shape":
@@ -172,7 +172,7 @@ class Shape:
         members = []
         if path.count(".") >= _DEEPEST:
             return b"{}"
-        for name, child in self._document.resolved(schema, self._place).get("properties", {}).items():
+        for name, child in self._document.flat(schema, self._place).get("properties", {}).items():
             value = self._value(child, f"{path}.{name}".lstrip("."), variant, slots)
             if value:
                 members.append(_literal(name) + b":" + value)
@@ -180,7 +180,7 @@ class Shape:
 
     def _value(self, schema: Any, path: str, variant: str, slots: list[str]) -> bytes:
         """The pattern of one property; empty where this variant or profile has none."""
-        schema = self._document.resolved(schema, self._place)
+        schema = self._document.flat(schema, self._place)
         if schema.get(f"{PREFIX}profile", self._profile) != self._profile:
             return b""
         source = self._sources.get(path)

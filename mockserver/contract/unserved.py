@@ -47,7 +47,7 @@ def refuse_other_than_tasks(document: Document, method: str, operation: dict[str
     missing = [name for name in ("id", "status") if name not in properties]
     if missing:
         raise UnservedError(document, place, f"its answer 200 is no task, for it has no {' and no '.join(missing)}")
-    reason = _of_status(document.resolved(properties["status"], place))
+    reason = _of_status(document.flat(properties["status"], place))
     if reason is not None:
         raise UnservedError(document, place, reason)
 
