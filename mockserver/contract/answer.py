@@ -18,6 +18,7 @@ NEEDED = {
     | {"insufficient_credits", "insufficient_token_credits", "model_access_denied"}
     | {"idempotency_conflict", "outcome_unknown", "rate_limited", "too_many_tasks"},
     Role.GET_TASK: _ALWAYS | {"invalid_task_id", "permission_denied", "task_not_found"},
+    Role.CANCEL_TASK: _ALWAYS | {"permission_denied", "task_not_found", "task_ended"},
     Role.GET_CREDITS: _ALWAYS,
     Role.LIST_TASKS: _ALWAYS | {"invalid_request"},
     Role.GET_TASKS: _ALWAYS | {"invalid_request", "malformed_body"},
@@ -30,7 +31,7 @@ NEEDED = {
 """The refusals that the server gives by itself: without their words it would have nothing to say."""
 NEEDED_OF_ALL = (
     {"unknown_path", "not_served", "method_not_allowed", "unsupported_media_type", "body_too_large"}
-    | {"result_expired", "result_not_found", "internal_error"}
+    | {"task_ended", "result_expired", "result_not_found", "internal_error"}
 )  # fmt: skip
 NEEDED_OF_FILES = frozenset(
     {"unknown_path", "method_not_allowed", "body_too_large", "internal_error", "file_not_found"}

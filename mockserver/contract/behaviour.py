@@ -28,6 +28,7 @@ class Role(StrEnum):
     CREATE_TASK = "create_task"
     GET_TASK = "get_task"
     GET_CREDITS = "get_credits"
+    CANCEL_TASK = "cancel_task"
     LIST_TASKS = "list_tasks"
     GET_TASKS = "get_tasks"
     LIST_MODELS = "list_models"

@@ -15,6 +15,7 @@ from mockserver.contract import yaml12
 PREFIX = "x-evolink-"
 JSON = "application/json"
 _JSON = re.compile(r"application/([\w.+-]+\+)?json *(;.*)?|\*/\*", re.IGNORECASE)
+_GOOD = (200, 201, 202, 204)
 _DEEPEST = 20
 """How deep schemas are looked into that contain each other."""
 FORM = "multipart/form-data"
@@ -38,6 +39,7 @@ KEYS = frozenset(
         "results",
         "role",
         "rules",
+        "task",
         "timeline",
         "uploads",
     )
@@ -104,12 +106,18 @@ class Document:
         return whole
 
     def ok_schema(self, operation: dict[str, Any], place: str = "") -> dict[str, Any]:
-        """The schema of an operation's JSON answer 200. Raises DocumentError where it has none."""
-        answer = self.resolved(operation.get("responses", {}).get("200", {}), place)
+        """The schema of an operation's JSON answer that all went well. Raises DocumentError where it has none."""
+        status = self.ok_status(operation)
+        answer = self.resolved(operation.get("responses", {}).get(str(status), {}), place)
         schema = json_media(answer.get("content", {})).get("schema")
         if schema is None:
-            raise self.error(f"{place}/responses/200", "no JSON schema of the answer 200")
+            raise self.error(f"{place}/responses/{status}", f"no JSON schema of the answer {status}")
         return self.flat(schema, place)
+
+    def ok_status(self, operation: dict[str, Any]) -> int:
+        """The status of the answer that all went well."""
+        responses = operation.get("responses", {})
+        return next((status for status in _GOOD if str(status) in responses), 200)
 
     def request_schema(self, operation: dict[str, Any], place: str = "") -> dict[str, Any] | None:
         """The schema of an operation's request body, JSON or else a form, as it stands; None where it takes none."""

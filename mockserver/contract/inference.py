@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from msgspec import structs
+
 from mockserver.contract import behaviour as rules
 from mockserver.contract import fields
 from mockserver.contract.answer import ErrorAnswer, ErrorTable
@@ -51,6 +53,7 @@ class Inferred:
     operation: dict[str, Any]
     path: str
     base: Base
+    callback_field: str = "callback_url"
     notes: list[Note] = field(default_factory=list)
 
     def behaviour(self) -> TaskBehaviour:
@@ -204,10 +207,12 @@ class Inferred:
         return (in_path, "the path") if in_path else ("video", "assumed")
 
     def _url_rules(self) -> tuple[rules.Rule, ...]:
-        if "callback_url" not in self._request_properties():
+        name = self.callback_field
+        if name not in self._request_properties():
             return ()
-        own = (one for one in self.base.behaviour.rules if isinstance(one, rules.PublicUrl))
-        self._note("callback_url", "https, no internal address", "the built-in document")
+        urls = (one for one in self.base.behaviour.rules if isinstance(one, rules.PublicUrl))
+        own = (structs.replace(one, field=name) for one in urls)
+        self._note(name, "https, no internal address", "the built-in document")
         return tuple(own)
 
     def _note(self, aspect: str, value: str, source: str) -> None:

@@ -10,6 +10,7 @@ WORDS: dict[Role, str] = {
     Role.CREATE_TASK: "submission",
     Role.GET_TASK: "query",
     Role.GET_TASKS: "query",
+    Role.CANCEL_TASK: "cancel",
     Role.LIST_TASKS: "list",
     **dict.fromkeys(UPLOADS, "upload"),
 }

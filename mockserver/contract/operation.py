@@ -9,6 +9,7 @@ import jsonschema_rs
 
 from mockserver.contract.answer import ErrorTable, error_table, example_bodies
 from mockserver.contract.behaviour import UPLOADS, Profile, Role, TaskBehaviour, task_behaviour
+from mockserver.contract.dialect import Speech
 from mockserver.contract.document import PREFIX, Document, json_media
 from mockserver.contract.inference import Base, Inferred, Note
 from mockserver.contract.objection import Objection, of_schema_error, unusable
@@ -32,6 +33,7 @@ from mockserver.contract.unserved import UnservedError, refuse_other_than_tasks
 _SOURCES: dict[Role, dict[str, Source]] = {
     Role.CREATE_TASK: TASK_SOURCES,
     Role.GET_TASK: TASK_SOURCES,
+    Role.CANCEL_TASK: TASK_SOURCES,
     Role.GET_CREDITS: CREDITS_SOURCES,
     **dict.fromkeys((Role.LIST_TASKS, Role.GET_TASKS, Role.LIST_MODELS), LIST_SOURCES),
     **dict.fromkeys(UPLOADS, UPLOAD_SOURCES),
@@ -100,6 +102,8 @@ class Operation:
     query: Query
     items: Shape | None = None
     notes: tuple[Note, ...] = ()
+    status: int = 200
+    speech: Speech | None = None
 
     @property
     def place(self) -> Place:
@@ -107,7 +111,14 @@ class Operation:
 
     @property
     def models(self) -> tuple[str, ...]:
-        return self.request.models() if self.request else ()
+        named = self.request.models() if self.request else ()
+        spoken = self.speech.dialect.model if self.speech else None
+        return named or ((spoken,) if spoken else ())
+
+    @property
+    def callback_field(self) -> str:
+        """The field of a request that says where to report the end of its task."""
+        return callback_field(self.speech)
 
     @property
     def task_behaviour(self) -> TaskBehaviour:
@@ -131,6 +142,8 @@ class Operation:
     @property
     def cancelled_as(self) -> str:
         """What a cancelled task reads (facts, section 2)."""
+        if self.speech is not None:
+            return "cancelled" if "cancelled" in self.speech.words else "failed"
         return "cancelled" if "cancelled" in self.shape.schema_at("status").get("enum", ()) else "failed"
 
     @property
@@ -145,6 +158,11 @@ class Operation:
         return pattern is None or pattern.search(value) is not None
 
 
+def callback_field(speech: Speech | None) -> str:
+    """The request field that says where to report the end, as this API or another calls it."""
+    return (speech.dialect.callback if speech else None) or "callback_url"
+
+
 def named_models(schema: dict[str, Any]) -> tuple[str, ...]:
     """The models that the schema of `model` names."""
     named = schema.get("enum") or [schema.get("const", schema.get("default", schema.get("example")))]
@@ -153,7 +171,7 @@ def named_models(schema: dict[str, Any]) -> tuple[str, ...]:
 
 def read_operation(document: Document, method: str, path: str, profile: Profile) -> Operation:
     """Make an operation of a document of our own ready. Raises DocumentError with the place that is wrong."""
-    place, raw = _find(document, method, path)
+    place, raw = find_operation(document, method, path)
     role = _role(document, raw, place)
     behaviour = task_behaviour(document, raw, place) if role is Role.CREATE_TASK else None
     shape = Shape(document, document.ok_schema(raw, place), _SOURCES[role], profile, place)
@@ -175,14 +193,18 @@ def read_operation(document: Document, method: str, path: str, profile: Profile)
     )
 
 
-def mount_operation(document: Document, method: str, path: str, profile: Profile, base: Base) -> Operation:
+def mount_operation(
+    document: Document, method: str, path: str, profile: Profile, base: Base, speech: Speech | None = None
+) -> Operation:
     """Make an operation of somebody else's document ready: what it leaves open is inferred, and noted.
 
-    Raises UnservedError where it is nothing that creates a task, DocumentError where it can't be used.
+    `speech` is how its tasks speak, if not as this API's. Raises UnservedError where it is nothing that creates a
+    task, DocumentError where it can't be used.
     """
-    place, raw = _find(document, method, path)
-    refuse_other_than_tasks(document, method, raw, place)
-    inferred = Inferred(document, raw, path, base)
+    place, raw = find_operation(document, method, path)
+    if speech is None:
+        refuse_other_than_tasks(document, method, raw, place)
+    inferred = Inferred(document, raw, path, base, callback_field(speech))
     behaviour = inferred.behaviour()
     operation = Operation(
         document=document.file,
@@ -191,7 +213,7 @@ def mount_operation(document: Document, method: str, path: str, profile: Profile
         path=path,
         role=Role.CREATE_TASK,
         request=read_request(document, raw, place),
-        shape=Shape(document, document.ok_schema(raw, place), TASK_SOURCES, profile, place),
+        shape=shape_of(document, document.ok_schema(raw, place), profile, place, speech),
         errors=inferred.errors(example_bodies(document, raw)),
         parameters=base.parameters,
         behaviour=behaviour,
@@ -199,13 +221,22 @@ def mount_operation(document: Document, method: str, path: str, profile: Profile
         examples=_examples(document, raw),
         query=Query(document, {}),
         notes=tuple(inferred.notes),
+        status=document.ok_status(raw),
+        speech=speech,
     )
     if not operation.models:
         raise UnservedError(document, place, "no enum, default or example of `model` says which model it is for")
     return operation
 
 
-def _find(document: Document, method: str, path: str) -> tuple[str, dict[str, Any]]:
+def shape_of(document: Document, schema: Any, profile: Profile, place: str, speech: Speech | None) -> Shape:
+    """The body of an answer about a task, as this API or another speaks of it."""
+    if speech is None:
+        return Shape(document, schema, TASK_SOURCES, profile, place)
+    return Shape(document, schema, speech.sources(schema), profile, place, complete=True)
+
+
+def find_operation(document: Document, method: str, path: str) -> tuple[str, dict[str, Any]]:
     place = f"#/paths/{path.replace('~', '~0').replace('/', '~1')}/{method.lower()}"
     return place, document.raw["paths"][path][method.lower()]
 

@@ -4,6 +4,7 @@ The published document stays untouched; what an overlay says is read as if it st
 """
 
 import copy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import yaml
 from mockserver.contract.document import KEYS, Document, DocumentError
 
 _FORMAT = 1
+_SECTIONS = ("operations", "models")
 Overlay = dict[str, dict[str, Any]]
-"""model -> x-evolink-* keys."""
+"""Model, or METHOD and path of an operation -> x-evolink-* keys."""
 
 
 def load_overlay(path: Path) -> Overlay:
@@ -22,26 +24,46 @@ def load_overlay(path: Path) -> Overlay:
         raw = yaml.safe_load(path.read_bytes())
     except yaml.YAMLError as error:
         raise DocumentError(path.name, "", f"not readable as YAML: {error}") from error
-    if not isinstance(raw, dict) or raw.get("overlay") != _FORMAT or not isinstance(raw.get("models"), dict):
-        raise DocumentError(path.name, "#", f"not an overlay: it needs `overlay: {_FORMAT}` and `models`")
-    for model, keys in raw["models"].items():
+    if not isinstance(raw, dict) or raw.get("overlay") != _FORMAT or not raw.keys() & set(_SECTIONS):
+        raise DocumentError(
+            path.name, "#", f"not an overlay: it needs `overlay: {_FORMAT}` and `models` or `operations`"
+        )
+    return {
+        name: keys
+        for section in _SECTIONS
+        for name, keys in _section(path.name, raw, section)
+        if isinstance(keys, dict)
+    }
+
+
+def _section(file: str, raw: dict[str, Any], section: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(name, keys) of a section. Raises DocumentError where one means nothing."""
+    entries = raw.get(section, {})
+    if not isinstance(entries, dict):
+        raise DocumentError(file, f"#/{section}", "received no object; allowed: x-evolink-* keys by name")
+    for name, keys in entries.items():
         for key in keys if isinstance(keys, dict) else [keys]:
             if key not in KEYS:
-                raise DocumentError(path.name, f"#/models/{model}", f"unknown key {key}")
-    return dict(raw["models"])
+                raise DocumentError(file, f"#/{section}/{name}", f"unknown key {key}")
+        yield name, keys
 
 
 def overlaid(document: Document, overlays: list[Overlay]) -> Document:
     """The document with the keys of the overlays laid over the operations of their models; later ones win."""
     keys = {model: extra for overlay in overlays for model, extra in overlay.items()}
-    touched = [one for one in document.operations() if keys.keys() & _models(document, one[2])]
+    touched = [one for one in document.operations() if keys.keys() & _names(document, *one)]
     if not touched:
         return document
     raw = copy.deepcopy(document.raw)
     for method, path, operation in touched:
-        for model in sorted(keys.keys() & _models(document, operation)):
-            raw["paths"][path][method.lower()].update(keys[model])
+        for name in sorted(keys.keys() & _names(document, method, path, operation)):
+            raw["paths"][path][method.lower()].update(keys[name])
     return document.with_raw(raw)
+
+
+def _names(document: Document, method: str, path: str, operation: dict[str, Any]) -> set[str]:
+    """What an overlay may call an operation."""
+    return {f"{method} {path}", *_models(document, operation)}
 
 
 def _models(document: Document, operation: dict[str, Any]) -> set[str]:

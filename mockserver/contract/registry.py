@@ -13,7 +13,8 @@ from mockserver.contract.faults import Fault, faults, of_error
 from mockserver.contract.inference import Base
 from mockserver.contract.models import Models
 from mockserver.contract.naming import Naming
-from mockserver.contract.operation import Operation, mount_operation, named_models, read_operation
+from mockserver.contract.operation import Operation, Place, mount_operation, named_models, read_operation
+from mockserver.contract.provider import MARK, mount_provider
 from mockserver.contract.shape import Shape
 from mockserver.contract.unserved import Unserved, UnservedError, same_path
 from mockserver.contract.uploads import Uploads
@@ -69,6 +70,7 @@ class Registry:
         ]
         self.faults: list[Fault] = list(left_out)
         self.unserved: list[Unserved] = []
+        self._details: dict[str, Shape] = {}
         self.covered: list[Covered] = []
         self.failures: dict[str, Failure] = read(document, document.raw, "failures", dict[str, Failure], "#")
         refusals = read(document, document.raw, "refusals", dict[str, GeneralRefusal], "#")
@@ -104,21 +106,52 @@ class Registry:
             (one.method, same_path(one.path)): one for one in self.operations if one.role is not Role.CREATE_TASK
         }
         self.faults += faults(document)
+        served = self._mount_providers(document, base)
         for method, path, raw in document.operations():
             covering = built_in.get((method, same_path(path)))
+            if (method, same_path(path)) in served:
+                continue
             if covering is not None:
                 self.covered.append(Covered(document.file, method, path, covering.document))
                 continue
             try:
                 self.operations.append(mount_operation(document, method, path, self.profile, base))
-            except UnservedError as error:
-                self._leave(document, method, path, raw, error.reason)
             except DocumentError as error:
-                self.faults.append(of_error(error))
-                self._leave(document, method, path, raw, f"{error.place}: {error.message}")
+                self._leave(document, method, path, raw, error)
 
-    def _leave(self, document: Document, method: str, path: str, raw: dict[str, Any], reason: str) -> None:
-        """Note what is not served, and the models that it names."""
+    def _mount_providers(self, document: Document, base: Base) -> set[Place]:
+        """Add the operations of other providers' tasks, and say which of a document's those are."""
+        served: set[Place] = set()
+        for method, path, raw in document.operations():
+            if MARK not in raw:
+                continue
+            served.add((method, same_path(path)))
+            try:
+                added = mount_provider(document, method, path, self.profile, base, self._reading())
+            except DocumentError as error:
+                self._leave(document, method, path, raw, error)
+                continue
+            self.operations += [
+                one for one in added if one.role is Role.CREATE_TASK or one.place not in self._taken()
+            ]
+            served |= {(one.method, same_path(one.path)) for one in added}
+            details = next((one.shape for one in added if one.role is Role.GET_TASK), None)
+            if details is not None:
+                self._details |= dict.fromkeys(added[0].models, details)
+        return served
+
+    def _taken(self) -> set[Place]:
+        return {one.place for one in self.operations}
+
+    def _reading(self) -> ErrorTable:
+        """The errors of whatever follows a task of another provider."""
+        return ErrorTable([*self.of_role(Role.GET_TASK).errors, self.general["task_ended"]])
+
+    def _leave(self, document: Document, method: str, path: str, raw: dict[str, Any], error: DocumentError) -> None:
+        """Note what is not served, the models that it names, and the fault if that is why."""
+        reason = error.reason if isinstance(error, UnservedError) else f"{error.place}: {error.message}"
+        if not isinstance(error, UnservedError):
+            self.faults.append(of_error(error))
         try:
             request = document.flat(document.request_schema(raw) or {})
             models = named_models(document.flat(request.get("properties", {}).get("model", {})))
@@ -126,10 +159,9 @@ class Registry:
             models = ()
         self.unserved.append(Unserved(document.file, method, path, reason, models))
 
-    @property
-    def task_shape(self) -> Shape:
-        """The body of a task query, and so of a callback."""
-        return self._task_shape
+    def task_shape(self, model: str) -> Shape:
+        """The body of a query of such a task, and so of its callback."""
+        return self._details.get(model, self._task_shape)
 
     @property
     def models(self) -> list[str]:

@@ -11,11 +11,11 @@ from mockserver.contract.operation import Operation
 from mockserver.contract.registry import Registry
 from mockserver.runtime.clock import Mode
 from mockserver.runtime.node import Node
-from mockserver.simulation.command import AccountState, Strike
+from mockserver.simulation.command import AccountState, Steer, Strike
 from mockserver.simulation.event import Reply
 from mockserver.simulation.refusal import Refusal
 from mockserver.simulation.scenario import UNACCEPTED, Effect
-from mockserver.simulation.task import Task
+from mockserver.simulation.task import Event, Task
 from mockserver.simulation.tenant import Tenant
 from mockserver.web.body import TaskBodies
 from mockserver.web.exchange import Answer, json_answer
@@ -25,6 +25,8 @@ from mockserver.web.intake import Call, Intake, Order
 from mockserver.web.listing import Listing
 from mockserver.web.refused import RefusedError, error, on_the_wire, retry_after, scripted, too_many_tenants
 from mockserver.web.view import CreditsView, in_credits
+
+_NO_CONTENT = 204
 
 
 class Api:
@@ -49,6 +51,7 @@ class Api:
             Role.CREATE_TASK: self._create,
             Role.GET_TASK: self._get_task,
             Role.GET_CREDITS: self._get_credits,
+            Role.CANCEL_TASK: self._cancel_task,
             Role.LIST_TASKS: self._list_tasks,
             Role.GET_TASKS: self._get_tasks,
             Role.LIST_MODELS: self._list_models,
@@ -100,7 +103,7 @@ class Api:
         task = reply.task
         if task is None:
             raise AssertionError("an accepted submission has a task")
-        answer = json_answer(200, self._bodies.submitted(operation, task), task.id)
+        answer = json_answer(operation.status, self._bodies.submitted(operation, task), task.id)
         if reply.replayed:
             answer.add_header(operation.task_behaviour.idempotency.replayed_header, "true")
         return on_the_wire(answer, reply.effect)
@@ -116,6 +119,20 @@ class Api:
         answer = json_answer(200, self._bodies.detail(task, now_ms), task.id)
         return on_the_wire(answer, effect)
 
+    def _cancel_task(self, call: Call) -> Answer:
+        """End a task of another provider, as its owner asks."""
+        task_id = call.route.path_values["task_id"]
+        tenant = self._admitted(call)
+        effect = self._struck(call, task_id)
+        task = tenant.tasks.get(task_id) or self._foreign(call, task_id)
+        reply = self._node.execute(Steer(at_ms=call.now_ms, task_id=task_id, event=Event.CANCEL)).reply
+        if reply.refusal is not None:
+            raise RefusedError(self._refused(call.operation, reply))
+        if call.operation.status == _NO_CONTENT:
+            return on_the_wire(Answer(_NO_CONTENT, [], b"", task_id=task_id), effect)
+        body = self._bodies.by(call.operation.shape, task, call.now_ms)
+        return on_the_wire(json_answer(call.operation.status, body, task_id), effect)
+
     def _get_credits(self, call: Call) -> Answer:
         tenant = self._admitted(call)
         effect = self._struck(call)
@@ -124,6 +141,9 @@ class Api:
     def _list_tasks(self, call: Call) -> Answer:
         tenant = self._admitted(call)
         effect = self._struck(call)
+        if call.operation.speech is not None:
+            recent = self._listing.recent(call.operation, tenant, self._polled(call.now_ms))
+            return on_the_wire(json_answer(200, recent), effect)
         asked = self.intake.query(call)
         body = self._listing.page(call.operation, tenant, asked, self._polled(call.now_ms))
         return on_the_wire(json_answer(200, body), effect)

@@ -32,6 +32,10 @@ class TaskBodies:
 
     def detail(self, task: Task, now_ms: int) -> bytes:
         """What a query of this task answers at this moment."""
+        return self.by(self._registry.task_shape(task.terms.model), task, now_ms)
+
+    def by(self, shape: Shape, task: Task, now_ms: int) -> bytes:
+        """A body of this shape about a task at this moment."""
         view = TaskView(
             task,
             now_ms,
@@ -39,7 +43,7 @@ class TaskBodies:
             public_url=self._public_url(),
             failures=self._registry.failures,
         )
-        return self._template(self._registry.task_shape, view.variant, task.terms, view, _BY_TERMS).render(view)
+        return self._template(shape, view.variant, task.terms, view, _BY_TERMS).render(view)
 
     def _template(self, shape: Shape, variant: str, terms: Terms, view: TaskView, fixed: frozenset[str]) -> Template:
         """The template bound to these terms. Terms are told apart by identity: equal ones are shared, and the

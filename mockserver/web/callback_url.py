@@ -6,7 +6,6 @@ from mockserver.contract.objection import Objection
 from mockserver.contract.operation import Operation
 from mockserver.runtime.target import TargetPolicy
 
-FIELD = "callback_url"
 _OPENED = TargetPolicy(allow_local=True)
 """What may be called with the option."""
 
@@ -22,17 +21,18 @@ class CallbackUrls:
         if operation.request is None:
             return None
         objection = operation.request.objection(body)
-        if objection is None or objection.field != FIELD or not isinstance(body, dict):
+        field = operation.callback_field
+        if objection is None or objection.field != field or not isinstance(body, dict):
             return objection
-        url = body[FIELD]
+        url = body[field]
         if isinstance(url, str) and url[:5].lower() == "http:" and self._is_local(url):
-            return operation.request.objection({**body, FIELD: f"https{url[4:]}"})
-        return self.hinted(objection, body)
+            return operation.request.objection({**body, field: f"https{url[4:]}"})
+        return self.hinted(operation, objection, body)
 
-    def hinted(self, objection: Objection, body: dict[str, Any]) -> Objection:
+    def hinted(self, operation: Operation, objection: Objection, body: dict[str, Any]) -> Objection:
         """With the option that would let the callback go to this machine, if that is what stands in its way."""
-        url = body.get(FIELD)
-        if objection.field != FIELD or self._policy.allow_local or not isinstance(url, str):
+        url = body.get(operation.callback_field)
+        if objection.field != operation.callback_field or self._policy.allow_local or not isinstance(url, str):
             return objection
         if self._policy.objection(url) is None or _OPENED.objection(url) is not None:
             return objection

@@ -17,7 +17,6 @@ from mockserver.simulation.command import Submit
 from mockserver.simulation.playbook import Playbook
 from mockserver.simulation.scenario import Effect, Match, Media, Subject, When
 from mockserver.simulation.task import Terms
-from mockserver.web.callback_url import FIELD as CALLBACK
 from mockserver.web.callback_url import CallbackUrls
 from mockserver.web.identity import Headers
 from mockserver.web.inputs import UploadedInputs
@@ -27,7 +26,7 @@ from mockserver.web.refused import RefusedError, can_act, error, invalid
 from mockserver.web.script import MARK, ScriptError, Scripts
 
 _decode = msgspec.json.Decoder().decode
-_NOT_MEDIA = frozenset({"prompt", "model", CALLBACK})
+_NOT_MEDIA = frozenset({"prompt", "model", "callback_url"})
 
 
 class Call(NamedTuple):
@@ -91,7 +90,7 @@ class Intake:
             at_ms=call.now_ms,
             tenant=call.tenant,
             terms=terms,
-            callback_url=body.get(CALLBACK),
+            callback_url=body.get(operation.callback_field),
             idempotency_key=key,
             fingerprint=None if key is None else _fingerprint(body),
             idempotency_window_ms=0 if key is None else behaviour.idempotency.window_seconds * 1000,
@@ -211,7 +210,7 @@ class Intake:
         facts = Facts(self._policy.objection, size_of)
         objection = operation.rules.objection(body, facts)
         if objection is not None:
-            raise invalid(operation, self._callback_urls.hinted(objection, body))
+            raise invalid(operation, self._callback_urls.hinted(operation, objection, body))
 
     def _idempotency_key(self, call: Call, operation: Operation, behaviour: TaskBehaviour) -> str | None:
         header = behaviour.idempotency.header
