@@ -15,6 +15,7 @@ from mockserver.runtime.clock import Mode
 from mockserver.web.options import Options
 from tests.conftest import MakeMock
 from tests.house import OTHER_KEY, Mock
+from tests.invented import TEXT, operation, written
 from tests.receiver import Receiver
 
 FOLDER = Path(__file__).parent / "providers"
@@ -163,6 +164,56 @@ def test_a_scenario_holds_for_them_by_its_roles(mock: Mock) -> None:
     task_id = said(mock)
     assert mock.post(f"/voices/{task_id}/cancel").status_code == 503
     assert [mock.get(f"/voices/{task_id}").status_code for _ in range(2)] == [500, 200]
+
+
+FLUX: dict[str, Any] = {
+    "/queue/flux": {
+        "post": operation(
+            {"type": "object", "required": ["prompt"], "properties": {"prompt": TEXT}},
+            {"type": "object", "properties": {"requestId": TEXT}},
+        )
+    },
+    "/queue/flux/requests/{request_id}/status": {
+        "get": operation(
+            {},
+            {
+                "type": "object",
+                "required": ["taskStatus", "files"],
+                "properties": {
+                    "taskStatus": {"type": "string", "enum": ["IN_QUEUE", "IN_PROGRESS", "COMPLETED"]},
+                    "files": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["id", "url"],
+                            "properties": {"id": TEXT, "url": TEXT, "title": TEXT},
+                        },
+                    },
+                },
+            },
+        )
+    },
+    "/queue/flux/requests/{request_id}/cancel": {"put": {"responses": {"202": {"description": "It will stop"}}}},
+}
+
+
+def test_a_third_is_made_out_from_little(make_mock: MakeMock, tmp_path: Path) -> None:
+    """A status below the thing asked for, other spellings, a cancel without a body, what has to be there made up."""
+    written(tmp_path, flux={"openapi": "3.1.0", "paths": FLUX})
+    task = {"x-evolink-task": {"evidence": "assumed", "model": "flux", "words": {"failed": "COMPLETED"}}}
+    (tmp_path / "flux.overlay.yaml").write_text(json.dumps({"overlay": 1, "operations": {"POST /queue/flux": task}}))
+    mock = make_mock(specs=(tmp_path,))
+    task_id = mock.post("/queue/flux", {"prompt": "A cat"}).json()["requestId"]
+    status = f"/queue/flux/requests/{task_id}/status"
+    assert mock.get(status).json() == {"taskStatus": "IN_QUEUE", "files": []}
+    mock.advance(6)
+    done = mock.get(status).json()
+    assert done["taskStatus"] == "COMPLETED"
+    assert [one.keys() for one in done["files"]] == [{"id", "url"}]
+    other = mock.post("/queue/flux", {"prompt": "A dog"}).json()["requestId"]
+    stopped = mock.request("PUT", f"/queue/flux/requests/{other}/cancel")
+    assert (stopped.status_code, stopped.content) == (202, b"")
+    assert mock.book()["user"]["reserved"] == 0
 
 
 # --- what an overlay may get wrong

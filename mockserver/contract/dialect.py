@@ -7,10 +7,12 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from mockserver.contract.document import Document, types
+from mockserver.contract.document import PREFIX, Document, types
 from mockserver.contract.evidence import Told
-from mockserver.contract.shape import COMPLETED, FAILED, Source
+from mockserver.contract.shape import COMPLETED, FAILED, Source, made_up
 
+MARK = f"{PREFIX}task"
+"""Beside a creating operation, it says that this is one, however its tasks speak."""
 STATES = {
     "waiting": "pending",
     "working": "processing",
@@ -38,7 +40,7 @@ _WORDS = {
 }
 """The words that providers have for them, in any case and with any hyphen."""
 _IDS = ("id", "task_id", "job_id", "request_id", "uuid")
-_STATUSES = ("status", "state")
+_STATUSES = ("status", "state", "task_status", "job_status")
 _RESULTS = (
     "results",
     "result",
@@ -95,7 +97,7 @@ class Speech:
     """
 
     def __init__(self, document: Document, dialect: Dialect, answers: list[Any], place: str) -> None:
-        self._document, self.dialect, self._place = document, dialect, place
+        self._document, self.dialect, self._place = document, dialect, f"{place}/{MARK}"
         self._refuse_what_nobody_has(answers)
         statuses = [one for answer in answers for _, one in self._found(answer, dialect.status, _STATUSES)]
         self.words = self._spoken(next((one for one in statuses if one.get("enum")), {}))
@@ -180,7 +182,7 @@ class Speech:
         missing = [state for state in ("waiting", "completed", "failed") if STATES[state] not in told]
         if missing:
             said = f"of {', '.join(allowed)}" if allowed else "without an enum"
-            raise self._document.error(self._place, f"no word for {', '.join(missing)} in a status {said}")
+            raise self._document.error(self._place, f"words: no word for {', '.join(missing)} in a status {said}")
         return {"processing": told["pending"], **told}
 
     def _found(self, schema: Any, named: str | None, usual: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -190,7 +192,7 @@ class Speech:
             yield named, places[named]
             return
         inward = sorted(places, key=lambda path: path.count("."))
-        fitting = (path for name in usual for path in inward if path.rpartition(".")[2] == name)
+        fitting = (path for name in usual for path in inward if _snake(path.rpartition(".")[2]) == name)
         yield from ((path, places[path]) for path in list(fitting)[:1])
 
     def _walk(self, schema: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -201,6 +203,11 @@ class Speech:
             inner = f"{path}.{name}".lstrip(".")
             yield inner, found
             yield from self._walk(found, inner, depth + 1)
+
+
+def _snake(name: str) -> str:
+    """taskId as task_id."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def _plain(word: str) -> str:
@@ -231,11 +238,11 @@ def _put(example: dict[str, Any], steps: list[str], value: Any) -> dict[str, Any
 
 
 def _example(document: Document, schema: dict[str, Any]) -> dict[str, Any]:
-    """What a schema says that its properties may be, as far as it says it."""
+    """What a schema says that its properties may be, as far as it says it or requires them."""
     found: dict[str, Any] = {}
     for name, child in schema.get("properties", {}).items():
         one = document.flat(child)
         said = [one[key] for key in ("const", "example", "default") if key in one] + list(one.get("enum", ()))
-        if said:
-            found[name] = said[0]
+        if said or name in schema.get("required", ()):
+            found[name] = said[0] if said else made_up(one)
     return found

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from mockserver.contract.answer import ErrorAnswer, ErrorTable, example_bodies
 from mockserver.contract.behaviour import Profile, Role, read
-from mockserver.contract.dialect import Dialect, Speech
-from mockserver.contract.document import PREFIX, Document, DocumentError, types
+from mockserver.contract.dialect import MARK, Dialect, Speech
+from mockserver.contract.document import Document, DocumentError, json_media, types
 from mockserver.contract.inference import Base, Note
 from mockserver.contract.operation import Operation, find_operation, mount_operation, shape_of
 from mockserver.contract.query import Query
@@ -16,10 +16,8 @@ from mockserver.contract.rules import RuleSet
 from mockserver.contract.shape import Shape, Source
 from mockserver.contract.unserved import UnservedError
 
-MARK = f"{PREFIX}task"
-"""Beside a creating operation, it says that this is one, however its tasks speak."""
 _PARAMETER = re.compile(r"\{(\w+)\}")
-_GONE = 204
+_ONE_THING = re.compile(r"/\{\w+\}(/status)?$")
 
 
 class Others(NamedTuple):
@@ -61,7 +59,7 @@ def _others(document: Document, path: str, dialect: Dialect, place: str) -> Othe
     """What the dialect names, or what the document most likely means."""
     operations = [(method, one) for method, one, _ in document.operations()]
     query = _named(document, dialect.query, place) or _queries(document, path, operations)
-    about = query[1] if query else f"{path}/{{id}}"
+    about = query[1].removesuffix("/status") if query else f"{path}/{{id}}"
     cancels = [("POST", f"{about}/cancel"), ("PUT", f"{about}/cancel"), ("DELETE", about)]
     cancel = _named(document, dialect.cancel, place) or next((one for one in cancels if one in operations), None)
     listed = ("GET", about.rpartition("/")[0])
@@ -81,7 +79,7 @@ def _named(document: Document, name: str | None, place: str) -> tuple[str, str] 
 
 def _queries(document: Document, path: str, operations: list[tuple[str, str]]) -> tuple[str, str] | None:
     """The GET of one thing: below the path that creates it, else the only one with a status."""
-    single = [one for one in operations if one[0] == "GET" and re.search(r"/\{\w+\}$", one[1])]
+    single = [one for one in operations if one[0] == "GET" and _ONE_THING.search(one[1])]
     below = [one for one in single if one[1].startswith(f"{path}/")]
     told = [one for one in single if {"status", "state"} & _properties(document, one)]
     return next(iter(below or told), None)
@@ -128,8 +126,8 @@ def _following(
 def _shape(
     document: Document, one: tuple[str, str], role: Role, profile: Profile, speech: Speech, status: int
 ) -> Shape:
-    place, _ = find_operation(document, *one)
-    if status == _GONE:
+    place, raw = find_operation(document, *one)
+    if role is Role.CANCEL_TASK and not _has_body(document, raw, status):
         return Shape(document, {}, {}, profile, place)
     schema = _answer(document, one)
     if role is not Role.LIST_TASKS:
@@ -137,6 +135,11 @@ def _shape(
     array = _array_of(document, one) or ""
     sources = {array: Source("data"), "total": Source("total"), "count": Source("total")}
     return Shape(document, schema, sources, profile, place, complete=True)
+
+
+def _has_body(document: Document, raw: dict[str, Any], status: int) -> bool:
+    answer = document.resolved(raw.get("responses", {}).get(str(status), {}))
+    return "schema" in json_media(answer.get("content", {}))
 
 
 def _array_of(document: Document, one: tuple[str, str]) -> str | None:

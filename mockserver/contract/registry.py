@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 from mockserver.contract.answer import NEEDED_OF_FILES, ErrorTable, general_table
 from mockserver.contract.behaviour import Failure, GeneralRefusal, Profile, RequestId, Role, read
+from mockserver.contract.dialect import MARK
 from mockserver.contract.document import PREFIX, Document, DocumentError
 from mockserver.contract.faults import Fault, faults, of_error
 from mockserver.contract.inference import Base
 from mockserver.contract.models import Models
 from mockserver.contract.naming import Naming
 from mockserver.contract.operation import Operation, Place, mount_operation, named_models, read_operation
-from mockserver.contract.provider import MARK, mount_provider
+from mockserver.contract.provider import mount_provider
 from mockserver.contract.shape import Shape
 from mockserver.contract.unserved import Unserved, UnservedError, same_path
 from mockserver.contract.uploads import Uploads

@@ -202,7 +202,7 @@ class Shape:
         for name, child in whole.get("properties", {}).items():
             value = self._value(child, f"{path}.{name}".lstrip("."), variant, slots)
             if not value and name in needed:
-                value = _literal(_made_up(self._document.flat(child, self._place)))
+                value = _literal(made_up(self._document.flat(child, self._place)))
             if value:
                 members.append(_literal(name) + b":" + value)
         return b"{" + b",".join(members) + b"}"
@@ -235,7 +235,7 @@ def _sole(schema: dict[str, Any]) -> list[Any]:
     return schema["enum"] if len(schema.get("enum", ())) == 1 else []
 
 
-def _made_up(schema: dict[str, Any]) -> Any:
+def made_up(schema: dict[str, Any]) -> Any:
     """A value for what has to be there, of which nothing is known."""
     kinds = types(schema)
     if not kinds or "null" in kinds:

@@ -26,8 +26,6 @@ from mockserver.web.listing import Listing
 from mockserver.web.refused import RefusedError, error, on_the_wire, retry_after, scripted, too_many_tenants
 from mockserver.web.view import CreditsView, in_credits
 
-_NO_CONTENT = 204
-
 
 class Api:
     """Answers requests of the generation API. Holds no state of its own: that is the node's."""
@@ -128,8 +126,8 @@ class Api:
         reply = self._node.execute(Steer(at_ms=call.now_ms, task_id=task_id, event=Event.CANCEL)).reply
         if reply.refusal is not None:
             raise RefusedError(self._refused(call.operation, reply))
-        if call.operation.status == _NO_CONTENT:
-            return on_the_wire(Answer(_NO_CONTENT, [], b"", task_id=task_id), effect)
+        if not call.operation.shape.described():
+            return on_the_wire(Answer(call.operation.status, [], b"", task_id=task_id), effect)
         body = self._bodies.by(call.operation.shape, task, call.now_ms)
         return on_the_wire(json_answer(call.operation.status, body, task_id), effect)
 
