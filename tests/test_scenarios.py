@@ -123,7 +123,54 @@ def test_a_rule_about_tasks_is_not_used_up_by_reads(mock: Mock) -> None:
     assert mock.task(task_id)["error"]["code"] == "service_error"
 
 
+def test_the_fetch_of_a_result_can_be_made_to_fail(mock: Mock) -> None:
+    task_id, other = mock.task_id(), mock.task_id()
+    mock.advance(6)
+    link, others = mock.task(task_id)["results"][0], mock.task(other)["results"][0]
+    when = {"operation": "result", "task_id": task_id}
+    mock.scenario({"when": when, "times": 1, "then": {"answer": {"status": 500, "message": "Gone for lunch"}}})
+    broken = mock.get(link)
+    assert (broken.status_code, broken.json()["error"]["message"]) == (500, "Gone for lunch")
+    assert [mock.get(one).status_code for one in (link, others)] == [200, 200]
+    mock.scenario({"when": {"operation": "result"}, "then": {"answer": {"status": 410}}})
+    assert mock.get(others).status_code == 410
+
+
+def test_a_rule_that_names_nothing_leaves_results_alone(mock: Mock) -> None:
+    task_id = mock.task_id()
+    mock.advance(6)
+    link = mock.task(task_id)["results"][0]
+    mock.scenario({"then": {"answer": {"status": 500}}})
+    assert mock.get(link).status_code == 200
+
+
 UNREACHABLE = [
+    (
+        {"operation": "list"},
+        {"answer": {"status": 500}},
+        'when.operation: received "list"; allowed: it only with --profile observed; here, submission, query, ',
+    ),
+    (
+        {"operation": "result"},
+        {"seconds": 1},
+        "then: received no answer, for result; allowed: answer; link_seconds of a submission ends its links early",
+    ),
+    ({"operation": "result"}, {"answer": {"status": 402}}, "then.answer: received 402 for result; allowed: 404 not_"),
+    (
+        {"operation": "result", "prompt_contains": "x"},
+        {"answer": {"status": 500}},
+        'when.prompt_contains: received "x" beside operation result; allowed: it only where operation is submission',
+    ),
+    (
+        {"operation": "result", "model": "m"},
+        {"answer": {"status": 500}},
+        'when.model: received "m" of result; allowed',
+    ),
+    (
+        {"operation": "submission", "model": MODEL.upper()},
+        {"seconds": 1},
+        f'when.model: received "{MODEL.upper()}" of',
+    ),
     ({"model": "another"}, {"seconds": 1}, f'when.model: received "another"; allowed: {MODEL}'),
     (
         {"operation": "submision"},
@@ -138,7 +185,7 @@ UNREACHABLE = [
     (
         {"operation": "submission", "task_id": "t"},
         {"seconds": 1},
-        'when.task_id: received "t" beside operation submission; allowed: it only where operation is query',
+        'when.task_id: received "t" beside operation submission; allowed: it only where operation is query or result',
     ),
     (
         {"operation": "query"},
@@ -173,7 +220,7 @@ def test_a_rule_that_nothing_can_meet_is_refused(
         (
             {"rules": [{"then": {"seconds": 1}}, {"when": {"operation": "createVideo"}, "then": {"seconds": 1}}]},
             'rules[1].when.operation: received "createVideo"; allowed: createVideoGeneration, submission, query, '
-            "get_credits, upload, get_files_quota, list_files, delete_file, a path or an operationId",
+            "get_credits, upload, get_files_quota, list_files, delete_file, result, a path or an operationId",
         ),
         ({"rules": [{"then": {"fail": "bad_luck"}}]}, 'rules[0].then.fail: received "bad_luck"; allowed: content_'),
         (

@@ -53,7 +53,7 @@ class Models:
     def nearest(self, model: str, place: Place | None = None) -> list[str]:
         """Names that look most like this one; the first few where none does."""
         names = list(self._everywhere if place is None else self._at[place])
-        return _like(model, names) or names[:_FEW]
+        return like(model, names) or names[:_FEW]
 
     def missing(self, place: Place) -> Objection:
         """What is wrong with a request that names no model."""
@@ -80,7 +80,7 @@ class Models:
     def _served(self, place: Place, model: str = "") -> str:
         """The names of this place in words: those like `model`, else the first few."""
         names = list(self._at[place])
-        near = _like(model, names) if model else []
+        near = like(model, names) if model else []
         shown_here, served = near or names[:_FEW], f"{' '.join(place)} serves"
         if len(shown_here) == len(names):
             return f"{', '.join(names)} (what {served})"
@@ -88,8 +88,10 @@ class Models:
         return f"{', '.join(shown_here)} ({told} the {len(names)} models that {served})"
 
 
-def _like(model: str, names: list[str]) -> list[str]:
-    return get_close_matches(model, names, n=_FEW, cutoff=_ALIKE)
+def like(model: str, names: list[str]) -> list[str]:
+    """The names that look most like this one, whatever their case; none where none does."""
+    lowered = {name.lower(): name for name in names}
+    return [lowered[one] for one in get_close_matches(model.lower(), lowered, n=_FEW, cutoff=_ALIKE)]
 
 
 def _served(operations: list[Operation]) -> dict[str, Operation]:

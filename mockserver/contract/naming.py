@@ -15,6 +15,8 @@ WORDS: dict[Role, str] = {
     **dict.fromkeys(UPLOADS, "upload"),
 }
 """The words for what most scenarios are about; every other role goes by its own name."""
+RESULT = "result"
+"""The fetch of a result, which is no operation of a document."""
 
 
 class Naming:
@@ -25,7 +27,11 @@ class Naming:
     operationId stands for the operations that have it.
     """
 
-    def __init__(self, operations: Iterable[Operation], built_in: Iterable[Operation]) -> None:
+    def __init__(
+        self, operations: Iterable[Operation], built_in: Iterable[Operation], elsewhere: dict[str, Role]
+    ) -> None:
+        """`elsewhere` are the operations, by their ids, that only another profile has."""
+        self._elsewhere = {*elsewhere, *map(str, elsewhere.values()), *(WORDS.get(one) for one in elsewhere.values())}
         ids: dict[Role, set[str]] = {}
         for one in built_in:
             ids.setdefault(one.role, set()).add(one.id)
@@ -45,8 +51,10 @@ class Naming:
         """What may be said instead of a name that nobody has: the nearest, and the words."""
         everything = sorted({name for names in self._names.values() for name in names})
         words = dict.fromkeys(WORDS.get(one.role, str(one.role)) for one in self._names)
+        if unknown in self._elsewhere:
+            return f"it only with --profile observed; here, {', '.join((*words, RESULT))}, a path or an operationId"
         near = [one for one in get_close_matches(unknown, everything, n=2, cutoff=0.6) if one not in words]
-        return f"{', '.join([*near, *words])}, a path or an operationId"
+        return f"{', '.join([*near, *words, RESULT])}, a path or an operationId"
 
 
 def _own(operation: Operation) -> set[str]:

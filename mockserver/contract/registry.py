@@ -81,7 +81,12 @@ class Registry:
         built_in = tuple(self.operations)
         for one in mounted:
             self._mount(one)
-        self.naming = Naming(self.operations, built_in)
+        elsewhere = {
+            raw["operationId"]: Role(raw[f"{PREFIX}role"])
+            for _, _, raw in document.operations()
+            if raw.get(f"{PREFIX}profile", profile) != profile
+        }
+        self.naming = Naming(self.operations, built_in, elsewhere)
         self._patterns = _patterns(self.operations)
         self._plain = _plain_routes(self.operations)
         self._literal = _methods_by_path(self._plain)
@@ -223,7 +228,9 @@ class Registry:
         return sorted({pair for one in self.operations for pair in one.errors.codes()})
 
     def has_error(self, status: int, code: str | None) -> bool:
-        return any(one.errors.find(status, code) for one in self.operations)
+        """Whether anything that is served can answer so, the fetch of a result included."""
+        tables = (self.general, *(one.errors for one in self.operations))
+        return any(table.find(status, code) for table in tables)
 
 
 def _plain_routes(operations: list[Operation]) -> dict[tuple[str, str], Route]:

@@ -17,6 +17,7 @@ from mockserver.web.exchange import Answer
 from mockserver.web.journal import Journal
 from mockserver.web.links import SAVED, SHOWN
 from mockserver.web.refused import error
+from mockserver.web.result_rules import ResultRules
 
 PREFIX = "/media/"
 
@@ -24,11 +25,16 @@ PREFIX = "/media/"
 def media_route(node: Node, registry: Registry, samples: Path) -> Route:
     """GET and HEAD of a result, with ranges and conditions as Starlette's FileResponse does them (RFC 9110)."""
 
+    rules = ResultRules(node, registry)
+
     async def endpoint(request: Request) -> Response:
         now_ms = node.catch_up()
         task = _task(node, request)
         if task is None:
             return _response(error(registry.general["result_not_found"]))
+        struck = rules.answer(task, now_ms)
+        if struck is not None:
+            return _response(struck)
         valid_until_ms = task.links_valid_until_ms()
         if valid_until_ms is None or now_ms >= valid_until_ms:
             return _response(error(registry.general["result_expired"]))
