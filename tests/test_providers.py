@@ -242,7 +242,7 @@ def overlaid(make_mock: MakeMock, folder: Path, **task: Any) -> Mock:
         ),
         ({"id": "job.number"}, "id: received job.number; allowed: attempts, failure, failure.reason, "),
         ({"model": None}, "no enum, default or example of `model` says which model it is for"),
-        ({"evidence": "guessed"}, "Invalid enum value"),
+        ({"evidence": "guessed"}, "evidence: received 'guessed'; allowed: documented, observed, vendor, assumed"),
     ],
 )
 def test_what_an_overlay_gets_wrong_is_told(

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct, structs
 
-from mockserver.contract import fields
+from mockserver.contract import fields, misfit
 from mockserver.contract.document import PREFIX, Document
 from mockserver.contract.evidence import Told
 from mockserver.contract.fields import Condition
@@ -72,8 +72,8 @@ class Results(Told, frozen=True, kw_only=True):
 
     def wanted(self, asked: Any) -> int:
         """How many files a valid request asks for, by the value of its `count_field`."""
-        if isinstance(asked, int) and not isinstance(asked, bool) and 0 < asked <= _MOST_RESULTS:
-            return asked
+        if isinstance(asked, int) and not isinstance(asked, bool) and asked > 0:
+            return min(asked, _MOST_RESULTS)
         return self.count
 
 
@@ -249,7 +249,7 @@ def read(document: Document, node: dict[str, Any], key: str, kind: Any, place: s
     try:
         return msgspec.convert(node[name], kind)
     except (msgspec.ValidationError, ValueError, ZeroDivisionError) as error:
-        raise document.error(f"{place}/{name}", str(error)) from error
+        raise document.error(f"{place}/{name}", misfit.words(error)) from error
 
 
 def prices(document: Document, operation: dict[str, Any], place: str) -> dict[Profile, Price]:

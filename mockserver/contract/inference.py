@@ -56,6 +56,10 @@ class Inferred:
     callback_field: str = "callback_url"
     notes: list[Note] = field(default_factory=list)
 
+    @property
+    def place(self) -> str:
+        return f"#/paths/{self.path.replace('~', '~0').replace('/', '~1')}/post"
+
     def behaviour(self) -> TaskBehaviour:
         """The behaviour of a creating operation."""
         results = self._results()
@@ -95,13 +99,13 @@ class Inferred:
         """The document's own rule, if it (or an overlay) has one."""
         if f"{PREFIX}{key}" not in self.operation:
             return None
-        rule = rules.read(self.document, self.operation, key, kind, f"#/paths ({self.path})")
+        rule = rules.read(self.document, self.operation, key, kind, self.place)
         self._note(key, "as written", f"{PREFIX}{key}")
         return rule
 
     def _own_prices(self) -> dict[Profile, Price] | None:
         written = self._own("price", dict[Profile, Price])
-        return None if written is None else rules.prices(self.document, self.operation, f"#/paths ({self.path})")
+        return None if written is None else rules.prices(self.document, self.operation, self.place)
 
     def _builtin(self, aspect: str, rule: Any) -> Any:
         self._note(aspect, "as everywhere", "the built-in document")

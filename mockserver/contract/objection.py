@@ -114,6 +114,7 @@ _WORDS: dict[str, _Words] = {
     "exclusiveMinimum": (shown, lambda limit: f"more than {limit}"),
     "multipleOf": (shown, lambda step: f"a multiple of {step}"),
     "uniqueItems": (shown, lambda _: "items that differ"),
+    "falseSchema": (shown, lambda _: "nothing"),
     "oneOf": (shown, lambda _: "exactly one of the forms that the document describes"),
     "anyOf": (shown, lambda _: "one of the forms that the document describes"),
 }

@@ -165,8 +165,11 @@ def callback_field(speech: Speech | None) -> str:
 
 def named_models(schema: dict[str, Any]) -> tuple[str, ...]:
     """The models that the schema of `model` names."""
-    named = schema.get("enum") or [schema.get("const", schema.get("default", schema.get("example")))]
-    return tuple(one for one in named if isinstance(one, str))
+    parts = [one for key in ("anyOf", "oneOf") for one in schema.get(key, ()) if isinstance(one, dict)]
+    listed = [*schema.get("enum", ()), *(one for part in parts for one in part.get("enum", [part.get("const")]))]
+    named = [one for one in listed if isinstance(one, str)]
+    said = schema.get("const", schema.get("default", schema.get("example")))
+    return tuple(dict.fromkeys(named)) or ((said,) if isinstance(said, str) else ())
 
 
 def read_operation(document: Document, method: str, path: str, profile: Profile) -> Operation:

@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from mockserver.contract.document import KEYS, Document, DocumentError
+from mockserver.contract.document import KEYS, Document, DocumentError, read_value
 
 _FORMAT = 1
 _SECTIONS = ("operations", "models")
@@ -21,19 +19,14 @@ Overlay = dict[str, dict[str, Any]]
 def load_overlay(path: Path) -> Overlay:
     """Read an overlay file. Raises DocumentError for anything that it can't mean."""
     try:
-        raw = yaml.safe_load(path.read_bytes())
-    except yaml.YAMLError as error:
-        raise DocumentError(path.name, "", f"not readable as YAML: {error}") from error
+        raw = read_value(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise DocumentError(path.name, "", f"not readable as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict) or raw.get("overlay") != _FORMAT or not raw.keys() & set(_SECTIONS):
         raise DocumentError(
             path.name, "#", f"not an overlay: it needs `overlay: {_FORMAT}` and `models` or `operations`"
         )
-    return {
-        name: keys
-        for section in _SECTIONS
-        for name, keys in _section(path.name, raw, section)
-        if isinstance(keys, dict)
-    }
+    return {name: keys for section in _SECTIONS for name, keys in _section(path.name, raw, section)}
 
 
 def _section(file: str, raw: dict[str, Any], section: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -42,7 +35,9 @@ def _section(file: str, raw: dict[str, Any], section: str) -> Iterator[tuple[str
     if not isinstance(entries, dict):
         raise DocumentError(file, f"#/{section}", "received no object; allowed: x-evolink-* keys by name")
     for name, keys in entries.items():
-        for key in keys if isinstance(keys, dict) else [keys]:
+        if not isinstance(keys, dict):
+            raise DocumentError(file, f"#/{section}/{name}", "received no object; allowed: x-evolink-* keys")
+        for key in keys:
             if key not in KEYS:
                 raise DocumentError(file, f"#/{section}/{name}", f"unknown key {key}")
         yield name, keys

@@ -1,10 +1,11 @@
 """What a document has to be built like before anything is read off it; somebody else's may be anything."""
 
-import re
 from typing import Any
 
 import msgspec
 from msgspec import Struct
+
+from mockserver.contract import misfit
 
 
 class _Media(Struct):
@@ -40,17 +41,10 @@ class _Components(Struct):
     examples: dict[str, dict[str, Any]] = {}
 
 
-_MISFIT = re.compile(r"Expected `(?P<allowed>.*)`, got `(?P<received>\w+)`(?: - at `\$\.?(?P<place>.*)`)?")
-
-
 def objection(node: Any, *, components: bool = False) -> str | None:
     """What keeps an operation, or the components, from being read; None where nothing does."""
     try:
         msgspec.convert(node, _Components if components else _Operation)
     except msgspec.ValidationError as error:
-        misfit = _MISFIT.fullmatch(str(error))
-        if misfit is None:
-            return str(error)
-        told = f"received {misfit['received']}; allowed: {misfit['allowed'].replace(' | ', ' or ')}"
-        return f"{misfit['place']}: {told}" if misfit["place"] else told
+        return misfit.words(error)
     return None
