@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import MakeMock
 from tests.house import CREATE, MODEL, Mock
-from tests.invented import document, of_models, operation, request, task_answer, written
+from tests.invented import document, of_models, operation, request, task_answer, usage, written
 from tests.model_messages import ABSENT, HEADER, SNAPSHOT, Case, answer, cases, lines, mounted
 
 IMAGES, SOUNDS = "/v1/images/generations", "/v1/sounds"
@@ -79,9 +79,14 @@ def test_who_shares_a_path_answers_with_its_commonest_code(make_mock: MakeMock, 
     assert mock.post(IMAGES, {"model": "oil", "prompt": 5}).json()["error"]["code"] == "odd"
 
 
-def test_a_model_that_two_paths_serve_is_served_at_both(make_mock: MakeMock, tmp_path: Path) -> None:
-    mock = make_mock(specs=(written(tmp_path, a=of_models(IMAGES, "oil"), b=of_models(SOUNDS, "oil", "hum")),))
-    assert [mock.post(path, {"model": "oil"}).status_code for path in (IMAGES, SOUNDS)] == [200, 200]
+def test_a_model_that_two_paths_serve_is_served_at_both_by_their_own_terms(
+    make_mock: MakeMock, tmp_path: Path
+) -> None:
+    priced = document((SOUNDS, operation(request("oil", "hum"), task_answer(usage=usage("per_call", 9)))))
+    mock = make_mock(specs=(written(tmp_path, a=of_models(IMAGES, "oil"), b=priced),))
+    for path, reserved in ((IMAGES, 1), (SOUNDS, 10), (IMAGES, 11)):
+        assert mock.post(path, {"model": "oil"}).status_code == 200
+        assert mock.book()["user"]["reserved"] == reserved * 10_000
 
 
 def test_a_document_may_do_without_a_model(make_mock: MakeMock, tmp_path: Path) -> None:

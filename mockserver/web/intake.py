@@ -61,7 +61,7 @@ class Intake:
         self._registry, self._scripts, self._policy, self._pace = registry, scripts, policy, pace
         self._inputs, self._callback_urls = inputs, CallbackUrls(policy)
         self._terms_asked = lru_cache(maxsize=10_000)(self._make_terms)
-        self._plain_terms: dict[str, Terms] = {}
+        self._plain_terms: dict[tuple[Operation, str], Terms] = {}
 
     def order(self, call: Call, playbook: Playbook) -> Order:
         """The submission that a creating request asks for."""
@@ -124,13 +124,13 @@ class Intake:
 
     def _terms(self, operation: Operation, body: dict[str, Any], table: MediaTable | None) -> Terms:
         """The terms of a request; equal requests share one object. Where only the model counts, nothing is asked."""
-        known = self._plain_terms.get(body["model"]) if table is None else None
+        known = self._plain_terms.get((operation, body["model"])) if table is None else None
         if known is not None:
             return known
         behaviour, profile = operation.task_behaviour, self._registry.profile
         terms = self._terms_asked(operation, asked(behaviour, profile, body, table))
         if table is None and plain(behaviour, profile):
-            self._plain_terms[terms.model] = terms
+            self._plain_terms[operation, terms.model] = terms
         return terms
 
     def _make_terms(self, operation: Operation, request: Asked) -> Terms:
