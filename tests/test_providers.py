@@ -235,6 +235,7 @@ def overlaid(make_mock: MakeMock, folder: Path, **task: Any) -> Mock:
             {"words": {"waiting": "IN LINE"}},
             "no word for completed, failed in a status of IN LINE, DRAWING, DRAWN, TORN",
         ),
+        ({"words": {"waiting": "IN LIEN"}}, "words: received IN LIEN; allowed: IN LINE, DRAWING, DRAWN, TORN"),
         ({"words": {"asleep": "IN LINE"}}, "words: received asleep; allowed: waiting, working, completed, failed,"),
         (
             {"query": "GET /v1/job/{id}"},

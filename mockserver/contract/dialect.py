@@ -174,6 +174,9 @@ class Speech:
     def _spoken(self, status: dict[str, Any]) -> dict[str, str]:
         """The document's word for each state of the world, as it says or as its status allows."""
         allowed = [one for one in status.get("enum", ()) if isinstance(one, str)]
+        odd = [one for one in self.dialect.words.values() if allowed and one not in allowed]
+        if odd:
+            raise self._document.error(self._place, f"words: received {odd[0]}; allowed: {', '.join(allowed)}")
         told = {}
         for state, known in _WORDS.items():
             word = self.dialect.words.get(state) or next((one for one in allowed if _plain(one) in known), None)
