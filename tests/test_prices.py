@@ -86,6 +86,13 @@ def test_per_second_of_media_counts_what_lies_behind_them(make_mock: MakeMock, t
     assert [reserved(mock, video_urls=[CLIP]), reserved(mock, video_urls=urls)] == [60, 90]
 
 
+def test_an_example_of_unknown_length_lasts_as_long_as_the_built_in_one(make_mock: MakeMock, tmp_path: Path) -> None:
+    answer = {"usage": usage("per_second", 28.8), "task_info": duration_of(0)}
+    mock = mocked(make_mock, tmp_path, answer, video_urls=VIDEOS)
+    urls = [f"{CLIP}?mock:duration_seconds=18"]
+    assert [reserved(mock, video_urls=[CLIP]), reserved(mock, video_urls=urls)] == [28.8, 57.6]
+
+
 def test_an_example_of_no_length_is_for_every_request(make_mock: MakeMock, tmp_path: Path) -> None:
     mock = mocked(make_mock, tmp_path, {"usage": usage("per_second", 28.8), "task_info": duration_of(0)})
     assert reserved(mock) == 28.8

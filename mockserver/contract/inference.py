@@ -156,9 +156,14 @@ class Inferred:
         return said if isinstance(said, int) and not isinstance(said, bool) and said > 0 else 1
 
     def _example_seconds(self) -> float:
-        """The length of the documented example; 0 where nothing says it."""
+        """The length of the documented example: where nothing says it that of the built-in one, 0 if none counts."""
         said = (self._example("task_info.video_duration"), *self._of_duration("example", "default"))
-        return next((number for one in said if (number := fields.number(one)) and number > 0), 0)
+        found = next((number for one in said if (number := fields.number(one)) and number > 0), 0)
+        return found or (self.base.behaviour.length.default_seconds if self._seconds_told_by() else 0)
+
+    def _seconds_told_by(self) -> str | None:
+        """The field of a request that says how long it is, or whose media do."""
+        return self._seconds_field() or self._media_field()
 
     def _of_duration(self, *keys: str) -> list[Any]:
         schema = self._request_properties().get(self._seconds_field() or "", {})
@@ -179,6 +184,8 @@ class Inferred:
         ]
         default = next((number for one in said if (number := fields.number(one)) and number > 0), 0)
         by_second = self._example("usage.billing_rule") == "per_second"
+        if by_second and not default:
+            default = self._example_seconds()
         length = Length(
             evidence=Evidence.ASSUMED,
             field=self._media_field() if by_second and self._seconds_field() is None else None,
