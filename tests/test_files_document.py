@@ -10,8 +10,8 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from mockserver.contract.document import Document, DocumentError, load
+from mockserver.contract.reading.specs import load_any
 from mockserver.contract.registry import Registry
-from mockserver.contract.specs import load_any
 from mockserver.data import data
 from tests.conftest import MakeMock
 from tests.documents import document, operations

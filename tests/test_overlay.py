@@ -8,7 +8,7 @@ import pytest
 
 from mockserver.contract.document import DocumentError
 from mockserver.contract.overlay import load_overlay
-from mockserver.contract.specs import load_any
+from mockserver.contract.reading.specs import load_any
 from mockserver.data import data
 from tests.conftest import MakeMock
 from tests.house import Mock

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from mockserver.contract.document import Document
-from mockserver.contract.specs import load_any
+from mockserver.contract.reading.specs import load_any
 from mockserver.runtime.clock import Mode
 from mockserver.web.options import Options
 from tests.conftest import MakeMock

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from mockserver.contract.document import Document
 from mockserver.contract.operation import Operation
-from mockserver.contract.specs import load_any
+from mockserver.contract.reading.specs import load_any
 from mockserver.runtime.clock import Mode
 from mockserver.web.app import registry_of
 from mockserver.web.options import Options

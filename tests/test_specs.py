@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mockserver.contract.document import DocumentError
+from mockserver.contract.reading.specs import Specs, read_specs
 from mockserver.contract.registry import Registry
-from mockserver.contract.specs import Specs, read_specs
 from mockserver.web.app import registry_of
 from mockserver.web.options import Options
 from tests.conftest import MakeMock

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from mockserver.contract import yaml12
+from mockserver.contract.reading import yaml12
 
 PREFIX = "x-evolink-"
 JSON = "application/json"

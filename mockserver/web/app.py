@@ -13,8 +13,8 @@ from mockserver import __version__
 from mockserver.contract.document import Document, load
 from mockserver.contract.operation import Request as RequestContract
 from mockserver.contract.overlay import load_overlay
+from mockserver.contract.reading.specs import Specs, read_specs
 from mockserver.contract.registry import Registry
-from mockserver.contract.specs import Specs, read_specs
 from mockserver.data import data
 from mockserver.log import Log
 from mockserver.log.memory import MemoryLog

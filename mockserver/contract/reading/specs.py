@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mockserver.contract import skeleton
 from mockserver.contract.document import Document, DocumentError, parse, read_value
 from mockserver.contract.faults import Fault, of_error
-from mockserver.contract.neighbours import Bundle, leads_out
-from mockserver.contract.openapi30 import as_31
 from mockserver.contract.overlay import Overlay, load_overlay, overlaid
+from mockserver.contract.reading import skeleton
+from mockserver.contract.reading.neighbours import Bundle, leads_out
+from mockserver.contract.reading.openapi30 import as_31
 
 OVERLAY_ENDING = ".overlay.yaml"
 _ENDINGS = (".json", ".yaml", ".yml")
