@@ -324,6 +324,20 @@ def test_a_shape_that_contains_itself_comes_to_an_end(make_mock: MakeMock, tmp_p
     assert mock.post(PATH, {"model": "oil", "node": {"next": {"next": {"name": "x"}}}}).json()["status"] == "pending"
 
 
+def test_what_is_odd_in_an_answer_keeps_nobody_from_serving(make_mock: MakeMock, tmp_path: Path) -> None:
+    """No validator is made of an answer's schema, so what is no JSON Schema there is told and passed over."""
+    odd = {
+        "type": "object",
+        "required": True,
+        "properties": {"size": {"type": "size", "required": True, "items": []}},
+    }
+    whole = document((PATH, operation(request("oil"), task_answer(odd=odd))))
+    mock = make_mock(specs=(written(tmp_path, m=whole),))
+    assert mock.post(PATH, {"model": "oil"}).status_code == 200
+    told = {one.message for one in mock.app.registry.faults if one.place.endswith("/odd/required")}
+    assert told == {"not JSON Schema: received boolean true; allowed: array"}
+
+
 def test_parts_are_taken_together(make_mock: MakeMock, tmp_path: Path) -> None:
     """Requests and answers made up of others, of a JSON type with parameters."""
     size, kind = {"type": "string", "enum": ["large"]}, {"allOf": [{"type": "string"}, {"example": "image"}]}

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from mockserver.contract.document import PREFIX, Document, types
+from mockserver.contract.document import PREFIX, Document, needed, types
 from mockserver.contract.evidence import Told
 from mockserver.contract.shape import COMPLETED, FAILED, Source, made_up
 
@@ -246,6 +246,6 @@ def _example(document: Document, schema: dict[str, Any]) -> dict[str, Any]:
     for name, child in schema.get("properties", {}).items():
         one = document.flat(child)
         said = [one[key] for key in ("const", "example", "default") if key in one] + list(one.get("enum", ()))
-        if said or name in schema.get("required", ()):
+        if said or name in needed(schema):
             found[name] = said[0] if said else made_up(one)
     return found

@@ -101,7 +101,7 @@ class Document:
         whole = {key: value for key, value in schema.items() if key != "allOf"}
         for part in reversed([self.flat(one, place, depth + 1) for one in parts]):
             properties = {**part.get("properties", {}), **whole.get("properties", {})}
-            required = [*part.get("required", ()), *whole.get("required", ())]
+            required = [*needed(part), *needed(whole)]
             whole = {**part, **whole, "properties": properties, "required": list(dict.fromkeys(required))}
         return whole
 
@@ -145,6 +145,12 @@ def json_media(content: dict[str, Any]) -> dict[str, Any]:
     """What is said of a JSON body, whatever parameters or suffix its type has; empty where none is taken or given."""
     found: dict[str, Any] = next((media for name, media in content.items() if _JSON.fullmatch(name)), {})
     return dict(content.get(JSON, found))
+
+
+def needed(schema: dict[str, Any]) -> list[str]:
+    """The properties that a schema requires; what is no list of names says nothing."""
+    named = schema.get("required")
+    return named if isinstance(named, list) else []
 
 
 def types(schema: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ import jsonschema_rs
 from mockserver.contract.answer import ErrorTable, error_table, example_bodies
 from mockserver.contract.behaviour import UPLOADS, Profile, Role, TaskBehaviour, task_behaviour
 from mockserver.contract.dialect import Speech
-from mockserver.contract.document import PREFIX, Document, json_media
+from mockserver.contract.document import PREFIX, Document, json_media, needed
 from mockserver.contract.inference import Base, Inferred, Note
 from mockserver.contract.objection import Objection, of_schema_error, unusable
 from mockserver.contract.query import Query
@@ -76,7 +76,7 @@ class Request:
 
     def needs(self, field: str) -> bool:
         """Whether a request has to have this field."""
-        return field in self.schema.get("required", ())
+        return field in needed(self.schema)
 
     def models(self) -> tuple[str, ...]:
         """The models that this request is for."""

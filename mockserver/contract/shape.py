@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from mockserver.contract.behaviour import Profile
-from mockserver.contract.document import PREFIX, Document, types
+from mockserver.contract.document import PREFIX, Document, needed, types
 
 encode = msgspec.json.Encoder().encode
 
@@ -198,10 +198,10 @@ class Shape:
         if path.count(".") >= _DEEPEST:
             return b"{}"
         whole = self._document.flat(schema, self._place)
-        needed = whole.get("required", ()) if self._complete else ()
+        required = needed(whole) if self._complete else ()
         for name, child in whole.get("properties", {}).items():
             value = self._value(child, f"{path}.{name}".lstrip("."), variant, slots)
-            if not value and name in needed:
+            if not value and name in required:
                 value = _literal(made_up(self._document.flat(child, self._place)))
             if value:
                 members.append(_literal(name) + b":" + value)

@@ -17,10 +17,7 @@ class _Schema(Struct):
     """As far as it is looked into; whether it is JSON Schema is for its validator to say."""
 
     properties: "dict[str, _Schema | bool]" = {}
-    items: "_Schema | bool" = True
-    required: list[str] = []
     enum: list[Any] = []
-    type: str | list[str] = ""
 
 
 class _Content(Struct):
