@@ -110,8 +110,8 @@ def test_a_model_of_what_is_not_served_is_told_so(make_mock: MakeMock, tmp_path:
     whole = document((CREATE, operation(request("talk"), {"properties": {"text": TEXT}})))
     mock = make_mock(specs=(written(tmp_path, talk=whole),))
     assert mock.submit(model="talk").json()["error"]["message"] == (
-        f'model: received "talk"; allowed: {MODEL} (what POST {CREATE} serves); talk.json names talk, but is not '
-        "served: its answer 200 is no task, for it has no id and no status"
+        f'model: received "talk"; allowed: {MODEL} (what POST {CREATE} serves); talk.json names it at POST {CREATE}, '
+        "which is not served: its answer 200 is no task, for it has no id and no status"
     )
 
 

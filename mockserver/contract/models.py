@@ -70,7 +70,9 @@ class Models:
             where = " or ".join(elsewhere)
             return Objection("model", shown(model), f"{model} at {where}; here, {self._served(place)}")
         left = self.unserved(model)
-        why = _MOUNTING if left is None else f"{left.file} names {model}, but is not served: {left.reason}"
+        why = _MOUNTING
+        if left is not None:
+            why = f"{left.file} names it at {left.method} {left.path}, which is not served: {left.reason}"
         return Objection("model", shown(model), f"{self._served(place, model)}; {why}")
 
     def unserved(self, model: str) -> Unserved | None:
