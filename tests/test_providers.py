@@ -82,7 +82,7 @@ def test_what_an_overlay_leaves_out_is_inferred(mock: Mock) -> None:
     mock.advance(5)
     done = voice(mock, task_id)
     assert (done["status"], done["error"]) == ("succeeded", None)
-    assert mock.get(done["audio"]["url"]).status_code == 200
+    assert mock.get(done["audio"]["url"]).headers["content-type"] == "audio/mpeg"
 
 
 def test_a_failure_stands_where_the_document_has_it(mock: Mock) -> None:

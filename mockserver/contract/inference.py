@@ -210,12 +210,16 @@ class Inferred:
         )
 
     def _kind(self) -> tuple[str, str]:
-        """The type of result: by the 200 schema, else by the path."""
+        """The type of result: by the 200 schema, else by the path, else by a property that is called so."""
         said = self._example("type")
         if said in SAMPLES:
             return said, "the property type of the 200 schema"
         in_path = next((kind for kind in SAMPLES if f"/{kind}s/" in self.path), None)
-        return (in_path, "the path") if in_path else ("video", "assumed")
+        if in_path:
+            return in_path, "the path"
+        named = self.document.ok_schema(self.operation).get("properties", {}).keys()
+        called = next((kind for kind in SAMPLES if {kind, f"{kind}s"} & named), None)
+        return (called, f"the property {called} of the 200 schema") if called else ("video", "assumed")
 
     def _url_rules(self) -> tuple[rules.Rule, ...]:
         name = self.callback_field
