@@ -129,6 +129,15 @@ def test_explain_tells_what_is_not_served(talking: Mock, tmp_path: Path) -> None
     assert (wrong.exit_code, "talk is named by talk.json, which is not served" in wrong.output) == (2, True)
 
 
+@pytest.mark.parametrize("kind", ["text", "image", "audio", "video"])
+def test_every_type_of_result_has_a_sample(make_mock: MakeMock, tmp_path: Path, kind: str) -> None:
+    whole = document((RESPONSES, operation(request("talk"), task_answer(type={"type": "string", "const": kind}))))
+    mock = make_mock(specs=(written(tmp_path, talk=whole),))
+    task_id = mock.post(RESPONSES, {"model": "talk"}).json()["id"]
+    mock.advance(6)
+    assert mock.get(mock.task(task_id)["results"][0]).headers["content-type"].startswith(f"{kind}/")
+
+
 # --- callbacks of documents that ask for https
 
 

@@ -218,7 +218,7 @@ class Inferred:
         if in_path:
             return in_path, "the path"
         named = self.document.ok_schema(self.operation).get("properties", {}).keys()
-        called = next((kind for kind in SAMPLES if {kind, f"{kind}s"} & named), None)
+        called = next((kind for kind in SAMPLES if kind != "text" and {kind, f"{kind}s"} & named), None)
         return (called, f"the property {called} of the 200 schema") if called else ("video", "assumed")
 
     def _url_rules(self) -> tuple[rules.Rule, ...]:
