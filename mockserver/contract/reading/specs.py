@@ -77,7 +77,9 @@ def _read_folder(folder: Path, overlays: Sequence[Overlay], specs: Specs, *, str
             "; ".join(f"{one.file}: {one.message}" for one in faults[:_FEW])
             or "no .json, .yaml or .yml file is there"
         )
-        raise DocumentError(str(folder), "", f"{'no document' if not found else 'what can not be used'}: {told}")
+        raise DocumentError(
+            str(folder), "", f"{'no document is here' if not found else 'nothing may be left out (strict)'}: {told}"
+        )
     specs.left_out += faults
 
 
