@@ -19,8 +19,9 @@ _specs = click.option(
     multiple=True,
     type=click.Path(exists=True, path_type=Path),
     metavar="FILE_OR_DIR",
-    help="Mount a published OpenAPI document, or all of a folder; repeatable.",
+    help="Mount a published OpenAPI document, or all below a folder; repeatable.",
 )
+_strict = click.option("--strict", is_flag=True, help="Refuse a --spec folder with a file that can't be used.")
 _profile = click.option(
     "--profile",
     type=click.Choice(["documented", "observed"]),
@@ -140,6 +141,7 @@ def main() -> None:
     help="Of these how many stay in memory while idle, where the log is a file.",
 )
 @_specs
+@_strict
 @_profile
 @click.option(
     "--intercept",
@@ -244,10 +246,11 @@ def replay(file: Path, until: int | None, profile: str | None, show: str) -> Non
 
 @main.command()
 @_specs
+@_strict
 @_profile
 @click.option("--model", help="Only the operation that serves this model.")
 @click.option("--faults", is_flag=True, help="What is wrong with the documents, with file and place.")
-def explain(specs: tuple[Path, ...], profile: str, model: str | None, faults: bool) -> None:
+def explain(specs: tuple[Path, ...], strict: bool, profile: str, model: str | None, faults: bool) -> None:
     """What was read from the documents, what was inferred and from where, and what is not enforced."""
     from mockserver import explain as explanation
     from mockserver.contract.behaviour import Profile
@@ -255,14 +258,17 @@ def explain(specs: tuple[Path, ...], profile: str, model: str | None, faults: bo
     from mockserver.web.app import OptionsError, documents_of, registry_of
     from mockserver.web.options import Options
 
-    options = Options(specs=specs, profile=Profile(profile))
+    options = Options(specs=specs, strict=strict, profile=Profile(profile))
     try:
         documents = {document.file: document for document in documents_of(options)}
         registry = registry_of(options)
     except (DocumentError, OptionsError) as error:
         raise click.UsageError(str(error)) from error
     if model is not None and registry.of_model(model) is None:
-        nearest = ", ".join(registry.nearest_models(model))
+        left = registry.by_model.unserved(model)
+        if left is not None:
+            raise click.UsageError(f"--model: {model} is named by {left.file}, which is not served: {left.reason}")
+        nearest = ", ".join(registry.by_model.nearest(model))
         raise click.UsageError(f"--model: received {model}; near it are {nearest}")
     for line in explanation.faults(registry) if faults else explanation.models(registry, documents, model):
         click.echo(line)

@@ -76,10 +76,18 @@ def banner(application: Application, address: str) -> str:
 
 
 def _models(application: Application) -> str:
-    """Which models are served, and whether the documents of some are faulty."""
-    models, faults = application.registry.models, len(application.registry.faults)
-    told = ", ".join(models) if len(models) <= _FEW else f"{len(models)} models"
-    return f"{told}; {faults} faults in their documents, see `mockserver explain --faults`" if faults else told
+    """Which models are served; whether the documents of some are faulty, and how much of them is not served."""
+    registry = application.registry
+    told = ", ".join(registry.models) if len(registry.models) <= _FEW else f"{len(registry.models)} models"
+    if registry.unserved:
+        told += f"; {_counted(len(registry.unserved), 'operation')} not served, see `mockserver explain`"
+    if registry.faults:
+        told += f"; {_counted(len(registry.faults), 'fault')} in their documents, see `mockserver explain --faults`"
+    return told
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _curl(application: Application, address: str) -> str:

@@ -2,21 +2,26 @@
 
 from collections.abc import Iterator
 
-from mockserver.contract.behaviour import Role
+from mockserver.contract.behaviour import Profile, Role
 from mockserver.contract.document import Document
 from mockserver.contract.operation import Operation
 from mockserver.contract.prose import sayings
 from mockserver.contract.registry import Registry
+from mockserver.contract.tariff import words, worked
 
 
 def models(registry: Registry, documents: dict[str, Document], model: str | None) -> Iterator[str]:
-    """A paragraph for each creating operation, or for that of one model; then what the built-in documents serve."""
+    """A paragraph for each creating operation, or for that of one model; then what the built-in
+    documents serve, and what is not served at all, with the reason."""
     for operation in registry.operations:
         if operation.role is Role.CREATE_TASK and (model is None or registry.of_model(model) is operation):
             yield from _operation(registry, operation, documents[operation.document])
             yield ""
     if model is None:
         yield from (f"{one.method} {one.path}  ({one.file}): served by {one.by}" for one in registry.covered)
+        yield from (f"{one.method} {one.path}  ({one.file}): not served: {one.reason}" for one in registry.unserved)
+        if registry.unserved:
+            yield "What creates tasks in words of its own is served once an overlay has x-evolink-task (README)."
 
 
 def faults(registry: Registry) -> Iterator[str]:
@@ -36,7 +41,7 @@ def _operation(registry: Registry, operation: Operation, document: Document) -> 
     if operation.request is not None:
         yield f"  request     {', '.join(_fields(operation.request.schema))}"
     yield f"  answer      {operation.shape.described()}"
-    yield from _behaviour(operation)
+    yield from _behaviour(operation, registry.profile)
     raw = document.raw["paths"][operation.path][operation.method.lower()]
     prose = list(sayings(document, raw))
     if prose:
@@ -52,11 +57,24 @@ def _fields(schema: dict[str, object]) -> list[str]:
     return [f"{name}*" if name in required else name for name in properties]
 
 
-def _behaviour(operation: Operation) -> Iterator[str]:
+def _price(operation: Operation, profile: Profile) -> Iterator[str]:
+    """The rule in words, its evidence, and two worked examples."""
+    behaviour, schema = operation.task_behaviour, operation.request.schema if operation.request else {}
+    price = behaviour.prices[profile]
+    yield f"  price       {words(behaviour, profile)}  [{price.evidence}]"
+    if price.note:
+        yield f"              {price.note}"
+    for one in worked(behaviour, profile, schema.get("properties", {})):
+        yield f"              {one.request}: {one.amount}"
+    yield f"  length      {behaviour.length.words()}"
+
+
+def _behaviour(operation: Operation, profile: Profile) -> Iterator[str]:
     for note in operation.notes:
         yield f"  inferred    {note.aspect}: {note.value}  <- {note.source}"
     if not operation.notes:
         yield "  behaviour   all of it as written in x-evolink-* keys"
+    yield from _price(operation, profile)
     for rule in operation.task_behaviour.rules:
         fields = getattr(rule, "field", None) or ", ".join(getattr(rule, "fields", ()))
         yield f"  rule        {rule.__struct_config__.tag}: {fields}  [{rule.evidence}]"

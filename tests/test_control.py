@@ -24,11 +24,10 @@ SCENARIO: dict[str, Any] = {
     "rules": [
         {
             "when": {
-                "operation": "getTask",
-                "model": "m",
+                "operation": "createVideoGeneration",
+                "model": "kling-o1-video-edit-fast",
                 "prompt_contains": "p",
                 "url_contains": "u",
-                "task_id": "t",
             },
             "skip": 1,
             "times": 2,
@@ -43,7 +42,11 @@ SCENARIO: dict[str, Any] = {
                 "stall_seconds": 3,
                 "callback": {"delay_seconds": 4, "copies": 2},
             },
-        }
+        },
+        {
+            "when": {"operation": "query", "task_id": "t"},
+            "then": {"answer": {"status": 404}},
+        },
     ],
     "media": {"https://example.com/a.mp4": {"duration_seconds": 15, "bytes": 100}},
 }

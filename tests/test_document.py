@@ -47,6 +47,7 @@ PLACEHOLDERS = {
     "retry_after",
     "reason",
     "seconds",
+    "file",
 }
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 DATA = {"value", "example", "default", "enum", "body"}

@@ -83,7 +83,7 @@ def test_no_secret_is_ever_written(
 ) -> None:
     heard: list[bytes] = []
     with Receiver(local) as receiver, Listener(local, f"/_mock/events?key={KEY}") as listener:
-        local.scenario({"when": {"task_id": "x"}, "then": {"fail": "unknown_error"}})
+        local.scenario({"when": {"task_id": "x"}, "then": {"answer": {"status": 500}}})
         local.account(credits=100)
         local.submit(callback_url=receiver.url, headers=SECRETS)
         local.request("POST", CREATE, key=None, json=MINIMAL, headers={**SECRETS, "authorization": odd or ""})

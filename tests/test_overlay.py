@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from mockserver.contract.document import DocumentError, load_any
+from mockserver.contract.document import DocumentError
 from mockserver.contract.overlay import load_overlay
+from mockserver.contract.reading.specs import load_any
 from mockserver.data import data
 from tests.conftest import MakeMock
 from tests.house import Mock
@@ -86,13 +87,32 @@ def test_a_misspelt_rule_is_told_with_file_and_place(make_mock: MakeMock, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", "overlay: 2\nmodels: {}", "overlay: 1\nmodels: {m: {x-evolink-rulez: []}}", "{"]
+    "text",
+    [
+        "[]",
+        "overlay: 2\nmodels: {}",
+        "overlay: 1\nmodels: {m: {x-evolink-rulez: []}}",
+        "{",
+        "overlay: 1\nmodels: {m: }",
+    ],
 )
 def test_a_file_that_is_no_overlay_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.overlay.yaml"
     path.write_text(text)
     with pytest.raises(DocumentError, match=r"x\.overlay\.yaml"):
         load_overlay(path)
+
+
+def test_an_overlay_says_what_it_looks_like(make_mock: MakeMock, tmp_path: Path) -> None:
+    """`on` is a text, as it is in the document."""
+    text = (
+        "overlay: 1\nmodels: {m: {x-evolink-rules: [{rule: required_when, field: style, evidence: assumed, "
+        "when: [{field: sound, equals: on}]}]}}"
+    )
+    document(tmp_path).with_suffix(".overlay.yaml").write_text(text)
+    mock = make_mock(specs=(tmp_path,))
+    assert mock.post("/v1/images/generations", {**FINE, "sound": "off"}).status_code == 200
+    assert mock.post("/v1/images/generations", {**FINE, "sound": "on"}).status_code == 400
 
 
 def test_the_overlays_of_the_kit_are_readable() -> None:

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mockserver.contract.document import Document, load_any
+from mockserver.contract.document import Document
 from mockserver.contract.operation import Operation
+from mockserver.contract.reading.specs import load_any
 from mockserver.simulation.clock import Mode
 from mockserver.web.app import registry_of
 from mockserver.web.options import Options

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from mockserver.contract.behaviour import Profile
 from mockserver.web.app import OptionsError
 from mockserver.web.options import Bounds
 from tests.conftest import MakeMock
 from tests.documents import message
-from tests.house import KEY, OTHER_KEY, Mock
+from tests.house import KEY, MODEL, OTHER_KEY, Mock
 
 
 def test_a_scenario_is_for_its_key_or_for_everybody(mock: Mock) -> None:
@@ -67,8 +68,12 @@ def test_a_chance_is_drawn_from_the_seed(make_mock: MakeMock) -> None:
         ({}, True),
         ({"operation": "createVideoGeneration"}, True),
         ({"operation": "getTask"}, False),
+        ({"operation": "submission"}, True),
+        ({"operation": "create_task"}, True),
+        ({"operation": "/v1/videos/generations"}, True),
+        ({"operation": "POST /v1/videos/generations"}, True),
+        ({"operation": "query"}, False),
         ({"model": "kling-o1-video-edit-fast"}, True),
-        ({"model": "another"}, False),
         ({"prompt_contains": "snow"}, True),
         ({"prompt_contains": "rain"}, False),
         ({"url_contains": "street"}, True),
@@ -82,6 +87,128 @@ def test_a_rule_concerns_the_requests_it_describes(mock: Mock, when: dict[str, s
 
 
 @pytest.mark.parametrize(
+    ("operation", "path"),
+    [
+        ("query", "/v1/tasks/task-unified-1-x"),
+        ("getTask", "/v1/tasks/task-unified-1-x"),
+        ("/v1/tasks/{task_id}", "/v1/tasks/task-unified-1-x"),
+        ("get_credits", "/v1/credits"),
+        ("list_files", "/api/v1/files/list"),
+    ],
+)
+def test_a_read_goes_by_every_name_of_its_operation(mock: Mock, operation: str, path: str) -> None:
+    mock.scenario({"when": {"operation": operation}, "then": {"answer": {"status": 500}}})
+    assert [mock.get(path).status_code, mock.submit().status_code] == [500, 200]
+
+
+def test_every_upload_is_an_upload(mock: Mock) -> None:
+    mock.scenario({"when": {"operation": "upload"}, "then": {"answer": {"status": 500}}})
+    paths = [f"/api/v1/files/upload/{how}" for how in ("url", "base64", "stream")]
+    assert [mock.post(path, {}).status_code for path in paths] == [500] * 3
+
+
+def test_a_batch_is_a_query_too(make_mock: MakeMock) -> None:
+    mock = make_mock(profile=Profile.OBSERVED)
+    mock.scenario({"when": {"operation": "query"}, "then": {"answer": {"status": 500}}})
+    assert mock.post("/v1/tasks/batch", {"task_ids": []}).status_code == 500
+    mock.scenario({"when": {"operation": "list"}, "then": {"answer": {"status": 503}}})
+    assert mock.get("/v1/tasks").status_code == 503
+
+
+def test_a_rule_about_tasks_is_not_used_up_by_reads(mock: Mock) -> None:
+    mock.scenario({"times": 1, "then": {"fail": "service_error", "seconds": 1}})
+    mock.get("/v1/credits")
+    task_id = mock.task_id()
+    mock.advance(1)
+    assert mock.task(task_id)["error"]["code"] == "service_error"
+
+
+def test_the_fetch_of_a_result_can_be_made_to_fail(mock: Mock) -> None:
+    task_id, other = mock.task_id(), mock.task_id()
+    mock.advance(6)
+    link, others = mock.task(task_id)["results"][0], mock.task(other)["results"][0]
+    when = {"operation": "result", "task_id": task_id}
+    mock.scenario({"when": when, "times": 1, "then": {"answer": {"status": 500, "message": "Gone for lunch"}}})
+    broken = mock.get(link)
+    assert (broken.status_code, broken.json()["error"]["message"]) == (500, "Gone for lunch")
+    assert [mock.get(one).status_code for one in (link, others)] == [200, 200]
+    mock.scenario({"when": {"operation": "result"}, "then": {"answer": {"status": 410}}})
+    assert mock.get(others).status_code == 410
+
+
+def test_a_rule_that_names_nothing_leaves_results_alone(mock: Mock) -> None:
+    task_id = mock.task_id()
+    mock.advance(6)
+    link = mock.task(task_id)["results"][0]
+    mock.scenario({"then": {"answer": {"status": 500}}})
+    assert mock.get(link).status_code == 200
+
+
+UNREACHABLE = [
+    (
+        {"operation": "list"},
+        {"answer": {"status": 500}},
+        'when.operation: received "list"; allowed: it only with --profile observed; here, submission, query, ',
+    ),
+    (
+        {"operation": "result"},
+        {"seconds": 1},
+        "then: received no answer, for result; allowed: answer; link_seconds of a submission ends its links early",
+    ),
+    ({"operation": "result"}, {"answer": {"status": 402}}, "then.answer: received 402 for result; allowed: 4"),
+    (
+        {"operation": "result", "prompt_contains": "x"},
+        {"answer": {"status": 500}},
+        'when.prompt_contains: received "x" beside operation result; allowed: it only where operation is submission',
+    ),
+    (
+        {"operation": "result", "model": "m"},
+        {"answer": {"status": 500}},
+        'when.model: received "m" of result; allowed',
+    ),
+    (
+        {"operation": "submission", "model": MODEL.upper()},
+        {"seconds": 1},
+        f'when.model: received "{MODEL.upper()}" of',
+    ),
+    ({"model": "another"}, {"seconds": 1}, f'when.model: received "another"; allowed: {MODEL}'),
+    (
+        {"operation": "submision"},
+        {"seconds": 1},
+        'when.operation: received "submision"; allowed: submission, query, ',
+    ),
+    (
+        {"operation": "query", "model": MODEL},
+        {"answer": {"status": 500}},
+        f'when.model: received "{MODEL}" beside operation query; allowed: it only where operation is submission',
+    ),
+    (
+        {"operation": "submission", "task_id": "t"},
+        {"seconds": 1},
+        'when.task_id: received "t" beside operation submission; allowed: it only where operation is query or result',
+    ),
+    (
+        {"operation": "query"},
+        {"fail": "service_error"},
+        "then: received an effect on the task, for getTask; allowed: answer or fault, where no task is submitted",
+    ),
+    (
+        {"operation": "get_credits"},
+        {"answer": {"status": 409}},
+        "then.answer: received 409 for getCredits; allowed: 400 400, 401 401, ",
+    ),
+]
+
+
+@pytest.mark.parametrize(("when", "then", "told"), UNREACHABLE)
+def test_a_rule_that_nothing_can_meet_is_refused(
+    mock: Mock, when: dict[str, Any], then: dict[str, Any], told: str
+) -> None:
+    written = {"name": "test", "rules": [{"when": when, "then": then}]}
+    assert message(mock.post("/_mock/scenarios", written)).startswith(f"rules[0].{told}")
+
+
+@pytest.mark.parametrize(
     ("change", "told"),
     [
         ({"name": None}, "name: received nothing"),
@@ -92,8 +219,8 @@ def test_a_rule_concerns_the_requests_it_describes(mock: Mock, when: dict[str, s
         ({"rules": [{"when": {"promt": "x"}, "then": {"seconds": 1}}]}, "rules[0].when.promt: received a field"),
         (
             {"rules": [{"then": {"seconds": 1}}, {"when": {"operation": "createVideo"}, "then": {"seconds": 1}}]},
-            'rules[1].when.operation: received "createVideo"; allowed: createVideoGeneration, deleteFile, '
-            "getCredits, getFilesQuota, getTask, listFiles, uploadFileBase64, uploadFileStream, uploadFileUrl",
+            'rules[1].when.operation: received "createVideo"; allowed: createVideoGeneration, submission, query, '
+            "get_credits, upload, get_files_quota, list_files, delete_file, result, a path or an operationId",
         ),
         ({"rules": [{"then": {"fail": "bad_luck"}}]}, 'rules[0].then.fail: received "bad_luck"; allowed: content_'),
         (

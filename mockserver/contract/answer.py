@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from mockserver.contract.behaviour import UPLOADS, GeneralRefusal, Role
-from mockserver.contract.document import JSON, PREFIX, Document
+from mockserver.contract.document import PREFIX, Document, json_media
 
 _ALWAYS = frozenset({"unauthorized", "internal_error", "service_unavailable"})
 _UPLOAD = frozenset({"invalid_request", "malformed_body", "unsupported_media_type", "file_quota_exhausted"})
@@ -18,6 +18,7 @@ NEEDED = {
     | {"insufficient_credits", "insufficient_token_credits", "model_access_denied"}
     | {"idempotency_conflict", "outcome_unknown", "rate_limited", "too_many_tasks"},
     Role.GET_TASK: _ALWAYS | {"invalid_task_id", "permission_denied", "task_not_found"},
+    Role.CANCEL_TASK: _ALWAYS | {"permission_denied", "task_not_found", "task_ended"},
     Role.GET_CREDITS: _ALWAYS,
     Role.LIST_TASKS: _ALWAYS | {"invalid_request"},
     Role.GET_TASKS: _ALWAYS | {"invalid_request", "malformed_body"},
@@ -33,8 +34,8 @@ _OF_ANY_REQUEST = frozenset(
 )
 """What is wrong with a request before anybody has asked what it wants."""
 NEEDED_OF_ALL = _OF_ANY_REQUEST | (
-    {"unknown_path", "method_not_allowed", "unsupported_media_type", "body_too_large"}
-    | {"result_expired", "result_not_found", "internal_error"}
+    {"unknown_path", "not_served", "method_not_allowed", "unsupported_media_type", "body_too_large"}
+    | {"task_ended", "result_expired", "result_not_found", "internal_error"}
 )  # fmt: skip
 NEEDED_OF_FILES = _OF_ANY_REQUEST | frozenset(
     {"unknown_path", "method_not_allowed", "body_too_large", "internal_error", "file_not_found"}
@@ -152,11 +153,11 @@ def _answers(document: Document, operation: dict[str, Any], place: str) -> Itera
 
 def example_bodies(document: Document, operation: dict[str, Any]) -> dict[int, dict[str, Any]]:
     """The first example of each error status that looks like an error of this API, by status."""
-    found = {}
+    found: dict[int, dict[str, Any]] = {}
     for status, response in operation.get("responses", {}).items():
-        media = document.resolved(response).get("content", {}).get(JSON, {})
+        media = json_media(document.resolved(response).get("content", {}))
         named = (document.resolved(one).get("value") for one in media.get("examples", {}).values())
-        body = media.get("example", next(named, None))
+        body: Any = media.get("example", next(named, None))
         if str(status).isdigit() and int(status) >= 400 and _is_error(body):
             found[int(status)] = body
     return found

@@ -1,24 +1,18 @@
 """What a document says in x-evolink-* keys: rules with an evidence mark each, typed and checked at load."""
 
 from enum import StrEnum
-from fractions import Fraction
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from mockserver.contract import fields, misfit
 from mockserver.contract.document import PREFIX, Document
+from mockserver.contract.evidence import Told
+from mockserver.contract.fields import Condition
+from mockserver.contract.price import Length, Price, Quantities
 
-UC_PER_CREDIT = 10_000
-
-
-class Evidence(StrEnum):
-    """How surely something is known (facts, the table of marks)."""
-
-    DOCUMENTED = "documented"
-    OBSERVED = "observed"
-    VENDOR = "vendor"
-    ASSUMED = "assumed"
+_MOST_RESULTS = 100
 
 
 class Profile(StrEnum):
@@ -34,6 +28,7 @@ class Role(StrEnum):
     CREATE_TASK = "create_task"
     GET_TASK = "get_task"
     GET_CREDITS = "get_credits"
+    CANCEL_TASK = "cancel_task"
     LIST_TASKS = "list_tasks"
     GET_TASKS = "get_tasks"
     LIST_MODELS = "list_models"
@@ -51,82 +46,19 @@ FILE_ROLES = UPLOADS | {Role.GET_FILES_QUOTA, Role.LIST_FILES, Role.DELETE_FILE}
 """The roles of the files API."""
 
 
-class _Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    evidence: Evidence
-    note: str = ""
-
-
-class Timeline(_Rule, frozen=True, kw_only=True):
+class Timeline(Told, frozen=True, kw_only=True):
     """What `task_info.estimated_time` says, in seconds."""
 
     estimated_seconds: int
 
 
-class Queue(_Rule, frozen=True, kw_only=True):
+class Queue(Told, frozen=True, kw_only=True):
     """(least, most) share of its length that a task waits as pending."""
 
     share: tuple[float, float]
 
 
-class Factor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a price is multiplied by where a request field has this value."""
-
-    field: str
-    equals: str | int | bool
-    factor: str
-
-
-class Price(_Rule, frozen=True, kw_only=True):
-    """Credits by the billable second, or for the call; rational numbers are strings such as "7/9"."""
-
-    billing_rule: str
-    credits_per_second: str | None = None
-    credits: str | None = None
-    factors: tuple[Factor, ...] = ()
-    minimum_seconds: float = 0
-    maximum_seconds: float | None = None
-    seconds_rounded_up_to: str | None = None
-
-    def __post_init__(self) -> None:
-        """Unreadable or negative numbers are refused at load, not at the first request."""
-        if (self.credits is None) == (self.credits_per_second is None):
-            raise ValueError("a price has either credits or credits_per_second")
-        if self.amount_uc(0) < 0 or any(Fraction(one.factor) < 0 for one in self.factors):
-            raise ValueError("a price can't be negative")
-
-    def amount_uc(self, length_ms: int, values: tuple[Any, ...] = ()) -> int:
-        """What a request costs whose media last this long, rounded half up to 1 uc (1/10,000 credit).
-
-        `values` are those of the fields that the factors look at, in their order.
-        """
-        if self.credits_per_second is None:
-            amount = Fraction(self.credits or 0)
-        else:
-            amount = Fraction(self.credits_per_second) * self._billable_seconds(length_ms)
-        for one, value in zip(self.factors, values, strict=False):
-            if value == one.equals:
-                amount *= Fraction(one.factor)
-        return int(amount * UC_PER_CREDIT + Fraction(1, 2))
-
-    def _billable_seconds(self, length_ms: int) -> Fraction:
-        seconds = max(Fraction(length_ms, 1000), Fraction(str(self.minimum_seconds)))
-        if self.maximum_seconds is not None:
-            seconds = min(seconds, Fraction(str(self.maximum_seconds)))
-        if self.seconds_rounded_up_to is not None:
-            step = Fraction(self.seconds_rounded_up_to)
-            seconds = -(-seconds // step) * step
-        return seconds
-
-
-class Length(_Rule, frozen=True, kw_only=True):
-    """What tells the billed length: the media in `field`, else the number in `seconds_field`, else the default."""
-
-    field: str | None = None
-    seconds_field: str | None = None
-    default_seconds: float
-
-
-class Results(_Rule, frozen=True, kw_only=True):
+class Results(Told, frozen=True, kw_only=True):
     """What a completed task links to: how many files, which sample stands for them, how long they live.
 
     `count_field` is a request field that asks for another number of files.
@@ -138,8 +70,14 @@ class Results(_Rule, frozen=True, kw_only=True):
     sample: str
     valid_seconds: int
 
+    def wanted(self, asked: Any) -> int:
+        """How many files a valid request asks for, by the value of its `count_field`."""
+        if isinstance(asked, int) and not isinstance(asked, bool) and asked > 0:
+            return min(asked, _MOST_RESULTS)
+        return self.count
 
-class Idempotency(_Rule, frozen=True, kw_only=True):
+
+class Idempotency(Told, frozen=True, kw_only=True):
     """The header that makes a repeated submission safe, and for how long it is remembered."""
 
     header: str
@@ -147,14 +85,14 @@ class Idempotency(_Rule, frozen=True, kw_only=True):
     window_seconds: int
 
 
-class RateLimit(_Rule, frozen=True, kw_only=True):
+class RateLimit(Told, frozen=True, kw_only=True):
     """Accepted requests per model in a window; None: no limit until an account sets one."""
 
     window_seconds: float
     requests: int | None
 
 
-class Callback(_Rule, frozen=True, kw_only=True):
+class Callback(Told, frozen=True, kw_only=True):
     """How a callback is delivered: delays count from the failure before."""
 
     timeout_seconds: float
@@ -162,28 +100,28 @@ class Callback(_Rule, frozen=True, kw_only=True):
     follow_redirects: Literal[False]
 
 
-class Extension(_Rule, frozen=True, kw_only=True, tag_field="rule", tag="extension"):
+class Extension(Told, frozen=True, kw_only=True, tag_field="rule", tag="extension"):
     """File name endings that a URL may have."""
 
     field: str
     allowed: tuple[str, ...]
 
 
-class MaxBytes(_Rule, frozen=True, kw_only=True, tag_field="rule", tag="max_bytes"):
+class MaxBytes(Told, frozen=True, kw_only=True, tag_field="rule", tag="max_bytes"):
     """How large a file behind a URL may be."""
 
     field: str
     bytes: int
 
 
-class Scheme(_Rule, frozen=True, kw_only=True, tag_field="rule", tag="scheme"):
+class Scheme(Told, frozen=True, kw_only=True, tag_field="rule", tag="scheme"):
     """URL schemes that the server can fetch."""
 
     field: str
     schemes: tuple[str, ...]
 
 
-class PublicUrl(_Rule, frozen=True, kw_only=True, tag_field="rule", tag="public_url"):
+class PublicUrl(Told, frozen=True, kw_only=True, tag_field="rule", tag="public_url"):
     """A URL that the server calls: its scheme, its length, and no internal address."""
 
     field: str
@@ -191,34 +129,27 @@ class PublicUrl(_Rule, frozen=True, kw_only=True, tag_field="rule", tag="public_
     maximum_characters: int
 
 
-class Condition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A request in which the field (a dotted path) has this value, or is there at all."""
-
-    field: str
-    equals: str | int | bool | None = None
-
-
-class RequiredWhen(_Rule, frozen=True, kw_only=True, tag_field="rule", tag="required_when"):
+class RequiredWhen(Told, frozen=True, kw_only=True, tag_field="rule", tag="required_when"):
     """A field that has to be there where every condition holds."""
 
     field: str
     when: tuple[Condition, ...]
 
 
-class AtLeastOneOf(_Rule, frozen=True, kw_only=True, tag_field="rule", tag="at_least_one_of"):
+class AtLeastOneOf(Told, frozen=True, kw_only=True, tag_field="rule", tag="at_least_one_of"):
     """One of these fields has to be there, where every condition holds."""
 
     fields: tuple[str, ...]
     when: tuple[Condition, ...] = ()
 
 
-class MutuallyExclusive(_Rule, frozen=True, kw_only=True, tag_field="rule", tag="mutually_exclusive"):
+class MutuallyExclusive(Told, frozen=True, kw_only=True, tag_field="rule", tag="mutually_exclusive"):
     """At most one of these fields may be there."""
 
     fields: tuple[str, ...]
 
 
-class TotalCount(_Rule, frozen=True, kw_only=True, tag_field="rule", tag="total_count"):
+class TotalCount(Told, frozen=True, kw_only=True, tag_field="rule", tag="total_count"):
     """How many items the arrays in these fields may have together, where every condition holds."""
 
     fields: tuple[str, ...]
@@ -227,7 +158,7 @@ class TotalCount(_Rule, frozen=True, kw_only=True, tag_field="rule", tag="total_
     when: tuple[Condition, ...] = ()
 
 
-class TotalSeconds(_Rule, frozen=True, kw_only=True, tag_field="rule", tag="total_seconds"):
+class TotalSeconds(Told, frozen=True, kw_only=True, tag_field="rule", tag="total_seconds"):
     """What the numbers in these fields (`shots[].duration`) add up to: within bounds, or equal to a field."""
 
     field: str
@@ -237,7 +168,7 @@ class TotalSeconds(_Rule, frozen=True, kw_only=True, tag_field="rule", tag="tota
     when: tuple[Condition, ...] = ()
 
 
-class MinLength(_Rule, frozen=True, kw_only=True, tag_field="rule", tag="min_length"):
+class MinLength(Told, frozen=True, kw_only=True, tag_field="rule", tag="min_length"):
     """A text that may not be empty, or shorter than this, where every condition holds."""
 
     field: str
@@ -250,14 +181,14 @@ FieldRule = RequiredWhen | AtLeastOneOf | MutuallyExclusive | TotalCount | Total
 Rule = UrlRule | FieldRule
 
 
-class Failure(_Rule, frozen=True, kw_only=True):
+class Failure(Told, frozen=True, kw_only=True):
     """How a failed task says why, and what its owner can do about it."""
 
     advice: Literal["change", "retry", "other"]
     message: str
 
 
-class GeneralRefusal(_Rule, frozen=True, kw_only=True):
+class GeneralRefusal(Told, frozen=True, kw_only=True):
     """An answer that belongs to no operation."""
 
     status: int
@@ -265,7 +196,7 @@ class GeneralRefusal(_Rule, frozen=True, kw_only=True):
     message: str | None = None
 
 
-class RequestId(_Rule, frozen=True, kw_only=True):
+class RequestId(Told, frozen=True, kw_only=True):
     """The header that names a request in its answer, and the profile that has it."""
 
     profile: Profile
@@ -285,6 +216,30 @@ class TaskBehaviour(Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...]
     callback: Callback
 
+    _looked_at: dict[Profile, tuple[str, ...]] = {}
+    """The fields of a request that decide its price, told once: every request is looked at."""
+
+    def __post_init__(self) -> None:
+        always = (self.length.seconds_field or "", self.results.count_field or "")
+        looked_at = {
+            profile: (*always, *(one.field for one in price.factors)) for profile, price in self.prices.items()
+        }
+        structs.force_setattr(self, "_looked_at", looked_at)
+
+    def values(self, profile: Profile, body: dict[str, Any]) -> tuple[Any, ...]:
+        """What a valid request says of its length, of how many results it wants, and of each factor of its price."""
+        return tuple([fields.scalar(body, path) for path in self._looked_at[profile]])
+
+    def characters(self, profile: Profile, body: dict[str, Any]) -> int:
+        """How long its prompt is, where that is counted."""
+        return len(str(body.get("prompt", ""))) if self.prices[profile].counts_characters else 0
+
+    def quantities(self, values: tuple[Any, ...], characters: int = 0, media_ms: int | None = None) -> Quantities:
+        """What the price of a request depends on, by its `values`, where its media last `media_ms` (None: untold)."""
+        seconds, count, *factors = values
+        length_ms, images = self.length.billed_ms(seconds, media_ms), self.results.wanted(count)
+        return Quantities(length_ms, images, characters, tuple(factors))
+
 
 def read(document: Document, node: dict[str, Any], key: str, kind: Any, place: str) -> Any:
     """The rule under x-evolink-`key`, typed. Raises DocumentError where it is absent or means nothing."""
@@ -294,7 +249,15 @@ def read(document: Document, node: dict[str, Any], key: str, kind: Any, place: s
     try:
         return msgspec.convert(node[name], kind)
     except (msgspec.ValidationError, ValueError, ZeroDivisionError) as error:
-        raise document.error(f"{place}/{name}", str(error)) from error
+        raise document.error(f"{place}/{name}", misfit.words(error)) from error
+
+
+def prices(document: Document, operation: dict[str, Any], place: str) -> dict[Profile, Price]:
+    """The price of each profile; one that is not named has the other's."""
+    told: dict[Profile, Price] = read(document, operation, "price", dict[Profile, Price], place)
+    if not told:
+        raise document.error(f"{place}/{PREFIX}price", f"names no profile; known are {', '.join(Profile)}")
+    return {one: told.get(one, next(iter(told.values()))) for one in Profile}
 
 
 def task_behaviour(document: Document, operation: dict[str, Any], place: str) -> TaskBehaviour:
@@ -302,7 +265,7 @@ def task_behaviour(document: Document, operation: dict[str, Any], place: str) ->
     return TaskBehaviour(
         timeline=read(document, operation, "timeline", Timeline, place),
         queue=read(document, operation, "queue", Queue, place),
-        prices=read(document, operation, "price", dict[Profile, Price], place),
+        prices=prices(document, operation, place),
         length=read(document, operation, "length", Length, place),
         results=read(document, operation, "results", Results, place),
         idempotency=read(document, operation, "idempotency", Idempotency, place),

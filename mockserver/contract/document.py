@@ -1,15 +1,23 @@
 """An OpenAPI document as read from its file: local references resolved, unknown keys of our own refused."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import codecs
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import yaml
 
+from mockserver.contract.reading import yaml12
+
 PREFIX = "x-evolink-"
 JSON = "application/json"
+_JSON = re.compile(r"application/([\w.+-]+\+)?json *(;.*)?|\*/\*", re.IGNORECASE)
+_GOOD = (200, 201, 202, 204)
+_DEEPEST = 20
+"""How deep schemas are looked into that contain each other."""
 FORM = "multipart/form-data"
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 KEYS = frozenset(
@@ -31,6 +39,7 @@ KEYS = frozenset(
         "results",
         "role",
         "rules",
+        "task",
         "timeline",
         "uploads",
     )
@@ -52,6 +61,14 @@ class Document:
 
     file: str
     raw: dict[str, Any]
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """References to other files that could not be followed, and why."""
+    neighbours: frozenset[Path] = frozenset()
+    """The other files that were taken in."""
+
+    def with_raw(self, raw: dict[str, Any]) -> "Document":
+        """The same document, read otherwise."""
+        return replace(self, raw=raw)
 
     def operations(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """(method in capitals, path template, operation object) in the document's order."""
@@ -60,36 +77,61 @@ class Document:
                 if method in item:
                     yield method.upper(), path, item[method]
 
-    def resolved(self, node: Any, place: str = "") -> Any:
-        """The node itself, or what its chain of local references leads to."""
-        seen = set()
+    def resolved(self, node: Any, place: str = "") -> dict[str, Any]:
+        """The node itself, or what its chain of local references leads to; of a schema `true` or `false` its like."""
+        seen: list[Any] = []
         while isinstance(node, dict) and "$ref" in node:
             reference = node["$ref"]
             if reference in seen:
                 raise self.error(place, f"the reference {reference} leads back to itself")
-            seen.add(reference)
+            seen.append(reference)
             node = self._target(reference, place)
+        if isinstance(node, bool):
+            return {} if node else {"not": {}}
+        if not isinstance(node, dict):
+            raise self.error(place, f"{seen[-1] if seen else 'this'} is no object")
         return node
 
-    def ok_schema(self, operation: dict[str, Any], place: str = "") -> Any:
-        """The schema of an operation's JSON answer 200. Raises DocumentError where it has none."""
-        answer = self.resolved(operation.get("responses", {}).get("200", {}), place)
-        schema = answer.get("content", {}).get(JSON, {}).get("schema")
-        if not isinstance(schema, dict):
-            raise self.error(f"{place}/responses/200", "no JSON schema of the answer 200")
-        return self.resolved(schema, place)
+    def flat(self, node: Any, place: str = "", depth: int = 0) -> dict[str, Any]:
+        """A schema with its references followed and the parts of its `allOf` taken together."""
+        schema = self.resolved(node, place)
+        parts = schema.get("allOf")
+        if not isinstance(parts, list) or depth > _DEEPEST:
+            return schema
+        whole = {key: value for key, value in schema.items() if key != "allOf"}
+        for part in reversed([self.flat(one, place, depth + 1) for one in parts]):
+            properties = {**part.get("properties", {}), **whole.get("properties", {})}
+            required = [*needed(part), *needed(whole)]
+            whole = {**part, **whole, "properties": properties, "required": list(dict.fromkeys(required))}
+        return whole
 
-    def request_schema(self, operation: dict[str, Any], place: str = "") -> Any:
+    def ok_schema(self, operation: dict[str, Any], place: str = "") -> dict[str, Any]:
+        """The schema of an operation's JSON answer that all went well. Raises DocumentError where it has none."""
+        status = self.ok_status(operation)
+        answer = self.resolved(operation.get("responses", {}).get(str(status), {}), place)
+        schema = json_media(answer.get("content", {})).get("schema")
+        if schema is None:
+            raise self.error(f"{place}/responses/{status}", f"no JSON schema of the answer {status}")
+        return self.flat(schema, place)
+
+    def ok_status(self, operation: dict[str, Any]) -> int:
+        """The status of the answer that all went well."""
+        responses = operation.get("responses", {})
+        return next((status for status in _GOOD if str(status) in responses), 200)
+
+    def request_schema(self, operation: dict[str, Any], place: str = "") -> dict[str, Any] | None:
         """The schema of an operation's request body, JSON or else a form, as it stands; None where it takes none."""
         content = self.resolved(operation.get("requestBody", {}), place).get("content", {})
-        return content.get(JSON, content.get(FORM, {})).get("schema")
+        schema = (json_media(content) or content.get(FORM, {})).get("schema")
+        return self.resolved(schema, place) if isinstance(schema, bool) else schema
 
     def error(self, place: str, message: str) -> DocumentError:
         return DocumentError(self.file, place, message)
 
     def _target(self, reference: str, place: str) -> Any:
-        if not reference.startswith("#/"):
-            raise self.error(place, f"only local references are followed, got {reference}")
+        if not isinstance(reference, str) or not reference.startswith("#/"):
+            reason = self.unread.get(reference, "it leads out of the document")
+            raise self.error(place, f"the reference {reference} can't be followed: {reason}")
         node: Any = self.raw
         for token in reference[2:].split("/"):
             key = token.replace("~1", "/").replace("~0", "~")
@@ -99,9 +141,22 @@ class Document:
         return node
 
 
-def load_any(path: Path) -> Document:
-    """Read somebody else's document. Raises DocumentError only where nothing of it can be used."""
-    return parse(path.read_bytes(), file=path.name)
+def json_media(content: dict[str, Any]) -> dict[str, Any]:
+    """What is said of a JSON body, whatever parameters or suffix its type has; empty where none is taken or given."""
+    found: dict[str, Any] = next((media for name, media in content.items() if _JSON.fullmatch(name)), {})
+    return dict(content.get(JSON, found))
+
+
+def needed(schema: dict[str, Any]) -> list[str]:
+    """The properties that a schema requires; what is no list of names says nothing."""
+    named = schema.get("required")
+    return named if isinstance(named, list) else []
+
+
+def types(schema: dict[str, Any]) -> list[str]:
+    """The types that a schema names; none where it names none."""
+    named = schema.get("type", [])
+    return named if isinstance(named, list) else [named]
 
 
 def load(path: Path) -> Document:
@@ -118,18 +173,33 @@ def load(path: Path) -> Document:
 
 
 def parse(source: bytes, file: str) -> Document:
+    """A document from its text. Raises DocumentError where it is none."""
     try:
-        raw = msgspec.json.decode(source) if source.lstrip()[:1] == b"{" else _read_yaml(source)
-    except (msgspec.DecodeError, yaml.YAMLError) as error:
-        raise DocumentError(file, "", f"not readable as JSON or YAML: {error}") from error
+        raw = read_value(source)
+    except RecursionError as error:
+        raise DocumentError(file, "", "nested too deeply") from error
+    except ValueError as error:
+        raise DocumentError(file, "", f"not readable as JSON or YAML: {_in_a_line(error)}") from error
     if not isinstance(raw, dict) or not isinstance(raw.get("paths"), dict):
         raise DocumentError(file, "", "not an OpenAPI document: it has no paths")
     return Document(file, raw)
 
 
+def read_value(source: bytes) -> Any:
+    """What a JSON or YAML text says. Raises ValueError (or RecursionError) where it says nothing."""
+    source = source.removeprefix(codecs.BOM_UTF8)
+    try:
+        return msgspec.json.decode(source) if source.lstrip()[:1] == b"{" else _read_yaml(source)
+    except (msgspec.DecodeError, yaml.YAMLError) as error:
+        raise ValueError(str(error)) from error
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
 def _read_yaml(source: bytes) -> Any:
-    """By the C loader where PyYAML has it: ten times as fast, and start-up waits for it."""
-    return yaml.load(source, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+    return yaml12.read(source)
 
 
 def _own_keys(node: Any, place: str = "#") -> Iterator[tuple[str, str]]:

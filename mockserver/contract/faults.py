@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jsonschema_rs
 
 from mockserver.contract.document import KEYS, PREFIX, Document, DocumentError
+from mockserver.contract.objection import of_schema, of_schema_error, unusable
 
 _KEYWORDS_OF = {
     "string": {"maxLength", "minLength", "pattern"},
@@ -13,6 +14,7 @@ _KEYWORDS_OF = {
     "number": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"},
     "object": {"properties", "required", "additionalProperties", "maxProperties", "minProperties"},
 }
+_KIND = {"integer": "number"}
 _META = jsonschema_rs.Draft202012Validator({"$ref": "https://json-schema.org/draft/2020-12/schema"}, offline=True)
 
 
@@ -76,15 +78,16 @@ def _of_schema(document: Document, place: str, node: dict[str, Any]) -> Iterator
     """Keywords that are no keywords of JSON Schema, stand where they have no effect, or have a wrong value."""
     bare = {key: value for key, value in node.items() if key not in ("properties", "items")}
     for error in _META.iter_errors(bare):
-        where = "/".join(map(str, error.instance_path))
-        yield Fault(document.file, f"{place}/{where}".rstrip("/"), f"not JSON Schema: {error.message[:200]}")
+        where, told = "/".join(map(str, error.instance_path)), of_schema(error)
+        words = f"not JSON Schema: received {told.received}; allowed: {told.allowed}"
+        yield Fault(document.file, f"{place}/{where}".rstrip("/"), words)
     if "nullable" in node:
         yield Fault(document.file, f"{place}/nullable", "nullable means nothing in OpenAPI 3.1")
-    kind = {"integer": "number"}.get(str(node.get("type")), str(node.get("type")))
-    if kind in _KEYWORDS_OF:
+    kind = node.get("type")
+    if isinstance(kind, str) and _KIND.get(kind, kind) in _KEYWORDS_OF:
         for other, keywords in _KEYWORDS_OF.items():
-            for key in keywords & node.keys() if other != kind else ():
-                yield Fault(document.file, f"{place}/{key}", f"{key} has no effect on type {node['type']}")
+            for key in sorted(keywords & node.keys()) if other != _KIND.get(kind, kind) else ():
+                yield Fault(document.file, f"{place}/{key}", f"{key} has no effect on type {kind}")
 
 
 def _of_examples(document: Document) -> Iterator[Fault]:
@@ -108,10 +111,9 @@ def _of_media(document: Document, media: dict[str, Any], schema: dict[str, Any],
             {**schema, "components": document.raw.get("components", {})}, validate_formats=True, offline=True
         )
     except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
-        yield Fault(document.file, f"{place}/schema", f"the schema can't be used: {str(error)[:200]}")
+        yield Fault(document.file, f"{place}/schema", f"the schema can't be used: {unusable(error)}")
         return
     for name, value in named.items():
         for breach in validator.iter_errors(value):
-            yield Fault(
-                document.file, f"{place}/{name}", f"the example breaks its own schema: {breach.message[:200]}"
-            )
+            told = of_schema_error(breach).words
+            yield Fault(document.file, f"{place}/{name}", f"the example breaks its own schema: {told}")

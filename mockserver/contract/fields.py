@@ -1,9 +1,19 @@
 """Fields of a request by path: `a.b` goes inward, `a[].b` over every item of an array."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from mockserver.contract.behaviour import Condition
+from msgspec import Struct
+
+_NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?")
+
+
+class Condition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A request in which the field (a dotted path) has this value, or is there at all."""
+
+    field: str
+    equals: str | int | bool | None = None
 
 
 def values(body: Any, path: str) -> list[tuple[str, Any]]:
@@ -27,6 +37,27 @@ def _walk(body: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield from _inward(f"{name}[{index}]", item, rest)
 
 
+def scalar(body: dict[str, Any], path: str) -> Any:
+    """The first text, number or truth value at this path; None where there is none."""
+    found = body.get(path)
+    if found is None and "." in path:
+        found = next((value for _, value in values(body, path)), None)
+    return found if isinstance(found, str | int | float) else None
+
+
+def number(value: Any) -> float | None:
+    """A number, also one written as text ("10", "10s"); None for anything else."""
+    if isinstance(value, str):
+        text = value.strip().lower().removesuffix("s")
+        return float(text) if _NUMBER.fullmatch(text) else None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def same(value: Any, expected: Any) -> bool:
+    """Equal as JSON is: true is not 1."""
+    return bool(value == expected and isinstance(value, bool) == isinstance(expected, bool))
+
+
 def present(body: Any, path: str) -> bool:
     """Whether a field is there and says something: an empty text or array says nothing."""
     return any(value not in ("", [], None) for _, value in values(body, path))
@@ -46,12 +77,7 @@ def told(conditions: tuple[Condition, ...]) -> str:
 def _holds(body: Any, condition: Condition) -> bool:
     if condition.equals is None:
         return present(body, condition.field)
-    return any(_same(value, condition.equals) for _, value in values(body, condition.field))
-
-
-def _same(value: Any, expected: Any) -> bool:
-    """Equal as JSON is: true is not 1."""
-    return bool(value == expected and isinstance(value, bool) == isinstance(expected, bool))
+    return any(same(value, condition.equals) for _, value in values(body, condition.field))
 
 
 def _json(value: str | int | bool) -> str:

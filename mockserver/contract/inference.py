@@ -5,16 +5,25 @@ Every choice is noted with where it came from, so that `explain` can tell.
 
 import re
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
+from msgspec import structs
+
 from mockserver.contract import behaviour as rules
+from mockserver.contract import fields
 from mockserver.contract.answer import ErrorAnswer, ErrorTable
-from mockserver.contract.behaviour import Evidence, Profile, TaskBehaviour
-from mockserver.contract.document import PREFIX, Document
+from mockserver.contract.behaviour import Profile, TaskBehaviour
+from mockserver.contract.document import PREFIX, Document, types
+from mockserver.contract.evidence import Evidence
+from mockserver.contract.price import Factor, Length, Price
 
 SAMPLES = {"video": "video.mp4", "image": "image.png", "audio": "audio.mp3", "text": "text.txt"}
 """Which sample stands for each type of result."""
 _ESTIMATE_S = 60
+_UNPRICED = "1"
+"""Credits of a request whose document says nothing of money: with none at all an empty account would do."""
+_BILLED_MEDIA = re.compile(r"(video|audio)_urls?")
 _RULE_KEYS = ("timeline", "queue", "price", "length", "results", "idempotency", "rate-limit", "rules")
 
 
@@ -44,7 +53,12 @@ class Inferred:
     operation: dict[str, Any]
     path: str
     base: Base
+    callback_field: str = "callback_url"
     notes: list[Note] = field(default_factory=list)
+
+    @property
+    def place(self) -> str:
+        return f"#/paths/{self.path.replace('~', '~0').replace('/', '~1')}/post"
 
     def behaviour(self) -> TaskBehaviour:
         """The behaviour of a creating operation."""
@@ -52,8 +66,8 @@ class Inferred:
         return TaskBehaviour(
             timeline=self._own("timeline", rules.Timeline) or self._timeline(),
             queue=self._own("queue", rules.Queue) or self._builtin("queue", self.base.behaviour.queue),
-            prices=self._own("price", dict[Profile, rules.Price]) or self._prices(),
-            length=self._own("length", rules.Length) or self._length(),
+            prices=self._own_prices() or self._prices(),
+            length=self._own("length", Length) or self._length(),
             results=self._own("results", rules.Results) or results,
             idempotency=self._own("idempotency", rules.Idempotency)
             or self._builtin("idempotency", self.base.behaviour.idempotency),
@@ -85,9 +99,13 @@ class Inferred:
         """The document's own rule, if it (or an overlay) has one."""
         if f"{PREFIX}{key}" not in self.operation:
             return None
-        rule = rules.read(self.document, self.operation, key, kind, f"#/paths ({self.path})")
+        rule = rules.read(self.document, self.operation, key, kind, self.place)
         self._note(key, "as written", f"{PREFIX}{key}")
         return rule
+
+    def _own_prices(self) -> dict[Profile, Price] | None:
+        written = self._own("price", dict[Profile, Price])
+        return None if written is None else rules.prices(self.document, self.operation, self.place)
 
     def _builtin(self, aspect: str, rule: Any) -> Any:
         self._note(aspect, "as everywhere", "the built-in document")
@@ -102,32 +120,84 @@ class Inferred:
         self._note("estimated time", f"{_ESTIMATE_S} s", "nothing says it: assumed")
         return rules.Timeline(evidence=Evidence.ASSUMED, estimated_seconds=_ESTIMATE_S)
 
-    def _prices(self) -> dict[Profile, rules.Price]:
-        """What the example reserves, for every request: the documents tell prices in prose only."""
-        credits_reserved = self._example("usage.credits_reserved")
-        rule = str(self._example("usage.billing_rule") or "per_call")
-        priced = isinstance(credits_reserved, int | float) and not isinstance(credits_reserved, bool)
-        amount = str(credits_reserved) if priced else "0"
-        source = "the example of usage.credits_reserved" if priced else "no usage in the 200 schema: free"
-        self._note("price", f"{amount} credits a request ({rule})", source)
-        price = rules.Price(evidence=Evidence.ASSUMED, billing_rule=rule, credits=amount)
+    def _prices(self) -> dict[Profile, Price]:
+        """What the example reserves, taken to grow with whatever its billing rule counts: all of it is assumed."""
+        amount, rule = self._example("usage.credits_reserved"), str(self._example("usage.billing_rule") or "per_call")
+        if not isinstance(amount, int | float) or isinstance(amount, bool) or amount < 0:
+            self._note(
+                "price", f"{_UNPRICED} credit a request", "nothing says it: assumed, so that it can be too much"
+            )
+            price = Price(evidence=Evidence.ASSUMED, billing_rule=rule, credits=_UNPRICED)
+        else:
+            grows, source = self._growing(rule, Fraction(str(amount)))
+            self._note("price", rule, source)
+            price = Price(evidence=Evidence.ASSUMED, billing_rule=rule, **grows)
         return dict.fromkeys(Profile, price)
 
-    def _length(self) -> rules.Length:
-        example = self._example("task_info.video_duration")
-        default = example if isinstance(example, int) and not isinstance(example, bool) else 0
-        asks = "duration" in self._request_properties()
-        told = "the field duration, else " if asks else ""
-        self._note(
-            "length", f"{told}{default} s", "the example of task_info.video_duration" if default else "assumed"
+    def _growing(self, rule: str, amount: Fraction) -> tuple[dict[str, Any], str]:
+        """The parts of a price for which the documented example comes out, and what they were read from."""
+        example, n = "the example of usage.credits_reserved", self._counting()
+        seconds = self._example_seconds() if rule == "per_second" else 0
+        factors = (Factor(field="n"),) if n else ()
+        if rule == "per_image":
+            return {"credits_per_image": str(amount / (n or 1))}, f"{example}, for {n or 1} images: assumed"
+        if seconds:
+            each = amount / Fraction(str(seconds)) / (n or 1)
+            return {"credits_per_second": str(each), "factors": factors}, f"{example}, for {seconds:g} s: assumed"
+        unknown = {"per_second": ", whose length nothing says", "per_token": ", whose tokens nothing counts"}
+        return {"credits": str(amount)}, f"{example}{unknown.get(rule, '')}: assumed for every request"
+
+    def _counting(self) -> int | None:
+        """How many results the documented example is for; None where a request can't ask for several."""
+        schema = self._request_properties().get("n")
+        if schema is None or "integer" not in types(schema):
+            return None
+        said = schema.get("example", schema.get("default"))
+        return said if isinstance(said, int) and not isinstance(said, bool) and said > 0 else 1
+
+    def _example_seconds(self) -> float:
+        """The length of the documented example: where nothing says it that of the built-in one, 0 if none counts."""
+        said = (self._example("task_info.video_duration"), *self._of_duration("example", "default"))
+        found = next((number for one in said if (number := fields.number(one)) and number > 0), 0)
+        return found or (self.base.behaviour.length.default_seconds if self._seconds_told_by() else 0)
+
+    def _seconds_told_by(self) -> str | None:
+        """The field of a request that says how long it is, or whose media do."""
+        return self._seconds_field() or self._media_field()
+
+    def _of_duration(self, *keys: str) -> list[Any]:
+        schema = self._request_properties().get(self._seconds_field() or "", {})
+        return [schema.get(key) for key in keys]
+
+    def _seconds_field(self) -> str | None:
+        return next((name for name in ("duration", "seconds") if name in self._request_properties()), None)
+
+    def _media_field(self) -> str | None:
+        """The request field whose media are most likely billed by their length."""
+        return next((name for name in self._request_properties() if _BILLED_MEDIA.fullmatch(name)), None)
+
+    def _length(self) -> Length:
+        said = [
+            *self._of_duration("default"),
+            self._example("task_info.video_duration"),
+            *self._of_duration("example"),
+        ]
+        default = next((number for one in said if (number := fields.number(one)) and number > 0), 0)
+        by_second = self._example("usage.billing_rule") == "per_second"
+        if by_second and not default:
+            default = self._example_seconds()
+        length = Length(
+            evidence=Evidence.ASSUMED,
+            field=self._media_field() if by_second and self._seconds_field() is None else None,
+            seconds_field=self._seconds_field(),
+            default_seconds=default,
         )
-        return rules.Length(
-            evidence=Evidence.ASSUMED, seconds_field="duration" if asks else None, default_seconds=default
-        )
+        self._note("length", length.words(), "the fields of the request and their examples" if default else "assumed")
+        return length
 
     def _results(self) -> rules.Results:
         kind, source = self._kind()
-        many = self._request_properties().get("n", {}).get("type") == "integer"
+        many = self._counting() is not None
         count = "as many as the field n asks for" if many else "1"
         self._note("results", f"{count}, type {kind}", source)
         return rules.Results(
@@ -140,18 +210,24 @@ class Inferred:
         )
 
     def _kind(self) -> tuple[str, str]:
-        """The type of result: by the 200 schema, else by the path."""
+        """The type of result: by the 200 schema, else by the path, else by a property that is called so."""
         said = self._example("type")
         if said in SAMPLES:
             return said, "the property type of the 200 schema"
         in_path = next((kind for kind in SAMPLES if f"/{kind}s/" in self.path), None)
-        return (in_path, "the path") if in_path else ("video", "assumed")
+        if in_path:
+            return in_path, "the path"
+        named = self.document.ok_schema(self.operation).get("properties", {}).keys()
+        called = next((kind for kind in SAMPLES if kind != "text" and {kind, f"{kind}s"} & named), None)
+        return (called, f"the property {called} of the 200 schema") if called else ("video", "assumed")
 
     def _url_rules(self) -> tuple[rules.Rule, ...]:
-        if "callback_url" not in self._request_properties():
+        name = self.callback_field
+        if name not in self._request_properties():
             return ()
-        own = (one for one in self.base.behaviour.rules if isinstance(one, rules.PublicUrl))
-        self._note("callback_url", "https, no internal address", "the built-in document")
+        urls = (one for one in self.base.behaviour.rules if isinstance(one, rules.PublicUrl))
+        own = (structs.replace(one, field=name) for one in urls)
+        self._note(name, "https, no internal address", "the built-in document")
         return tuple(own)
 
     def _note(self, aspect: str, value: str, source: str) -> None:
@@ -160,14 +236,14 @@ class Inferred:
     # --- looking things up
 
     def _request_properties(self) -> dict[str, Any]:
-        schema = self.document.resolved(self.document.request_schema(self.operation) or {})
-        return {name: self.document.resolved(one) for name, one in schema.get("properties", {}).items()}
+        schema = self.document.flat(self.document.request_schema(self.operation) or {})
+        return {name: self.document.flat(one) for name, one in schema.get("properties", {}).items()}
 
     def _example(self, path: str) -> Any:
         """The one value that the 200 schema gives a property: its const, sole enum value, example or default."""
         schema = self.document.ok_schema(self.operation)
         for name in path.split("."):
-            schema = self.document.resolved(schema.get("properties", {}).get(name, {}))
+            schema = self.document.flat(schema.get("properties", {}).get(name, {}))
         if len(schema.get("enum", ())) == 1:
             return schema["enum"][0]
         return schema.get("const", schema.get("example", schema.get("default")))

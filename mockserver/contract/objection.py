@@ -1,9 +1,12 @@
 """What is wrong with a request, told from both sides: which field, what came, what is allowed."""
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
+
+_QUOTED = re.compile(r"'([^']*)'")
 
 _ECHO_LIMIT = 80
 """Characters of a received value that a message shows: enough to recognise it, too few to carry harm."""
@@ -15,6 +18,10 @@ class Objection(NamedTuple):
     field: str
     received: str
     allowed: str
+
+    @property
+    def words(self) -> str:
+        return f"{self.field}: received {self.received}; allowed: {self.allowed}"
 
 
 def shown(value: Any) -> str:
@@ -39,6 +46,25 @@ def of_schema_error(error: Any) -> Objection:
     return Objection(field or "body", received(instance), allowed(limit))
 
 
+def of_schema(error: Any) -> Objection:
+    """What is wrong with a schema: a jsonschema-rs ValidationError of it against JSON Schema itself, in words."""
+    objection = of_schema_error(error)
+    if error.kind.name == "anyOf" and error.instance_path[-1:] == ["type"]:
+        return objection._replace(allowed="array, boolean, integer, null, number, object, string, or a list of them")
+    return objection._replace(allowed="a regular expression") if error.kind.name == "format" else objection
+
+
+def unusable(error: Exception) -> str:
+    """Why no validator can be made of a schema."""
+    kind = getattr(error, "kind", None)
+    if kind is None:
+        return "it is no JSON Schema"
+    if kind.name == "$ref":
+        named = _QUOTED.search(str(error))
+        return f"the reference {named[1] if named else 'in it'} leads nowhere"
+    return of_schema(error).words
+
+
 def _path(instance_path: list[str | int]) -> str:
     text = ""
     for step in instance_path:
@@ -50,7 +76,8 @@ def _join(field: str, name: str) -> str:
     return f"{field}.{name}" if field else name
 
 
-def _typed(value: Any) -> str:
+def typed(value: Any) -> str:
+    """The type of a JSON value and the value itself."""
     names = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
     name = names.get(type(value), "null")
     return name if value is None else f"{name} {shown(value)}"
@@ -70,7 +97,7 @@ def _options(options: Any) -> str:
 
 _Words = tuple[Callable[[Any], str], Callable[[Any], str]]
 _WORDS: dict[str, _Words] = {
-    "type": (_typed, lambda kind: str(kind) if isinstance(kind, str) else " or ".join(map(str, kind))),
+    "type": (typed, lambda kind: str(kind) if isinstance(kind, str) else " or ".join(map(str, kind))),
     "enum": (shown, _options),
     "const": (shown, shown),
     "format": (shown, lambda name: f"a string of format {name}"),
@@ -87,6 +114,7 @@ _WORDS: dict[str, _Words] = {
     "exclusiveMinimum": (shown, lambda limit: f"more than {limit}"),
     "multipleOf": (shown, lambda step: f"a multiple of {step}"),
     "uniqueItems": (shown, lambda _: "items that differ"),
+    "falseSchema": (shown, lambda _: "nothing"),
     "oneOf": (shown, lambda _: "exactly one of the forms that the document describes"),
     "anyOf": (shown, lambda _: "one of the forms that the document describes"),
 }

@@ -9,9 +9,10 @@ import jsonschema_rs
 
 from mockserver.contract.answer import ErrorTable, error_table, example_bodies
 from mockserver.contract.behaviour import UPLOADS, Profile, Role, TaskBehaviour, task_behaviour
-from mockserver.contract.document import JSON, PREFIX, Document
+from mockserver.contract.dialect import Speech
+from mockserver.contract.document import PREFIX, Document, json_media, needed
 from mockserver.contract.inference import Base, Inferred, Note
-from mockserver.contract.objection import Objection, of_schema_error
+from mockserver.contract.objection import Objection, of_schema_error, unusable
 from mockserver.contract.query import Query
 from mockserver.contract.rules import RuleSet
 from mockserver.contract.shape import (
@@ -27,10 +28,12 @@ from mockserver.contract.shape import (
     Shape,
     Source,
 )
+from mockserver.contract.unserved import UnservedError, refuse_other_than_tasks
 
 _SOURCES: dict[Role, dict[str, Source]] = {
     Role.CREATE_TASK: TASK_SOURCES,
     Role.GET_TASK: TASK_SOURCES,
+    Role.CANCEL_TASK: TASK_SOURCES,
     Role.GET_CREDITS: CREDITS_SOURCES,
     **dict.fromkeys((Role.LIST_TASKS, Role.GET_TASKS, Role.LIST_MODELS), LIST_SOURCES),
     **dict.fromkeys(UPLOADS, UPLOAD_SOURCES),
@@ -44,6 +47,8 @@ _ITEMS = {
     Role.LIST_FILES: ("data.files", FILE_SOURCES),
 }
 """What fills the body of each role's answer; where its list is, and what fills each item of it."""
+Place = tuple[str, str]
+"""(method, path template): several operations may share it, each for models of its own."""
 _ERRORS_LIMIT = 100
 """Errors of one body that are looked at; it may have as many as it has items."""
 
@@ -52,7 +57,8 @@ class Request:
     """What the body of a request may be."""
 
     def __init__(self, document: Document, schema: dict[str, Any], *, required: bool) -> None:
-        self.schema = document.resolved(schema)
+        self._document = document
+        self.schema = document.flat(schema)
         self.required = required
         self._validator = jsonschema_rs.Draft202012Validator(
             {**schema, "components": document.raw.get("components", {})}, validate_formats=True, offline=True
@@ -68,11 +74,13 @@ class Request:
         errors = islice(self._validator.iter_errors(body), _ERRORS_LIMIT)
         return of_schema_error(min(errors, key=lambda error: error.kind.name != "additionalProperties"))
 
+    def needs(self, field: str) -> bool:
+        """Whether a request has to have this field."""
+        return field in needed(self.schema)
+
     def models(self) -> tuple[str, ...]:
         """The models that this request is for."""
-        model = self.schema.get("properties", {}).get("model", {})
-        named = model.get("enum") or [model.get("const", model.get("default", model.get("example")))]
-        return tuple(one for one in named if isinstance(one, str))
+        return named_models(self._document.flat(self.schema.get("properties", {}).get("model", {})))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,10 +102,23 @@ class Operation:
     query: Query
     items: Shape | None = None
     notes: tuple[Note, ...] = ()
+    status: int = 200
+    speech: Speech | None = None
+
+    @property
+    def place(self) -> Place:
+        return self.method, self.path
 
     @property
     def models(self) -> tuple[str, ...]:
-        return self.request.models() if self.request else ()
+        named = self.request.models() if self.request else ()
+        spoken = self.speech.dialect.model if self.speech else None
+        return named or ((spoken,) if spoken else ())
+
+    @property
+    def callback_field(self) -> str:
+        """The field of a request that says where to report the end of its task."""
+        return callback_field(self.speech)
 
     @property
     def task_behaviour(self) -> TaskBehaviour:
@@ -121,6 +142,8 @@ class Operation:
     @property
     def cancelled_as(self) -> str:
         """What a cancelled task reads (facts, section 2)."""
+        if self.speech is not None:
+            return "cancelled" if "cancelled" in self.speech.words else "failed"
         return "cancelled" if "cancelled" in self.shape.schema_at("status").get("enum", ()) else "failed"
 
     @property
@@ -135,9 +158,23 @@ class Operation:
         return pattern is None or pattern.search(value) is not None
 
 
+def callback_field(speech: Speech | None) -> str:
+    """The request field that says where to report the end, as this API or another calls it."""
+    return (speech.dialect.callback if speech else None) or "callback_url"
+
+
+def named_models(schema: dict[str, Any]) -> tuple[str, ...]:
+    """The models that the schema of `model` names."""
+    parts = [one for key in ("anyOf", "oneOf") for one in schema.get(key, ()) if isinstance(one, dict)]
+    listed = [*schema.get("enum", ()), *(one for part in parts for one in part.get("enum", [part.get("const")]))]
+    named = [one for one in listed if isinstance(one, str)]
+    said = schema.get("const", schema.get("default", schema.get("example")))
+    return tuple(dict.fromkeys(named)) or ((said,) if isinstance(said, str) else ())
+
+
 def read_operation(document: Document, method: str, path: str, profile: Profile) -> Operation:
     """Make an operation of a document of our own ready. Raises DocumentError with the place that is wrong."""
-    place, raw = _find(document, method, path)
+    place, raw = find_operation(document, method, path)
     role = _role(document, raw, place)
     behaviour = task_behaviour(document, raw, place) if role is Role.CREATE_TASK else None
     shape = Shape(document, document.ok_schema(raw, place), _SOURCES[role], profile, place)
@@ -147,7 +184,7 @@ def read_operation(document: Document, method: str, path: str, profile: Profile)
         method=method,
         path=path,
         role=role,
-        request=read_request(document, raw),
+        request=read_request(document, raw, place),
         shape=shape,
         errors=error_table(document, raw, place, role),
         parameters=_parameters(raw),
@@ -159,16 +196,18 @@ def read_operation(document: Document, method: str, path: str, profile: Profile)
     )
 
 
-def mount_operation(document: Document, method: str, path: str, profile: Profile, base: Base) -> Operation:
+def mount_operation(
+    document: Document, method: str, path: str, profile: Profile, base: Base, speech: Speech | None = None
+) -> Operation:
     """Make an operation of somebody else's document ready: what it leaves open is inferred, and noted.
 
-    Raises DocumentError where it can't be served: its answer 200 has no `id` and `status`, or nothing names a model.
+    `speech` is how its tasks speak, if not as this API's. Raises UnservedError where it is nothing that creates a
+    task, DocumentError where it can't be used.
     """
-    place, raw = _find(document, method, path)
-    schema = document.ok_schema(raw, place)
-    if method != "POST" or not {"id", "status"} <= schema.get("properties", {}).keys():
-        raise document.error(place, "not served: the answer 200 is no task (it has no id and status)")
-    inferred = Inferred(document, raw, path, base)
+    place, raw = find_operation(document, method, path)
+    if speech is None:
+        refuse_other_than_tasks(document, method, raw, place)
+    inferred = Inferred(document, raw, path, base, callback_field(speech))
     behaviour = inferred.behaviour()
     operation = Operation(
         document=document.file,
@@ -176,27 +215,36 @@ def mount_operation(document: Document, method: str, path: str, profile: Profile
         method=method,
         path=path,
         role=Role.CREATE_TASK,
-        request=read_request(document, raw),
-        shape=Shape(document, schema, TASK_SOURCES, profile, place),
+        request=read_request(document, raw, place),
+        shape=shape_of(document, document.ok_schema(raw, place), profile, place, speech),
         errors=inferred.errors(example_bodies(document, raw)),
         parameters=base.parameters,
         behaviour=behaviour,
         rules=RuleSet(behaviour.rules),
         examples=_examples(document, raw),
-        query=Query(document, raw),
+        query=Query(document, {}),
         notes=tuple(inferred.notes),
+        status=document.ok_status(raw),
+        speech=speech,
     )
     if not operation.models:
-        raise document.error(place, "not served: no enum, default or example of `model` says which model it is for")
+        raise UnservedError(document, place, "no enum, default or example of `model` says which model it is for")
     return operation
 
 
-def _find(document: Document, method: str, path: str) -> tuple[str, dict[str, Any]]:
+def shape_of(document: Document, schema: Any, profile: Profile, place: str, speech: Speech | None) -> Shape:
+    """The body of an answer about a task, as this API or another speaks of it."""
+    if speech is None:
+        return Shape(document, schema, TASK_SOURCES, profile, place)
+    return Shape(document, schema, speech.sources(schema), profile, place, complete=True)
+
+
+def find_operation(document: Document, method: str, path: str) -> tuple[str, dict[str, Any]]:
     place = f"#/paths/{path.replace('~', '~0').replace('/', '~1')}/{method.lower()}"
     return place, document.raw["paths"][path][method.lower()]
 
 
-def read_request(document: Document, raw: dict[str, Any]) -> Request | None:
+def read_request(document: Document, raw: dict[str, Any], place: str = "#") -> Request | None:
     """The JSON body an operation takes; None where it takes none. Raises DocumentError for an unusable schema."""
     schema = document.request_schema(raw)
     if schema is None:
@@ -205,12 +253,12 @@ def read_request(document: Document, raw: dict[str, Any]) -> Request | None:
     try:
         return Request(document, schema, required=required)
     except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
-        raise document.error("#/requestBody", f"the schema can't be used: {str(error)[:300]}") from error
+        raise document.error(f"{place}/requestBody", f"the schema can't be used: {unusable(error)}") from error
 
 
 def _examples(document: Document, raw: dict[str, Any]) -> dict[str, Any]:
     """The example request bodies, by name."""
-    media = document.resolved(raw.get("requestBody", {})).get("content", {}).get(JSON, {})
+    media = json_media(document.resolved(raw.get("requestBody", {})).get("content", {}))
     named = {name: document.resolved(one).get("value") for name, one in media.get("examples", {}).items()}
     return named | ({"example": media["example"]} if "example" in media else {})
 

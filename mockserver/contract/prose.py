@@ -30,7 +30,7 @@ def sayings(document: Document, operation: dict[str, Any]) -> Iterator[Saying]:
 
 
 def _of_schema(document: Document, schema: Any, path: str, depth: int = 0) -> Iterator[Saying]:
-    schema = document.resolved(schema)
+    schema = document.flat(schema)
     for line in str(schema.get("description", "")).splitlines():
         sentence = _MARKS.sub("", line).strip()
         if path and _CUES.search(sentence):

@@ -4,16 +4,20 @@ import posixpath
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mockserver.contract.answer import NEEDED_OF_FILES, ErrorTable, general_table
 from mockserver.contract.behaviour import Failure, GeneralRefusal, Profile, RequestId, Role, read
+from mockserver.contract.dialect import MARK
 from mockserver.contract.document import PREFIX, Document, DocumentError
 from mockserver.contract.faults import Fault, faults, of_error
 from mockserver.contract.inference import Base
-from mockserver.contract.operation import Operation, mount_operation, read_operation
+from mockserver.contract.models import Models
+from mockserver.contract.naming import Naming
+from mockserver.contract.operation import Operation, Place, mount_operation, named_models, read_operation
+from mockserver.contract.provider import mount_provider
 from mockserver.contract.shape import Shape
+from mockserver.contract.unserved import Unserved, UnservedError, same_path
 from mockserver.contract.uploads import Uploads
 
 
@@ -48,11 +52,7 @@ class _Pattern:
 
 
 class Registry:
-    """The operations of the built-in document and of those mounted beside it.
-
-    A model named in several documents goes to the one that names the fewest, so a model's own page wins over its
-    family's overview; among equals the earlier document wins, the built-in one first.
-    """
+    """The operations of the built-in document and of those mounted beside it; `by_model` finds the one of a model."""
 
     def __init__(
         self,
@@ -60,6 +60,7 @@ class Registry:
         profile: Profile = Profile.DOCUMENTED,
         mounted: Sequence[Document] = (),
         files: Document | None = None,
+        left_out: Sequence[Fault] = (),
     ) -> None:
         self._file = document.file
         self.profile = profile
@@ -68,19 +69,28 @@ class Registry:
             for method, path, raw in document.operations()
             if raw.get(f"{PREFIX}profile", profile) == profile
         ]
-        self.faults: list[Fault] = []
+        self.faults: list[Fault] = list(left_out)
+        self.unserved: list[Unserved] = []
+        self._details: dict[str, Shape] = {}
         self.covered: list[Covered] = []
         self.failures: dict[str, Failure] = read(document, document.raw, "failures", dict[str, Failure], "#")
         refusals = read(document, document.raw, "refusals", dict[str, GeneralRefusal], "#")
         self.general: ErrorTable = general_table(document, refusals)
         self._request_id: RequestId = read(document, document.raw, "request-id", RequestId, "#")
         self._files = None if files is None else self._with_files(files)
+        built_in = tuple(self.operations)
         for one in mounted:
             self._mount(one)
+        elsewhere = {
+            raw["operationId"]: Role(raw[f"{PREFIX}role"])
+            for _, _, raw in document.operations()
+            if raw.get(f"{PREFIX}profile", profile) != profile
+        }
+        self.naming = Naming(self.operations, built_in, elsewhere)
         self._patterns = _patterns(self.operations)
         self._plain = _plain_routes(self.operations)
         self._literal = _methods_by_path(self._plain)
-        self._by_model = _by_model(self.operations)
+        self.by_model = Models(self.operations, self.unserved)
         self._task_shape = self.of_role(Role.GET_TASK).shape
 
     def _with_files(self, document: Document) -> "_Files":
@@ -98,25 +108,70 @@ class Registry:
         """Add what can be served of a document, and report what is wrong with it."""
         create = self.of_role(Role.CREATE_TASK)
         base = Base(create.task_behaviour, create.errors, create.parameters)
-        built_in = {(one.method, one.path): one for one in self.operations if one.role is not Role.CREATE_TASK}
+        built_in = {
+            (one.method, same_path(one.path)): one for one in self.operations if one.role is not Role.CREATE_TASK
+        }
         self.faults += faults(document)
-        for method, path, _ in document.operations():
-            if (method, path) in built_in:
-                self.covered.append(Covered(document.file, method, path, built_in[method, path].document))
+        served = self._mount_providers(document, base)
+        for method, path, raw in document.operations():
+            covering = built_in.get((method, same_path(path)))
+            if (method, same_path(path)) in served:
+                continue
+            if covering is not None:
+                self.covered.append(Covered(document.file, method, path, covering.document))
                 continue
             try:
                 self.operations.append(mount_operation(document, method, path, self.profile, base))
             except DocumentError as error:
-                self.faults.append(of_error(error))
+                self._leave(document, method, path, raw, error)
 
-    @property
-    def task_shape(self) -> Shape:
-        """The body of a task query, and so of a callback."""
-        return self._task_shape
+    def _mount_providers(self, document: Document, base: Base) -> set[Place]:
+        """Add the operations of other providers' tasks, and say which of a document's those are."""
+        served: set[Place] = set()
+        for method, path, raw in document.operations():
+            if MARK not in raw:
+                continue
+            served.add((method, same_path(path)))
+            try:
+                added = mount_provider(document, method, path, self.profile, base, self._reading())
+            except DocumentError as error:
+                self._leave(document, method, path, raw, error)
+                continue
+            self.operations += [
+                one for one in added if one.role is Role.CREATE_TASK or one.place not in self._taken()
+            ]
+            served |= {(one.method, same_path(one.path)) for one in added}
+            details = next((one.shape for one in added if one.role is Role.GET_TASK), None)
+            if details is not None:
+                self._details |= dict.fromkeys(added[0].models, details)
+        return served
+
+    def _taken(self) -> set[Place]:
+        return {one.place for one in self.operations}
+
+    def _reading(self) -> ErrorTable:
+        """The errors of whatever follows a task of another provider."""
+        return ErrorTable([*self.of_role(Role.GET_TASK).errors, self.general["task_ended"]])
+
+    def _leave(self, document: Document, method: str, path: str, raw: dict[str, Any], error: DocumentError) -> None:
+        """Note what is not served, the models that it names, and the fault if that is why."""
+        reason = error.reason if isinstance(error, UnservedError) else f"{error.place}: {error.message}"
+        if not isinstance(error, UnservedError):
+            self.faults.append(of_error(error))
+        try:
+            request = document.flat(document.request_schema(raw) or {})
+            models = named_models(document.flat(request.get("properties", {}).get("model", {})))
+        except DocumentError:
+            models = ()
+        self.unserved.append(Unserved(document.file, method, path, reason, models))
+
+    def task_shape(self, model: str) -> Shape:
+        """The body of a query of such a task, and so of its callback."""
+        return self._details.get(model, self._task_shape)
 
     @property
     def models(self) -> list[str]:
-        return sorted(self._by_model)
+        return list(self.by_model)
 
     @property
     def request_id_header(self) -> str | None:
@@ -143,7 +198,7 @@ class Registry:
         return found
 
     def of_model(self, model: str) -> Operation | None:
-        return self._by_model.get(model)
+        return self.by_model.serving(model)
 
     def route(self, method: str, path: str) -> Route | None:
         """The operations of this method and path; None where the path is unknown or lacks the method."""
@@ -158,6 +213,10 @@ class Registry:
                 return Route(pattern.methods[method], match.groupdict())
         return None
 
+    def not_served(self, method: str, path: str) -> Unserved | None:
+        """The operation of a mounted document that this request is of, where nothing answers for it."""
+        return next((one for one in self.unserved if one.answers(method, path)), None)
+
     def methods(self, path: str) -> list[str]:
         """The methods that this path has; none where it is unknown."""
         if path in self._literal:
@@ -169,20 +228,9 @@ class Registry:
         return sorted({pair for one in self.operations for pair in one.errors.codes()})
 
     def has_error(self, status: int, code: str | None) -> bool:
-        return any(one.errors.find(status, code) for one in self.operations)
-
-    def nearest_models(self, model: str) -> list[str]:
-        """Known models that look most like this name; all of them where none does and they are few."""
-        return get_close_matches(model, self.models, n=3, cutoff=0.5) or self.models[:5]
-
-
-def _by_model(operations: list[Operation]) -> dict[str, Operation]:
-    found: dict[str, Operation] = {}
-    for one in operations:
-        for model in one.models:
-            if model not in found or len(one.models) < len(found[model].models):
-                found[model] = one
-    return found
+        """Whether anything that is served can answer so, the fetch of a result included."""
+        tables = (self.general, *(one.errors for one in self.operations))
+        return any(table.find(status, code) for table in tables)
 
 
 def _plain_routes(operations: list[Operation]) -> dict[tuple[str, str], Route]:

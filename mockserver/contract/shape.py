@@ -12,18 +12,28 @@ from typing import Any, NamedTuple
 import msgspec
 
 from mockserver.contract.behaviour import Profile
-from mockserver.contract.document import PREFIX, Document
+from mockserver.contract.document import PREFIX, Document, needed, types
 
 encode = msgspec.json.Encoder().encode
 
 
 class Source(NamedTuple):
-    """An attribute of the view, and the variants of the body that have it (empty: all)."""
+    """An attribute of the view, the variants of the body that have it (empty: all), and what is made of its value."""
 
     attribute: str
     variants: frozenset[str] = frozenset()
+    convert: Callable[[Any], Any] | None = None
 
 
+_DEEPEST = 12
+"""How deep a body goes: one that contains itself has to end somewhere."""
+_STRINGS = {
+    "date-time": "2025-09-06T14:42:23Z",
+    "date": "2025-09-06",
+    "uri": "https://example.com/",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+}
+"""What stands for a text of each format."""
 _KEY = re.compile(r'"([^"]+)":')
 OPEN, COMPLETED, FAILED = "open", "completed", "failed"
 VARIANTS = (OPEN, COMPLETED, FAILED)
@@ -117,27 +127,44 @@ QUOTA_SOURCES: dict[str, Source] = {
 
 
 class Template:
-    """Bytes with a %b for each slot, and the attributes of the view that fill them."""
+    """Bytes with a %b for each slot, and the sources that fill them."""
 
-    def __init__(self, pattern: bytes, slots: tuple[str, ...]) -> None:
-        self.pattern, self.slots = pattern, slots
-        self._values = _getter(slots)
+    def __init__(self, pattern: bytes, sources: tuple[Source, ...]) -> None:
+        self.pattern, self._sources = pattern, sources
+        self._values = _getter(tuple(one.attribute for one in sources))
+        self._converts = any(one.convert for one in sources)
 
     def render(self, view: Any) -> bytes:
-        return self.pattern % tuple(map(encode, self._values(view)))
+        values = self._values(view)
+        if self._converts:
+            values = [_made(source, value) for source, value in zip(self._sources, values, strict=True)]
+        return self.pattern % tuple(map(encode, values))
 
     def bound(self, view: Any, fixed: frozenset[str]) -> "Template":
         """The same with these slots filled for good: what never changes need not be encoded again and again."""
-        filled = tuple(_literal(getattr(view, slot)) if slot in fixed else b"%b" for slot in self.slots)
-        return Template(self.pattern.replace(b"%%", b"%%%%") % filled, tuple(s for s in self.slots if s not in fixed))
+        filled = tuple(
+            _literal(_made(one, getattr(view, one.attribute))) if one.attribute in fixed else b"%b"
+            for one in self._sources
+        )
+        left = tuple(one for one in self._sources if one.attribute not in fixed)
+        return Template(self.pattern.replace(b"%%", b"%%%%") % filled, left)
 
 
 class Shape:
     """The body of one answer: a template for each variant."""
 
     def __init__(
-        self, document: Document, schema: Any, sources: dict[str, Source], profile: Profile, place: str
+        self,
+        document: Document,
+        schema: Any,
+        sources: dict[str, Source],
+        profile: Profile,
+        place: str,
+        *,
+        complete: bool = False,
     ) -> None:
+        """`complete`: what the schema requires and nobody knows is made up, as null where it may be."""
+        self._complete = complete
         self._document, self._sources, self._profile, self._place = document, sources, profile, place
         self._schema = schema
         self.templates = {variant: self._template(schema, variant) for variant in VARIANTS}
@@ -152,9 +179,9 @@ class Shape:
 
     def schema_at(self, path: str) -> dict[str, Any]:
         """The schema of the property at this dotted path; empty where there is none."""
-        schema: Any = self._document.resolved(self._schema, self._place)
+        schema: Any = self._document.flat(self._schema, self._place)
         for name in path.split("."):
-            schema = self._document.resolved(schema.get("properties", {}).get(name, {}), self._place)
+            schema = self._document.flat(schema.get("properties", {}).get(name, {}), self._place)
         return dict(schema)
 
     def of_items(self, path: str, sources: dict[str, Source]) -> "Shape":
@@ -162,28 +189,34 @@ class Shape:
         return Shape(self._document, self.schema_at(path).get("items", {}), sources, self._profile, self._place)
 
     def _template(self, schema: Any, variant: str) -> Template:
-        slots: list[str] = []
+        slots: list[Source] = []
         pattern = self._object(schema, "", variant, slots)
         return Template(pattern, tuple(slots))
 
-    def _object(self, schema: Any, path: str, variant: str, slots: list[str]) -> bytes:
+    def _object(self, schema: Any, path: str, variant: str, slots: list[Source]) -> bytes:
         members = []
-        for name, child in self._document.resolved(schema, self._place).get("properties", {}).items():
+        if path.count(".") >= _DEEPEST:
+            return b"{}"
+        whole = self._document.flat(schema, self._place)
+        required = needed(whole) if self._complete else ()
+        for name, child in whole.get("properties", {}).items():
             value = self._value(child, f"{path}.{name}".lstrip("."), variant, slots)
+            if not value and name in required:
+                value = _literal(made_up(self._document.flat(child, self._place)))
             if value:
                 members.append(_literal(name) + b":" + value)
         return b"{" + b",".join(members) + b"}"
 
-    def _value(self, schema: Any, path: str, variant: str, slots: list[str]) -> bytes:
+    def _value(self, schema: Any, path: str, variant: str, slots: list[Source]) -> bytes:
         """The pattern of one property; empty where this variant or profile has none."""
-        schema = self._document.resolved(schema, self._place)
+        schema = self._document.flat(schema, self._place)
         if schema.get(f"{PREFIX}profile", self._profile) != self._profile:
             return b""
         source = self._sources.get(path)
         if source is not None and source.variants and variant not in source.variants:
             return b""
         if source is not None and not _sole(schema):
-            slots.append(source.attribute)
+            slots.append(source)
             return b"%b"
         if "properties" in schema:
             inner = self._object(schema, path, variant, slots)
@@ -191,11 +224,27 @@ class Shape:
         return _fixed(schema)
 
 
+def _made(source: Source, value: Any) -> Any:
+    return value if source.convert is None else source.convert(value)
+
+
 def _sole(schema: dict[str, Any]) -> list[Any]:
     """The one value that a schema allows, in a list; an empty one where it allows more."""
     if "const" in schema:
         return [schema["const"]]
     return schema["enum"] if len(schema.get("enum", ())) == 1 else []
+
+
+def made_up(schema: dict[str, Any]) -> Any:
+    """A value for what has to be there, of which nothing is known."""
+    kinds = types(schema)
+    if not kinds or "null" in kinds:
+        return None
+    if kinds[0] == "string":
+        return (schema.get("enum") or [_STRINGS.get(schema.get("format", ""), "")])[0]
+    if kinds[0] in ("integer", "number"):
+        return (schema.get("enum") or [schema.get("minimum", 0)])[0]
+    return {"boolean": False, "array": []}.get(kinds[0], {})
 
 
 def _fixed(schema: dict[str, Any]) -> bytes:

@@ -2,33 +2,28 @@
 
 from msgspec import Struct
 
-from mockserver.contract.behaviour import Evidence
+from mockserver.contract.evidence import Told
 
 
-class _Told(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    evidence: Evidence
-    note: str = ""
-
-
-class Kept(_Told, frozen=True, kw_only=True):
+class Kept(Told, frozen=True, kw_only=True):
     """How long a file is there."""
 
     seconds: int
 
 
-class Quota(_Told, frozen=True, kw_only=True):
+class Quota(Told, frozen=True, kw_only=True):
     """How many files an account may have at a time."""
 
     files: int
 
 
-class Largest(_Told, frozen=True, kw_only=True):
+class Largest(Told, frozen=True, kw_only=True):
     """How large a file may be."""
 
     bytes: int
 
 
-class FileType(_Told, frozen=True, kw_only=True):
+class FileType(Told, frozen=True, kw_only=True):
     """A type that is taken: the endings of its file names (the first is given to a name without one), the sample
     that stands for it, and by what other names it is recognised."""
 
@@ -37,13 +32,13 @@ class FileType(_Told, frozen=True, kw_only=True):
     recognised: tuple[str, ...] = ()
 
 
-class Untold(_Told, frozen=True, kw_only=True):
+class Untold(Told, frozen=True, kw_only=True):
     """What lies behind a URL whose ending does not tell."""
 
     type: str
 
 
-class Missing(_Told, frozen=True, kw_only=True):
+class Missing(Told, frozen=True, kw_only=True):
     """How a task fails that was given the link of a file that is no longer there."""
 
     failure: str

@@ -10,9 +10,10 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from mockserver import __version__
-from mockserver.contract.document import Document, load, load_any
+from mockserver.contract.document import Document, load
 from mockserver.contract.operation import Request as RequestContract
-from mockserver.contract.overlay import Overlay, load_overlay, overlaid
+from mockserver.contract.overlay import load_overlay
+from mockserver.contract.reading.specs import Specs, read_specs
 from mockserver.contract.registry import Registry
 from mockserver.data import data
 from mockserver.log import Log, LogError
@@ -49,7 +50,6 @@ from mockserver.web.journal import Journal
 from mockserver.web.options import Options
 
 CONTROL_PREFIX = "/_mock"
-OVERLAY_ENDING = ".overlay.yaml"
 SAMPLES = data("fixtures", "media")
 DEFAULT_URL = "http://127.0.0.1:8787"
 
@@ -236,39 +236,27 @@ class Application:
 
 
 def registry_of(options: Options) -> Registry:
-    """The built-in document with those of `specs` mounted beside it. Raises DocumentError, OptionsError."""
-    built_in, *mounted = documents_of(options)
-    return Registry(built_in, options.profile, mounted, load(data("openapi", "files.yaml")))
+    """The built-in document with those of `specs` mounted beside it. Raises DocumentError."""
+    specs = specs_of(options)
+    files = load(data("openapi", "files.yaml"))
+    return Registry(_built_in(options), options.profile, specs.documents, files, specs.left_out)
 
 
 def documents_of(options: Options) -> list[Document]:
-    """The built-in document, then the mounted ones. Raises DocumentError, OptionsError."""
-    built_in = load(options.document or data("openapi", "evolink.yaml"))
+    """The built-in document, then the mounted ones. Raises DocumentError."""
+    return [_built_in(options), *specs_of(options).documents]
+
+
+def specs_of(options: Options) -> Specs:
+    """What is mounted, and what is left out of it. Raises DocumentError."""
     if not options.specs:
-        return [built_in]
+        return Specs()
     common = [load_overlay(file) for file in sorted(data("openapi", "overlays").glob("*.yaml"))]
-    return [built_in, *(_mounted(file, common) for path in options.specs for file in _spec_files(path))]
+    return read_specs(options.specs, common, strict=options.strict)
 
 
-def _mounted(file: Path, overlays: list[Overlay]) -> Document:
-    """A document with its overlays: those that come with the kit, then the one beside it."""
-    beside = file.with_suffix(OVERLAY_ENDING)
-    own = [load_overlay(beside)] if beside.is_file() else []
-    return overlaid(load_any(file), [*overlays, *own])
-
-
-def _spec_files(path: Path) -> list[Path]:
-    """A file itself, or the documents of a folder in the order of their names."""
-    if not path.is_dir():
-        return [path]
-    files = sorted(file for file in path.iterdir() if _is_document(file))
-    if not files:
-        raise OptionsError(f"--spec {path}: no .json, .yaml or .yml file is in this folder")
-    return files
-
-
-def _is_document(file: Path) -> bool:
-    return file.suffix in (".json", ".yaml", ".yml") and not file.name.endswith(OVERLAY_ENDING)
+def _built_in(options: Options) -> Document:
+    return load(options.document or data("openapi", "evolink.yaml"))
 
 
 def _log(options: Options, settings: Settings) -> Log:

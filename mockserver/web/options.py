@@ -33,11 +33,12 @@ class Bounds:
 class Options:
     """How one server is to be. Times in seconds, credits as the API counts them.
 
-    `document` stands in for the built-in contract; `specs` come beside it.
+    `document` stands in for the built-in contract; `specs` come beside it, each of their files usable if `strict`.
     """
 
     document: Path | None = None
     specs: tuple[Path, ...] = ()
+    strict: bool = False
     profile: Profile = Profile.DOCUMENTED
     seed: int = 0
     clock: Mode = Mode.REAL

@@ -11,10 +11,11 @@ from mockserver.contract.operation import Operation
 from mockserver.contract.registry import Registry
 from mockserver.runtime.node import Node
 from mockserver.runtime.resident import Resident
-from mockserver.simulation.command import AccountState, Strike
+from mockserver.simulation.command import AccountState, Steer, Strike
 from mockserver.simulation.event import Reply
 from mockserver.simulation.refusal import Refusal
 from mockserver.simulation.scenario import UNACCEPTED, Effect
+from mockserver.simulation.task import Event, Task
 from mockserver.simulation.world import World
 from mockserver.web.api.body import TaskBodies
 from mockserver.web.api.identity import Headers, tenant_asking
@@ -48,6 +49,7 @@ class Api:
             Role.CREATE_TASK: self._create,
             Role.GET_TASK: self._get_task,
             Role.GET_CREDITS: self._get_credits,
+            Role.CANCEL_TASK: self._cancel_task,
             Role.LIST_TASKS: self._list_tasks,
             Role.GET_TASKS: self._get_tasks,
             Role.LIST_MODELS: self._list_models,
@@ -106,7 +108,7 @@ class Api:
         if task is None:
             raise AssertionError("an accepted submission has a task")
         body = self._bodies.submitted(operation, task, call.resident.world.account.user_group)
-        answer = json_answer(200, body, task.id)
+        answer = json_answer(operation.status, body, task.id)
         if reply.replayed:
             answer.add_header(operation.task_behaviour.idempotency.replayed_header, "true")
         return on_the_wire(answer, reply.effect)
@@ -120,12 +122,25 @@ class Api:
         if not call.operation.parameter_fits("task_id", task_id):
             raise RefusedError(error(call.operation.errors["invalid_task_id"], received=shown(task_id)))
         now_ms = self._node.poll(call.resident, call.now_ms)
-        task = world.tasks.get(task_id)
-        if task is None:
-            refusal = Refusal.PERMISSION_DENIED if foreign else Refusal.TASK_NOT_FOUND
-            raise RefusedError(error(call.operation.errors[refusal]))
+        task = self._own(call, task_id, foreign=foreign)
         answer = json_answer(200, self._bodies.detail(task, now_ms, world.account.user_group), task.id)
         return on_the_wire(answer, effect)
+
+    def _cancel_task(self, call: Call) -> Answer:
+        """End a task of another provider, as its owner asks."""
+        task_id = call.route.path_values["task_id"]
+        world = call.resident.world
+        foreign = task_id not in world.tasks and self._is_foreign(call.resident, task_id)
+        self._admit(call)
+        effect = self._struck(call, task_id)
+        task = self._own(call, task_id, foreign=foreign)
+        reply = self._node.execute(call.resident, Steer(at_ms=call.now_ms, task_id=task_id, event=Event.CANCEL))
+        if reply.refusal is not None:
+            raise RefusedError(self._refused(call.operation, reply))
+        if not call.operation.shape.described():
+            return on_the_wire(Answer(call.operation.status, [], b"", task_id=task_id), effect)
+        body = self._bodies.by(call.operation.shape, task, call.now_ms, world.account.user_group)
+        return on_the_wire(json_answer(call.operation.status, body, task_id), effect)
 
     def _get_credits(self, call: Call) -> Answer:
         world = self._admit(call)
@@ -135,6 +150,10 @@ class Api:
     def _list_tasks(self, call: Call) -> Answer:
         world = self._admit(call)
         effect = self._struck(call)
+        if call.operation.speech is not None:
+            now_ms = self._node.poll(call.resident, call.now_ms)
+            recent = self._listing.recent(call.operation, world, now_ms)
+            return on_the_wire(json_answer(200, recent), effect)
         asked = self.intake.query(call)
         body = self._listing.page(call.operation, world, asked, self._node.poll(call.resident, call.now_ms))
         return on_the_wire(json_answer(200, body), effect)
@@ -162,6 +181,10 @@ class Api:
 
     def _unrouted(self, method: str, path: str) -> Answer:
         methods, answers = self._registry.methods(path), self._registry.general_of(path)
+        left = self._registry.not_served(method, path)
+        if left is not None:
+            told = {"method": method, "path": path[:200], "file": left.file, "reason": left.reason}
+            return error(self._registry.general["not_served"], **told)
         if not methods:
             return error(answers["unknown_path"], method=method, path=path[:200])
         allowed = ", ".join(methods)
@@ -188,6 +211,14 @@ class Api:
         if reply.effect is not None and reply.effect.answer is not None:
             raise RefusedError(on_the_wire(scripted(call.operation, reply.effect.answer), reply.effect))
         return reply.effect
+
+    def _own(self, call: Call, task_id: str, *, foreign: bool) -> Task:
+        """A task of whoever asks."""
+        task = call.resident.world.tasks.get(task_id)
+        if task is None:
+            refusal = Refusal.PERMISSION_DENIED if foreign else Refusal.TASK_NOT_FOUND
+            raise RefusedError(error(call.operation.errors[refusal]))
+        return task
 
     def _is_foreign(self, own: Resident, task_id: str) -> bool:
         """Whether it is somebody else's task: that is forbidden, one that nobody has is not found."""

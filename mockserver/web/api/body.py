@@ -33,6 +33,10 @@ class TaskBodies:
 
     def detail(self, task: Task, now_ms: int, user_group: str) -> bytes:
         """What a query of this task answers at this moment."""
+        return self.by(self._registry.task_shape(task.terms.model), task, now_ms, user_group)
+
+    def by(self, shape: Shape, task: Task, now_ms: int, user_group: str) -> bytes:
+        """A body of this shape about a task at this moment."""
         view = TaskView(
             task,
             now_ms,
@@ -40,7 +44,7 @@ class TaskBodies:
             public_url=self._public_url(),
             failures=self._registry.failures,
         )
-        return self._template(self._registry.task_shape, view.variant, task.terms, view, _BY_TERMS).render(view)
+        return self._template(shape, view.variant, task.terms, view, _BY_TERMS).render(view)
 
     def callback(self, world: World, task_id: str) -> bytes:
         """What a callback says of a task: what a query would answer."""

@@ -6,20 +6,22 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import structs
 
 from mockserver.contract.behaviour import TaskBehaviour
-from mockserver.contract.objection import shown
+from mockserver.contract.objection import Objection, shown, typed
 from mockserver.contract.operation import Operation
 from mockserver.contract.registry import Registry, Route
 from mockserver.contract.rules import Facts
 from mockserver.runtime.resident import Resident
 from mockserver.runtime.target import TargetPolicy
 from mockserver.simulation.command import Submit
-from mockserver.simulation.scenario import Effect, Match, Media, Subject
+from mockserver.simulation.scenario import Effect, Match, Media, Subject, When
 from mockserver.simulation.task import Terms
+from mockserver.web.api.callback_url import CallbackUrls
 from mockserver.web.api.identity import Headers
 from mockserver.web.api.order import Asked, MediaTable, Pace, asked, media_of, plain, terms_of, urls_of
-from mockserver.web.api.refused import RefusedError, answerable, error, invalid
+from mockserver.web.api.refused import RefusedError, can_act, error, invalid
 from mockserver.web.api.script import MARK, ScriptError, Scripts
 from mockserver.web.files.inputs import UploadedInputs
 from mockserver.web.files.links import MARK as FILE_MARK
@@ -65,17 +67,21 @@ class Intake:
         share: Callable[[Terms], Terms],
     ) -> None:
         self._registry, self._scripts, self._policy, self._pace = registry, scripts, policy, pace
-        self._inputs, self._share = inputs, share
+        self._inputs, self._share, self._callback_urls = inputs, share, CallbackUrls(policy)
         self._terms_asked = lru_cache(maxsize=10_000)(self._make_terms)
-        self._plain_terms: dict[str, Terms] = {}
+        self._plain_terms: dict[tuple[Operation, str], Terms] = {}
 
     def order(self, call: Call) -> Order:
         """The submission that a creating request asks for."""
         body = self._parsed(call)
         operation = self._of_model(call, body)
-        objection = operation.request.objection(body) if operation.request else None
+        objection = self._callback_urls.objection(operation, body)
+        if objection is None and not isinstance(body, dict):
+            objection = Objection("body", typed(body), "object")
         if objection is not None:
             raise invalid(operation, objection)
+        if "model" not in body:
+            body["model"] = operation.models[0]
         behaviour = operation.task_behaviour
         try:
             effect = self._triggers(call, body)
@@ -91,7 +97,7 @@ class Intake:
         command = Submit(
             at_ms=call.now_ms,
             terms=terms,
-            callback_url=body.get("callback_url"),
+            callback_url=body.get(operation.callback_field),
             idempotency_key=key,
             fingerprint=None if key is None else _fingerprint(body),
             idempotency_window_ms=0 if key is None else behaviour.idempotency.window_seconds * 1000,
@@ -107,10 +113,11 @@ class Intake:
         playbook = call.resident.world.playbook
         if not playbook.scenarios:
             return ()
+        names = self._registry.naming.of(operation)
         subject = Subject(
-            operation=operation.id,
+            operation="",
             model=str(body.get("model", "")),
-            prompt=str(body.get("prompt", "")),
+            prompt=str(body.get("prompt") or ""),
             urls=tuple(_media_urls(body)),
             task_id=task_id,
         )
@@ -118,18 +125,18 @@ class Intake:
             Match(scenario.name, number, scenario.own)
             for scenario in playbook.in_force()
             for number, rule in enumerate(scenario.rules)
-            if rule.when.matches(subject) and answerable(operation, rule.then)
+            if _concerns(rule.when, names, subject) and can_act(operation, rule.then)
         )
 
     def _terms(self, operation: Operation, body: dict[str, Any], table: MediaTable | None) -> Terms:
         """The terms of a request; equal requests share one object. Where only the model counts, nothing is asked."""
-        known = self._plain_terms.get(body["model"]) if table is None else None
+        known = self._plain_terms.get((operation, body["model"])) if table is None else None
         if known is not None:
             return known
         behaviour, profile = operation.task_behaviour, self._registry.profile
         terms = self._terms_asked(operation, asked(behaviour, profile, body, table))
         if table is None and plain(behaviour, profile):
-            self._plain_terms[terms.model] = terms
+            self._plain_terms[operation, terms.model] = terms
         return terms
 
     def _make_terms(self, operation: Operation, request: Asked) -> Terms:
@@ -183,29 +190,33 @@ class Intake:
             raise RefusedError(answer) from reason
 
     def _of_model(self, call: Call, body: Any) -> Operation:
-        """The operation that serves `body.model`; a body without one is judged by the first of the path."""
+        """The operation that serves `body.model`. A body that is no object is for the schema to judge."""
+        models, place = self._registry.by_model, call.operation.place
         model = body.get("model") if isinstance(body, dict) else None
-        if not isinstance(model, str):
-            return call.operation
-        operation = self._registry.of_model(model)
-        if operation is None or operation.path != call.operation.path:
-            allowed = ", ".join(self._registry.nearest_models(model))
-            answer = call.operation.errors["unknown_model"]
-            raise RefusedError(error(answer, model=shown(model), received=shown(model), allowed=allowed))
-        return operation
+        operation = models.serving(model, place) if isinstance(model, str) else None
+        if operation is not None:
+            return operation
+        if isinstance(model, str):
+            answer, objection = models.speaker(place).errors["unknown_model"], models.unknown(place, model)
+            raise RefusedError(error(answer, **objection._asdict(), model=objection.received))
+        if isinstance(body, dict) and "model" in body:
+            raise invalid(models.speaker(place), models.mistyped(place, model))
+        if isinstance(body, dict) and models.unasked(place) is None:
+            raise invalid(models.speaker(place), models.missing(place))
+        return models.unasked(place) or models.speaker(place)
 
     def _triggers(self, call: Call, body: dict[str, Any]) -> Effect | None:
         """What the trigger words ask for; one that means nothing is refused, not passed over."""
         if MARK not in call.body:
             return None
-        return self._scripts.triggers(str(body.get("prompt", "")), _media_urls(body))
+        return self._scripts.triggers(str(body.get("prompt") or ""), _media_urls(body))
 
     def _judge(self, operation: Operation, body: dict[str, Any], table: MediaTable | None) -> None:
         size_of = None if table is None else lambda url: media_of(url, table).bytes
         facts = Facts(self._policy.objection, size_of)
         objection = operation.rules.objection(body, facts)
         if objection is not None:
-            raise invalid(operation, objection)
+            raise invalid(operation, self._callback_urls.hinted(operation, objection, body))
 
     def _idempotency_key(self, call: Call, operation: Operation, behaviour: TaskBehaviour) -> str | None:
         header = behaviour.idempotency.header
@@ -216,6 +227,13 @@ class Intake:
         if not operation.parameter_fits(header, key):
             raise RefusedError(error(operation.errors["invalid_idempotency_key"], received=shown(key)))
         return key
+
+
+def _concerns(when: When, names: frozenset[str], subject: Subject) -> bool:
+    """Whether a rule is about this request: its operation by any of its names, and what else the rule asks."""
+    if when.operation is None:
+        return when.matches(subject)
+    return when.operation in names and when.matches(structs.replace(subject, operation=when.operation))
 
 
 def _media_urls(body: dict[str, Any]) -> list[str]:

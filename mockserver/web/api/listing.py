@@ -16,6 +16,8 @@ from mockserver.simulation.world import World
 from mockserver.web.api.body import TaskBodies
 from mockserver.web.api.view import ListedView
 
+_RECENT = 50
+"""How many tasks a list of another provider's has."""
 _STATES = {
     "pending": (State.PENDING,),
     "processing": (State.PENDING, State.PROCESSING),
@@ -54,6 +56,15 @@ class Listing:
         found, total = _newest(world, asked, (page - 1) * size, size)
         items = _items(operation.item_shape, (ListedView(task, now_ms) for task in found))
         return operation.shape.render(_Listed(items, total, page, size))
+
+    def recent(self, operation: Operation, world: World, now_ms: int) -> bytes:
+        """A key's newest tasks of another provider, each as a query of it shows it."""
+        mine = {
+            model for one in self._registry.operations if one.document == operation.document for model in one.models
+        }
+        found = [task for task in reversed(world.tasks.values()) if task.terms.model in mine]
+        items = [msgspec.Raw(self._bodies.detail(task, now_ms, world.account.user_group)) for task in found[:_RECENT]]
+        return operation.shape.render(_Listed(items, len(found), 1, len(items)))
 
     def batch(self, operation: Operation, world: World, task_ids: list[str], now_ms: int) -> bytes:
         """Those of these tasks that the key has, once each, in this order."""

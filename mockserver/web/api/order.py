@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from mockserver.contract import fields
 from mockserver.contract.behaviour import Profile, TaskBehaviour
 from mockserver.contract.operation import Operation
 from mockserver.simulation.scenario import Media
@@ -22,9 +21,6 @@ class Pace:
         seconds = behaviour.timeline.estimated_seconds if self.task_seconds is None else self.task_seconds
         return round(seconds * 1000)
 
-
-_LONGEST_S = 86_400
-_MOST_RESULTS = 100
 
 MediaTable = dict[str, Media]
 """What scenarios say of media, by URL."""
@@ -46,32 +42,29 @@ class Asked(NamedTuple):
     """What of a request its terms depend on; equal requests share one set of terms."""
 
     model: str
-    length_ms: int
-    results: int
-    priced: tuple[Any, ...]
+    media_ms: int | None
+    characters: int
+    values: tuple[Any, ...]
 
 
 def plain(behaviour: TaskBehaviour, profile: Profile) -> bool:
     """Whether nothing in a request but its model and its media decides the terms."""
-    asks = (behaviour.length.seconds_field, behaviour.results.count_field, *behaviour.prices[profile].factors)
+    price = behaviour.prices[profile]
+    asks = (behaviour.length.seconds_field, behaviour.results.count_field, price.counts_characters, *price.factors)
     return not any(asks)
 
 
 def asked(behaviour: TaskBehaviour, profile: Profile, body: dict[str, Any], table: MediaTable | None) -> Asked:
     """Read it off a valid request."""
-    factors = behaviour.prices[profile].factors
-    return Asked(
-        model=body.get("model", ""),
-        length_ms=_length_ms(behaviour, body, table),
-        results=_count(behaviour, body),
-        priced=tuple([_first(body, one.field) for one in factors]) if factors else (),
-    )
+    media_ms, characters = _media_ms(behaviour, body, table), behaviour.characters(profile, body)
+    return Asked(body["model"], media_ms, characters, behaviour.values(profile, body))
 
 
 def terms_of(operation: Operation, request: Asked, profile: Profile, pace: Pace) -> Terms:
     """The terms of a task."""
     behaviour = operation.task_behaviour
     price, callback, results = behaviour.prices[profile], behaviour.callback, behaviour.results
+    quantities = behaviour.quantities(request.values, request.characters, request.media_ms)
     return Terms(
         model=request.model,
         object=operation.task_object,
@@ -79,10 +72,10 @@ def terms_of(operation: Operation, request: Asked, profile: Profile, pace: Pace)
         estimated_s=behaviour.timeline.estimated_seconds,
         work_ms=pace.work_ms(behaviour),
         queue_share=behaviour.queue.share,
-        reserve_uc=price.amount_uc(request.length_ms, request.priced),
+        reserve_uc=price.amount_uc(quantities),
         billing_rule=price.billing_rule,
-        length_ms=request.length_ms,
-        results=request.results,
+        length_ms=behaviour.length.shown_ms(request.values[0], request.media_ms),
+        results=quantities.images,
         sample=results.sample,
         link_valid_ms=results.valid_seconds * 1000,
         retry_delays_ms=tuple(round(delay * 1000) for delay in callback.retry_delays_seconds),
@@ -92,34 +85,17 @@ def terms_of(operation: Operation, request: Asked, profile: Profile, pace: Pace)
     )
 
 
-def _length_ms(behaviour: TaskBehaviour, body: dict[str, Any], table: MediaTable | None) -> int:
-    """How long the billed media of a request last."""
-    length = behaviour.length
-    if length.field is not None and table is not None:
-        lengths = [media_of(url, table).length_ms for url in urls_of(body, length.field)]
-        told = [one for one in lengths if one is not None]
-        if told:
-            return sum(told)
-    seconds = _first(body, length.seconds_field) if length.seconds_field else None
-    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds <= _LONGEST_S:
-        return round(seconds * 1000)
-    return round(length.default_seconds * 1000)
+def _media_ms(behaviour: TaskBehaviour, body: dict[str, Any], table: MediaTable | None) -> int | None:
+    """How long the billed media of a request last; None where nothing tells it."""
+    if behaviour.length.field is None or table is None:
+        return None
+    lengths = [media_of(url, table).length_ms for url in urls_of(body, behaviour.length.field)]
+    told = [one for one in lengths if one is not None]
+    return sum(told) if told else None
 
 
-def _count(behaviour: TaskBehaviour, body: dict[str, Any]) -> int:
-    results = behaviour.results
-    wanted = _first(body, results.count_field) if results.count_field else None
-    if isinstance(wanted, int) and not isinstance(wanted, bool) and 0 < wanted <= _MOST_RESULTS:
-        return wanted
-    return results.count
-
-
-def _first(body: dict[str, Any], path: str) -> Any:
-    return next((value for _, value in fields.values(body, path)), None)
-
-
-def urls_of(body: dict[str, Any], *fields: str) -> Iterator[str]:
+def urls_of(body: dict[str, Any], *names: str) -> Iterator[str]:
     """The URLs in these fields, single or listed."""
-    for field in fields:
-        value = body.get(field)
+    for name in names:
+        value = body.get(name)
         yield from (url for url in (value if isinstance(value, list) else [value]) if isinstance(url, str))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from mockserver.contract.answer import ErrorAnswer
+from mockserver.contract.behaviour import Role
 from mockserver.contract.objection import Objection
 from mockserver.contract.operation import Operation
 from mockserver.simulation import scenario
@@ -41,9 +42,11 @@ def retry_after(answer: Answer, value: int | str) -> Answer:
     return answer
 
 
-def answerable(operation: Operation, effect: Effect) -> bool:
-    """Whether this operation documents the error that an effect asks for."""
-    return effect.answer is None or operation.errors.find(effect.answer.status, effect.answer.code) is not None
+def can_act(operation: Operation, effect: Effect) -> bool:
+    """Whether an effect does anything here: an error has to be documented, and only a submission has a course."""
+    if effect.answer is not None:
+        return operation.errors.find(effect.answer.status, effect.answer.code) is not None
+    return effect.fault is not None or operation.role is Role.CREATE_TASK
 
 
 def scripted(operation: Operation, asked: scenario.Answer) -> Answer:

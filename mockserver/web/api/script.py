@@ -17,6 +17,7 @@ from mockserver.simulation.scenario import (
     Scenario,
     When,
 )
+from mockserver.web.api.reach import unreachable
 
 _WORD = re.compile(r"mock:([A-Za-z_]+)=([A-Za-z0-9_.-]+)")
 _DECIMAL = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?")
@@ -83,17 +84,16 @@ class Scripts:
         return self._then(written, "mock:") if written else None
 
     def _rule(self, written: dict[str, Any], place: str) -> Rule:
-        when = When(**written.get("when", {}))
-        operations = {one.id for one in self._registry.operations}
-        if when.operation is not None and when.operation not in operations:
-            allowed = ", ".join(sorted(operations))
-            _refuse(Objection(f"{place}.when.operation", shown(when.operation), allowed))
+        when, then = When(**written.get("when", {})), self._then(written["then"], f"{place}.then.")
+        objection = unreachable(self._registry, when, then)
+        if objection is not None:
+            _refuse(objection._replace(field=f"{place}.{objection.field}"))
         return Rule(
             when=when,
             skip=written.get("skip", 0),
             times=written.get("times"),
             chance=float(written.get("chance", 1)),
-            then=self._then(written["then"], f"{place}.then."),
+            then=then,
         )
 
     def _then(self, written: dict[str, Any], place: str) -> Effect:

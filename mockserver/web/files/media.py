@@ -16,6 +16,7 @@ from mockserver.simulation.world import World
 from mockserver.web.api.refused import error
 from mockserver.web.files.blobs import Blobs
 from mockserver.web.files.links import SAVED, SHOWN
+from mockserver.web.files.result_rules import ResultRules
 from mockserver.web.http.exchange import Answer
 from mockserver.web.journal import Journal
 
@@ -25,12 +26,17 @@ PREFIX = "/media/"
 def media_route(node: Node, registry: Registry, samples: Path) -> Route:
     """GET and HEAD of a result, with ranges and conditions as Starlette's FileResponse does them (RFC 9110)."""
 
+    rules = ResultRules(node, registry)
+
     async def endpoint(request: Request) -> Response:
         owner = await node.finder.owner_of(request.path_params["task_id"])
         now_ms = 0 if owner is None else node.catch_up(owner)
         task = None if owner is None else _task(owner.world, request)
-        if task is None:
+        if owner is None or task is None:
             return _response(error(registry.general["result_not_found"]))
+        struck = rules.answer(owner, task, now_ms)
+        if struck is not None:
+            return _response(struck)
         valid_until_ms = task.links_valid_until_ms()
         if valid_until_ms is None or now_ms >= valid_until_ms:
             return _response(error(registry.general["result_expired"]))
