@@ -76,6 +76,8 @@ def evolink_mock(request: pytest.FixtureRequest, _evolink_mocks: Mocks) -> "Iter
     url = request.config.getini(_URL)
     mock = _on_running(url, key, options) if url else _on_own(_evolink_mocks, key, options)
     mock.own_clock(clock)
+    if url:
+        mock.account(credits=options["credits"])
     try:
         for scenario in scenarios:
             mock.scenario(scenario)
@@ -135,8 +137,6 @@ def _on_running(url: str, key: str, options: dict[str, Any]) -> "MockTenant":
                 f"{_URL} {url}: received {name} {health[told]}; the test asks for {options[name]}", pytrace=False
             )
     mock.reset()
-    if "credits" in options:
-        mock.account(credits=options["credits"])
     return mock
 
 

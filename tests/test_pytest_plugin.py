@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mockserver.testing import MockServer
+
 ROOT = Path(__file__).parent.parent
 ENTRY_POINT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["pytest11"]
 PREFACE = """
@@ -202,6 +204,36 @@ def test_alone(evolink_mock, evolink_receiver, worker_id, time):
     )
     urls = {line for line in out.splitlines() if line.startswith("at ")}
     assert len(urls) == 2
+
+
+ON_ONE = """
+@pytest.mark.parametrize("time", range(20))
+def test_alone(evolink_mock, evolink_receiver, time):
+    assert (evolink_mock.tasks, evolink_mock.credits.available) == ((), 50)
+    ids = [submit(evolink_mock, callback_url=evolink_receiver.url).json()["id"] for _ in range(2)]
+    for second in range(4):
+        evolink_mock.advance(seconds=1)
+    assert [task.state for task in evolink_mock.tasks] == ["processing"] * 2
+    evolink_mock.advance(seconds=1)
+    assert evolink_receiver.count == evolink_mock.now_ms - 1_757_169_747_998 == 2
+    assert "1757169743" in ids[0]
+"""
+
+
+def test_one_running_mock_serves_all_workers(project: Project) -> None:
+    """Four workers at once, each test moving its own time, on a server whose own time is real."""
+    with MockServer(clock="real") as running:
+        ini = f"evolink_url = {running.url}\nevolink_credits = 50\n"
+        project.passes(20, ON_ONE, "-p", "xdist", "-n", "4", ini=ini)
+        assert running.get("/health")["worlds"]["known"] == 0
+
+
+def test_a_running_mock_that_is_not_as_asked_or_not_there_is_told(project: Project) -> None:
+    with MockServer(seed=3) as running:
+        ini, test = f"evolink_url = {running.url}\n", "def test_it(evolink_mock): pass"
+        done = project.run(test, ini=ini)
+    assert "received seed 3; the test asks for 0" in done.stdout
+    assert "no mock answers at" in project.run(test, ini=ini).stdout
 
 
 def test_it_is_found_by_itself_and_can_be_left_out(project: Project) -> None:

@@ -18,7 +18,7 @@ from mockserver.runtime.loader import Birth, Loader
 from mockserver.runtime.resident import NotHereError, Resident
 from mockserver.runtime.turn import Turn
 from mockserver.simulation import snapshot
-from mockserver.simulation.chance import mark_of
+from mockserver.simulation.chance import mark_in, mark_of
 from mockserver.simulation.command import AddScenario
 from mockserver.simulation.world import Settings, World
 
@@ -122,7 +122,7 @@ class Worlds:
 
     def names_for(self, one_id: str) -> list[str]:
         """The keys to which a task, a delivery or a file of this id may belong: they share its mark."""
-        return list(self._marks.get(_mark_in(one_id), ()))
+        return list(self._marks.get(mark_in(one_id), ()))
 
     async def fetch(self, name: str) -> Resident:
         """A world, once it is here. Raises LogError where it can't be read."""
@@ -290,12 +290,6 @@ class Worlds:
             resident.codec = Codec(self.share)  # what it remembers may stand before the snapshot now
             resident.busy.set()
             resident.busy = None
-
-
-def _mark_in(one_id: str) -> str:
-    """The mark in the id of a task or a file; that of a delivery has the number of the copy behind it."""
-    head = one_id.rpartition("-")[0] if one_id.startswith("callback-") else one_id
-    return head[-3:]
 
 
 def _may_rest(resident: Resident) -> bool:

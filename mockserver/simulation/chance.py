@@ -27,6 +27,12 @@ def mark_of(name: str) -> str:
     return blake2b(name.encode(), digest_size=MARK_LETTERS).digest().translate(_LETTER_OF_BYTE).decode()
 
 
+def mark_in(one_id: str) -> str:
+    """The mark in the id of a task or a file; that of a delivery has the number of the copy behind it."""
+    head = one_id.rpartition("-")[0] if one_id.startswith("callback-") else one_id
+    return head[-MARK_LETTERS:]
+
+
 class Stream:
     """The draws of one kind in one world; what all of them have in common is hashed once."""
 
