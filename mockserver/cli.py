@@ -162,7 +162,7 @@ def serve(intercept: bool, **arguments: Any) -> None:
     except config.ConfigError as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
-        raise click.ClickException(f"can't listen on {host} port {port}: {error.strerror}") from error
+        raise click.ClickException(f"can't listen on {host} port {port}: {error.strerror or error}") from error
     try:
         application = Application(options)
     except (OptionsError, DocumentError) as error:

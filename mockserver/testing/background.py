@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
+_START_S = 10
 _LONGEST_S = 60
 """How long an answer is waited for: a callback receiver may need 10 s for each of a few attempts."""
 
@@ -20,10 +21,15 @@ class Background:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        ready = threading.Event()
+        """Raises whatever keeps the loop from running, such as OSError where no sockets or files are to be had."""
+        ready: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._live, args=[ready], name=self._name, daemon=True)
         self._thread.start()
-        ready.wait()
+        try:
+            ready.result(_START_S)
+        except BaseException:
+            self._loop = self._thread = None
+            raise
 
     def submit(self, coroutine: Coroutine[Any, Any, _Result]) -> concurrent.futures.Future[_Result]:
         """Begin something on the loop. Raises RuntimeError where the loop does not run."""
@@ -49,8 +55,13 @@ class Background:
             self._thread.join()
             self._loop = self._thread = None
 
-    def _live(self, ready: threading.Event) -> None:
-        with asyncio.Runner(loop_factory=self._make_loop) as runner:
-            self._loop = runner.get_loop()
-            self._loop.call_soon(ready.set)
-            self._loop.run_forever()
+    def _live(self, ready: "concurrent.futures.Future[None]") -> None:
+        try:
+            with asyncio.Runner(loop_factory=self._make_loop) as runner:
+                self._loop = runner.get_loop()
+                self._loop.call_soon(ready.set_result, None)
+                self._loop.run_forever()
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)

@@ -135,7 +135,7 @@ class MockServer(LocalMock):
         try:
             return bind(_HOST, self.port)
         except OSError as error:
-            words = f"can't listen on {_HOST} port {self.port}: {error.strerror}; port=0 takes a free one"
+            words = f"can't listen on {_HOST} port {self.port}: {error.strerror or error}; port=0 takes a free one"
             raise OSError(error.errno, words) from error
 
 

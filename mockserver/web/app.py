@@ -50,6 +50,7 @@ from mockserver.web.journal import Journal
 from mockserver.web.options import Options
 
 CONTROL_PREFIX = "/_mock"
+LIVENESS_PATH = "/healthz"
 SAMPLES = data("fixtures", "media")
 DEFAULT_URL = "http://127.0.0.1:8787"
 
@@ -94,7 +95,7 @@ class Application:
     @staticmethod
     def takes_directly(path: str) -> bool:
         """Whether a path is the generation API's, whose answers never have to wait."""
-        return not path.startswith((CONTROL_PREFIX, MEDIA_PREFIX, FILES_PREFIX))
+        return not path.startswith((CONTROL_PREFIX, MEDIA_PREFIX, FILES_PREFIX)) and path != LIVENESS_PATH
 
     def limit_of(self, path: str) -> int:
         """How many bytes a request body at this path may have."""
@@ -138,7 +139,10 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _beside(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Control and media. Control is guarded."""
+        """Control and media. Control is guarded; whether the server lives, anybody may ask."""
+        if scope["path"] == LIVENESS_PATH:
+            await _send_json(send, 200, b'{"status":"ok"}')
+            return
         if not scope["path"].startswith(CONTROL_PREFIX):
             await self._media(scope, receive, send)
             return
@@ -148,9 +152,7 @@ class Application:
             await self._starlette(scope, receive, send)
             return
         status, message = objection
-        answer = json_answer(status, error_body("permission_denied", message))
-        await send({"type": "http.response.start", "status": status, "headers": answer.headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        await _send_json(send, status, error_body("permission_denied", message))
 
     def _add_scenarios(self) -> None:
         """Those given at start; a log that goes on has them already, with what they have met."""
@@ -233,6 +235,12 @@ class Application:
         files = file_routes(self.node, self.registry, self._blobs, SAMPLES)
         control = routes(self._control_document, desk)
         return Starlette(routes=[*control, media, *files], exception_handlers={HTTPException: unrouted})
+
+
+async def _send_json(send: Send, status: int, body: bytes) -> None:
+    answer = json_answer(status, body)
+    await send({"type": "http.response.start", "status": status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 def registry_of(options: Options) -> Registry:

@@ -1,8 +1,11 @@
 """The application on a socket, served by uvicorn."""
 
 import asyncio
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -43,11 +46,11 @@ class Server(uvicorn.Server):
                 ws="none",
                 proxy_headers=False,
                 lifespan="on",
-                log_level="warning",
+                log_config=None,  # logging is whoever's process this is: no handler of theirs is touched
                 access_log=False,
                 server_header=False,
                 limit_concurrency=bounds.connections,
-                timeout_graceful_shutdown=2,
+                timeout_graceful_shutdown=1,
             )
         )
         self._on_ready = on_ready
@@ -56,6 +59,19 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Be told to stop by SIGINT or SIGTERM, which is a good end: neither is raised again."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second; connections are looked at once in a second."""
