@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from contract_tests.check import Layer
 from contract_tests.receiver.bounds import Bounds
 from contract_tests.receiver.delivery import UnfitUrlError, fit
 from contract_tests.receiver.grid import CASES as GRID
@@ -109,7 +110,7 @@ def _list(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
 @click.option(
     "--ca-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Authorities to trust for https."
 )
-@report_options
+@report_options(Layer.RECEIVER)
 def receiver(  # noqa: PLR0913 - one for each option
     url: str,
     *,
@@ -165,5 +166,5 @@ def receiver(  # noqa: PLR0913 - one for each option
             ca_file=str(ca_file) if ca_file else None,
             tell=tell,
         )
-    publish(report, **files)
+    report = publish(report, **files)
     raise click.exceptions.Exit(report.exit_code)

@@ -115,14 +115,15 @@ class Usual:
         usual = [sample.gained.get(path, ()) for sample in self.samples]
         most = max(map(len, usual))
         if len(values) > most:
-            return f"{_place(path)} came {len(values)} times ({', '.join(values)}); usually {most}"
+            each = ", ".join(f"{number} x {value}" for value, number in Counter(values).items())
+            return f"{_place(path)}: {each}, usually {most}"
         fixed = len(usual) > 1 and len(set(usual)) == 1 and values != usual[0]
-        return f"{_place(path)} is {', '.join(values)}; usually {', '.join(usual[0])}" if fixed else ""
+        return f"{_place(path)}: {', '.join(values)}, usually {', '.join(usual[0])}" if fixed else ""
 
     def _further(self, path: Path, by: float) -> str:
         usual = {sample.moved.get(path, 0.0) for sample in self.samples}
         fixed = len(usual) == 1 and by not in usual
-        return f"{_place(path)} moved by {by:g}; usually by {usual.pop():g}" if fixed else ""
+        return f"{_place(path)}: moved by {by:g}, usually by {usual.pop():g}" if fixed else ""
 
     def _always(self, name: str) -> set[Path]:
         places = [set(getattr(sample, name)) for sample in self.samples]

@@ -36,15 +36,16 @@ class Confirmation:
         if trial.judge.is_found(suspect.owner):
             return
         trial.note(f"{suspect.what}: failed at first, and accepted when it came again")
-        trial.steps = [suspect.exchange]
-        fails = 1
-        while fails < _TRIES and not self._is_proved(fails):
-            await self._fill(trial, fails % _FILLERS)
-            if not failed_inside(await trial.send(await suspect.remake())):
+        failed = [suspect.exchange]
+        while len(failed) < _TRIES and not self._is_proved(len(failed)):
+            await self._fill(trial, len(failed) % _FILLERS)
+            exchange = await trial.send(await suspect.remake())
+            if not failed_inside(exchange):
                 break
-            fails += 1
+            failed.append(exchange)
         else:
-            self._blame(trial, suspect, fails)
+            trial.steps = failed
+            self._blame(trial, suspect, len(failed))
         await trial.look()
 
     def _is_proved(self, fails: int) -> bool:
