@@ -9,6 +9,7 @@ _COMMANDS: dict[str, str] = {
     "client": "contract_tests.client.command:client",
     "receiver": "contract_tests.receiver.command:receiver",
     "server": "contract_tests.server.command:server",
+    "traffic": "contract_tests.traffic.command:traffic",
     "drift": "contract_tests.server.drift_command:drift",
 }
 """Loaded when asked for: Hypothesis and schemathesis take their time."""
@@ -48,7 +49,7 @@ def _not_installed(name: str, error: ModuleNotFoundError) -> click.Command:
 )
 @click.version_option(package_name="evolink-mock", prog_name="contract-tests")
 def main() -> None:
-    """Judge servers, clients and callback receivers against the contract of EvoLink's generation API.
+    """Judge servers, clients, callback receivers and traffic against the contract of EvoLink's generation API.
 
     Exit codes: 0 holds, 1 broken, 2 wrong usage, 3 could not judge.
     """
