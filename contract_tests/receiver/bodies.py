@@ -18,8 +18,8 @@ EVERY_SHAPE, UNKNOWN_VALUES, WHOLE_BODY = (
 
 STRANGE_FIELDS = {"x_new": {"deep": [1, None, "two"]}, "eta": 12.5, "_note": None}
 """Fields that no document has."""
-_LINK_CHARACTERS, _LINKS = 2_000, 10
-_MESSAGE = "Not allowed: \u201esnow\u201c \u96ea \U0001f328\ufe0f & <b>'quotes\"</b>\n\t\\ " * 150
+_LINK_CHARACTERS = 2_000
+_MESSAGE = "Not allowed: \u201esnow\u201c \u96ea \U0001f328\ufe0f & <b>'quotes\"</b>\n\t\\ " * 450
 _PIECES = 3
 
 Shape = Callable[[Ended], Delivery]
@@ -110,9 +110,9 @@ BODIES: dict[str, Body] = {
     ),
     "new-model": Body("a model that no document has", shape=_with(model="brand-new-1.0"), owner=UNKNOWN_VALUES),
     "new-fields": Body("fields that no document has", shape=strange, owner=UNKNOWN_FIELDS),
-    "long-links": Body(
-        f"{_LINKS} results with links of {_LINK_CHARACTERS:,} characters",
-        shape=_links(_LINKS, _LINK_CHARACTERS, "mp4"),
+    "long-link": Body(
+        f"a result with a link of {_LINK_CHARACTERS:,} characters",
+        shape=_links(1, _LINK_CHARACTERS, "mp4"),
         owner=WHOLE_BODY,
     ),
     "long-message": Body(

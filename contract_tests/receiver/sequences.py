@@ -17,7 +17,7 @@ from hypothesis.errors import Flaky
 from contract_tests.exchange import Exchange
 from contract_tests.judge import BrokenPromiseError
 from contract_tests.receiver import probes, repeats
-from contract_tests.receiver.bodies import ANSWERS, BODIES
+from contract_tests.receiver.bodies import ANSWERS, BODIES, EVERY_SHAPE
 from contract_tests.receiver.bounds import AbortedError, UntoldError
 from contract_tests.receiver.hooks import HookError
 from contract_tests.receiver.probes import DUPLICATE, ORDER
@@ -102,29 +102,34 @@ def drawn(kinds: tuple[str, ...]) -> st.SearchStrategy[Case]:
 
 @dataclass(slots=True)
 class Scene:
-    """The tasks of one case, and which of them the receiver knows the end of."""
+    """The tasks of one case, and how the receiver was told of the end of which."""
 
     trial: Trial
     tasks: list[Ended]
-    told: set[str] = field(default_factory=set)
+    told: dict[str, Act] = field(default_factory=dict)
 
     async def play(self, step: Step) -> None:
         task = self.tasks[step.task % len(self.tasks)]
-        known = task.id in self.told
-        match step.act:
+        known, act = task.id in self.told, self._fit(step.act)
+        match act:
             case Act.TOGETHER if len(untold := self._untold()) > 1:
-                self.told |= {one.id for one in untold}
+                self.told |= {one.id: Act.SEND for one in untold}
                 await repeats.together(self.trial, untold)
             case Act.REPORT:
                 await (probes.late_report if known else probes.early_report)(self.trial, task)
             case Act.LEAVE if not known and self.trial.usual[task.succeeded].samples:
-                self.told.add(task.id)
+                self.told[task.id] = Act.SEND
                 await repeats.left(self.trial, task)
             case _ if known:
-                await self._again(step.act, task)
+                await self._again(act, task)
             case _:
-                self.told.add(task.id)
-                await self._first(step.act, task)
+                self.told[task.id] = act
+                await self._first(act, task)
+
+    def _fit(self, act: Act) -> Act:
+        """A receiver that takes no other spelling has its finding already."""
+        refused = act is Act.RESPELT and self.trial.judge.is_found(EVERY_SHAPE)
+        return Act.SEND if refused else act
 
     async def _first(self, act: Act, task: Ended) -> None:
         """Of a failed task too, any body's shape but those of a kind of its own."""
@@ -133,11 +138,14 @@ class Scene:
         await self.trial.first(task, shape=body.shape, owner=body.owner, effect=ORDER, line=line)
 
     async def _again(self, act: Act, task: Ended) -> None:
-        if act is Act.RESPELT:
-            body = BODIES["respelt"]
-            await self.trial.again(task, RESPELT, shape=body.shape, line="the same callback in other bytes")
+        """A copy in the bytes of the first, or spelt otherwise."""
+        first = self.told[task.id]
+        if first is not Act.NEW_FIELDS and (act is Act.RESPELT) != (first is Act.RESPELT):
+            shape = BODIES["respelt" if act is Act.RESPELT else "completed"].shape
+            line = "the same callback in other bytes"
+            await self.trial.again(task, RESPELT, shape=shape, line=line, exact=False)
         else:
-            await self.trial.again(task, DUPLICATE)
+            await self.trial.again(task, DUPLICATE, shape=BODIES.get(first, BODIES["completed"]).shape)
 
     def _untold(self) -> list[Ended]:
         """Who can be told of together: nobody, where the state would not show that one of them was lost."""

@@ -45,6 +45,7 @@ class Confirmation:
             failed.append(exchange)
         else:
             trial.steps = failed
+            trial.unfit |= {one.kind for one in trial.suspects.values() if one.owner == suspect.owner == ANSWERS}
             self._blame(trial, suspect, len(failed))
         await trial.look()
 

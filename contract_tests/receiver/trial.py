@@ -31,6 +31,7 @@ class Suspect:
     """What the receiver failed at first and accepted then. `remake` gets ready to send the like of it again."""
 
     case: str
+    kind: str
     owner: str
     what: str
     remake: Callable[[], Awaitable[Delivery]]
@@ -51,6 +52,7 @@ class Trial:
         self.judge, self.sender, self.hooks, self.bounds = judge, sender, hooks, bounds
         self.blind = "" if hooks.state else NO_STATE
         self.named: set[str] = set()
+        self.oldest = ""
         self.usual: defaultdict[bool, Usual] = defaultdict(Usual)
         self.unfit: set[str] = set()
         self.suspects: dict[tuple[str, str], Suspect] = {}
@@ -71,7 +73,8 @@ class Trial:
 
     @property
     def names_tasks(self) -> bool:
-        return COMPLETED in self.named
+        """All that have completed: not one that shows the last few."""
+        return COMPLETED in self.named and self.oldest in self.state
 
     def begin(self, case: str) -> None:
         """A new case, by its name or text."""
@@ -162,16 +165,16 @@ class Trial:
             if self.state != former:
                 self.note("by then the state had changed, although the attempt had failed")
 
-    async def accepted(self, delivery: Delivery, owner: str, suspect: tuple[str, Any] | None = None) -> bool:
+    async def accepted(self, delivery: Delivery, owner: str, suspect: tuple[str, str, Any] | None = None) -> bool:
         """Deliver what has to be accepted. True if it took more than one attempt; anything but 2xx is a broken
-        promise of `owner`. `suspect` names what was sent, and how to get the like of it ready."""
+        promise of `owner`. `suspect` is the kind of the task, what was sent, how to get the like of it ready."""
         before = len(self.steps)
         exchange = await (self.send(delivery) if self.judge.is_found(owner) else self.deliver(delivery))
         again = len(self.steps) - before > 1
         self.answered(exchange, owner)
         if suspect and again:
-            what, remake = suspect
-            self.suspects.setdefault((owner, what), Suspect(self.case, owner, what, remake, self.steps[before]))
+            kind, what, remake = suspect
+            self.suspects.setdefault((owner, what), Suspect(self.case, kind, owner, what, remake, self.steps[before]))
         return again
 
     def answered(self, exchange: Exchange, owner: str) -> None:
@@ -212,10 +215,11 @@ class Trial:
         async def remake() -> Delivery:
             return shape(await self.task(task.kind))
 
-        again = await self.accepted(shape(task), owner, (line or task.kind, remake))
+        again = await self.accepted(shape(task), owner, (task.kind, line or task.kind, remake))
         changed = await self.appeared(before) if task.succeeded else await self.look()
         if task.id in self.state:
             self.named.add(task.kind)
+            self.oldest = self.oldest or task.id
         if task.succeeded:
             self._came(RETRY if again else effect, changed)
         got = self.effect_since(before, task)
@@ -267,8 +271,10 @@ class Trial:
             raise UntoldError
         self.require_state(owner, not wrong, wrong, "the effect of one callback, once")
 
-    async def again(self, task: Ended, owner: str, *, shape: Shape = plain, line: str = "") -> None:
-        """The same callback once more: accepted, without an effect."""
+    async def again(
+        self, task: Ended, owner: str, *, shape: Shape = plain, line: str = "", exact: bool = True
+    ) -> None:
+        """The same callback once more: accepted, without an effect; `exact`: also none on how the state is spelt."""
         self.note(f"{line or 'the same callback'} of {task.id} again")
 
         async def remake() -> Delivery:
@@ -277,10 +283,10 @@ class Trial:
             return shape(other)
 
         before = self.state
-        await self.accepted(shape(task), owner, (f"{line or 'a copy'} of {task.kind}", remake))
+        await self.accepted(shape(task), owner, (task.kind, f"{line or 'a copy'} of {task.kind}", remake))
         await self.look()
         got = self.effect_since(before, task)
-        changed = bool(got) if shape is not plain else self.state != before
+        changed = self.state != before if exact else bool(got)
         self.require_state(owner, not changed, f"2xx, and in the state: {got}", "2xx and no further effect")
 
     async def is_alive(self) -> bool:

@@ -47,7 +47,7 @@ CELLS = (
     Cell("new-code", "bodies.CodesByName", "UNKNOWN-VALUES"),
     Cell("new-model", "bodies.PricesByModel", "UNKNOWN-VALUES"),
     Cell("new-fields", "knows_every_field", "UNKNOWN-FIELDS"),
-    Cell("long-links", "bodies.ShortColumn", "WHOLE-BODY"),
+    Cell("long-link", "bodies.ShortColumn", "WHOLE-BODY"),
     Cell("long-message", "bodies.AsciiLog", "WHOLE-BODY"),
     Cell("in-pieces", "bodies.ReadsOnce", "WHOLE-BODY"),
     Cell("charset", "exact_media_type", "MEDIA-TYPE"),

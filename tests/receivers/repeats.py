@@ -156,7 +156,9 @@ class EndsWithTheConnection(List):
         time.sleep(0.02)
         if select.select([self.here.connection], [], [], 0)[0]:
             return 500
-        return super().end(task)
+        status = super().end(task)
+        self.seen -= {task["id"]} if status == 500 else set()
+        return status
 
 
 class FailsAtFirst(List):
