@@ -1,8 +1,11 @@
 """What the judge of receivers makes of them, beside the catalogue: states, ends of runs, secrets, suspicions."""
 
+import dataclasses
 import sys
 import threading
+import time
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -16,7 +19,8 @@ from contract_tests.receiver.stock import KINDS, Stock
 from contract_tests.report import COULD_NOT_JUDGE, HOLDS
 from mockserver.web.server import bind
 from tests.receivers.desk import Desk, server
-from tests.receivers.serving import HTTP, QUICK, at_desk, broken, finding, hooks, judged
+from tests.receivers.repeats import FailsAtFirst
+from tests.receivers.serving import HTTP, QUICK, at_desk, broken, finding, hooks, judged, state_only
 
 PROFILES = ("documented", "observed")
 NEED_STATE = {
@@ -84,7 +88,7 @@ def test_a_loss_shows_also_where_the_state_names_no_tasks() -> None:
         async def count() -> str:
             return str(len(HTTP.get(f"{origin}/state").json()))
 
-        report = judged(origin, Hooks(count))
+        report = judged(origin, Hooks(count), only=("together/completed",))
     assert broken(report) == ["RECEIVER-PARALLEL"]
 
 
@@ -169,3 +173,61 @@ def test_bodies_are_what_the_api_answers(profile: str) -> None:
     assert ("result_data" in tasks[0].fields) == (profile == "observed")
     codes = [task.fields["error"]["code"] for task in tasks[1:]]
     assert codes == [*KINDS[1:-1], "request_cancelled"]
+
+
+class Late(Desk):
+    """Right, but slow: what it did shows after a while, and its files after another."""
+
+    def end(self, task: dict[str, Any]) -> int:
+        self.later.append((time.monotonic() + 0.15, task))
+        return 202
+
+    def state(self) -> Any:
+        while self.later and self.later[0][0] < time.monotonic():
+            super().end(self.later.pop(0)[1])
+        return self.done
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.later: list[tuple[float, dict[str, Any]]] = []
+
+
+def test_an_effect_that_is_late_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.receivers.correct.Receiver", Late)
+    bounds = dataclasses.replace(QUICK, settle_s=0.01, patience_s=2.0)
+    with at_desk("correct") as origin:
+        only = ("service_error", "copy-later/completed", "at-once/completed", "together/completed")
+        report = judged(origin, state_only(origin), bounds=bounds, only=only)
+    assert not broken(report), finding(report)
+    assert report.exit_code == HOLDS
+
+
+class EverySecond(Desk):
+    """Right: its database is away every second time, before or after the work."""
+
+    calls = 0
+
+    def end(self, task: dict[str, Any]) -> int:
+        self.calls += 1
+        return super().end(task) if self.calls % 2 else 500
+
+
+def test_one_that_fails_every_second_time_is_not_taken_for_one_that_fails_copies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tests.receivers.correct.Receiver", EverySecond)
+    with at_desk("correct") as origin:
+        report = judged(origin, state_only(origin), only=("completed", "service_error", "copy-respelt/completed"))
+    assert not broken(report), finding(report)
+
+
+def test_one_that_fails_everything_at_first_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    class AlwaysAtFirst(FailsAtFirst):
+        def end(self, task: dict[str, Any]) -> int:
+            return super().end(task | {"status": "failed", "error": {"code": "any"}})
+
+    monkeypatch.setattr("tests.receivers.repeats.FailsAtFirst", AlwaysAtFirst)
+    with at_desk("repeats.FailsAtFirst") as origin:
+        report = judged(origin, state_only(origin), only=("completed",))
+    assert broken(report) == ["RECEIVER-ANSWERS-2XX"]
+    assert "at first" in finding(report).received

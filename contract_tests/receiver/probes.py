@@ -37,7 +37,9 @@ async def foundation(trial: Trial) -> None:
     await trial.look()
     if await trial.look():
         trial.blind = "the receiver's state changes without a callback"
-    for _ in range(_SINGLES):
+    await trial.first(await trial.task())
+    await trial.watch()
+    for _ in range(_SINGLES - 1):
         await trial.first(await trial.task())
     trial.judge.that(ANSWERS, True, "")
 
@@ -172,7 +174,7 @@ async def _of_any_id(trial: Trial, task: Ended) -> None:
         trial.note("refused, as its id may be")
         raise UntoldError
     trial.answered(exchange, WHOLE_ID)
-    changed = await trial.appeared(before)
+    changed = await trial.shown(task, before)
     trial.require_state(WHOLE_ID, changed, "2xx, and the state stayed as it was", "an effect of its own")
 
 

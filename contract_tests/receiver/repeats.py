@@ -86,11 +86,14 @@ def copies_at_once(kind: str) -> Play:
         _need_copies_known(trial)
         await trial.sample(kind)
         task, before = await trial.task(kind), trial.state
+        sent = len(trial.steps)
         trial.note(f"the next {COPIES} at the same time")
         exchanges = await asyncio.gather(*(trial.deliver(Delivery(task.body)) for _ in range(COPIES)))
         for exchange in exchanges:
             trial.answered(exchange, AT_ONCE)
-        await (trial.appeared(before) if task.succeeded else trial.look())
+        await trial.shown(task, before)
+        if len(trial.steps) - sent > COPIES:
+            _need_held(trial, RETRY)
         await done_once_or_unshown(trial, task, before, AT_ONCE)
 
     return run
@@ -122,7 +125,7 @@ def own_failure(kind: str, times: int) -> Play:
             trial.judge.not_judged(RETRY, "the receiver did not fail although --fail-command was run")
             await trial.look()
             return
-        changed = await (trial.appeared(before) if task.succeeded else trial.look())
+        changed = await trial.shown(task, before)
         received = "2xx at the repetition, and the state stayed as it was"
         trial.require_state(RETRY, changed or not task.succeeded, received, "the effect of one callback, once")
         await trial.done_once(task, before, RETRY)
@@ -144,7 +147,7 @@ def sender_leaves(kind: str) -> Play:
     """The sender has sent all and hangs up before the answer; then it comes again, as after a time-out."""
 
     async def run(trial: Trial) -> None:
-        _need_copies_known(trial)
+        _need_held(trial, DUPLICATE, RETRY)
         await trial.sample(kind)
         for _ in range(_TRIES):
             if await left(trial, await trial.task(kind)):
@@ -162,7 +165,7 @@ async def left(trial: Trial, task: Ended) -> bool:
     await asyncio.sleep(max(trial.bounds.retry_delays_s[:1] or (0.0,)) or _LEAST_S)
     trial.note(f"the same callback of {task.id} again")
     again = await trial.accepted(Delivery(task.body), LEAVES)
-    changed = await (trial.appeared(before) if task.succeeded else trial.look())
+    changed = await trial.shown(task, before)
     if not again:
         received = "2xx, and the state stayed as it was"
         trial.require_state(LEAVES, changed or not task.succeeded, received, "the effect of one callback, once")

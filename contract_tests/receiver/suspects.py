@@ -27,7 +27,8 @@ class Rate:
 
 @dataclass(slots=True)
 class Confirmation:
-    """Sends the like of what failed again, each time after some plain callbacks; nothing of it is repeated."""
+    """Sends the like of what failed again, each time right after some plain callbacks, so that a receiver that fails
+    every so many times does not fail the same one by its place; nothing of it is repeated."""
 
     plain: Rate = field(default_factory=Rate)
 
@@ -38,8 +39,9 @@ class Confirmation:
         trial.note(f"{suspect.what}: failed at first, and accepted when it came again")
         failed = [suspect.exchange]
         while len(failed) < _TRIES and not self._is_proved(len(failed)):
+            like = await suspect.remake()
             await self._fill(trial, len(failed) % _FILLERS)
-            exchange = await trial.send(await suspect.remake())
+            exchange = await trial.send(like)
             if not failed_inside(exchange):
                 break
             failed.append(exchange)

@@ -1,7 +1,6 @@
 """One receiver on trial: deliveries as the provider makes them, its state before and after, and what follows."""
 
 import asyncio
-import contextlib
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable
@@ -13,15 +12,14 @@ from contract_tests.judge import Judge
 from contract_tests.receiver.bodies import ANSWERS, Shape, plain
 from contract_tests.receiver.bounds import AbortedError, Bounds, UntoldError
 from contract_tests.receiver.delivery import Delivery, Sender, failed_inside, is_2xx, is_late, is_unreachable
-from contract_tests.receiver.hooks import HookError, Hooks
+from contract_tests.receiver.hooks import Hooks
 from contract_tests.receiver.state import Effect, Usual, effect
 from contract_tests.receiver.stock import COMPLETED, Ended
+from contract_tests.receiver.watch import Watch
 
 IN_TIME, EFFECT, RETRY = "RECEIVER-IN-TIME", "RECEIVER-EFFECT", "RECEIVER-RETRY-RECOVERS"
-NO_STATE = "nothing tells the receiver's state"
 A_STATE = "--state-url or --state-command, with a state that changes by callbacks only"
 _KEPT = 2_000
-_POLL_S = 0.05
 _FULL_WAITS, _SHORT = 4, 0.1
 """After so many failures of its own, a receiver gets the first repetition after this part of the documented time."""
 
@@ -38,30 +36,27 @@ class Suspect:
     exchange: Exchange
 
 
-class Trial:
-    """Sends, looks and judges. `blind` says why the state cannot be told, and is empty where it can; `named` are the
-    kinds of tasks that the state names once they have ended; `usual` is what one callback does to it, by whether the
-    task succeeded. `unfit` are kinds whose plain callback is not accepted.
+class Trial(Watch):
+    """Sends, looks and judges.
 
-    `steps` and `notes` belong to the case under way; `exchanges` are the last 2,000 of the run.
+    `named` are the kinds of tasks that the state names once they have ended, and `oldest` the first that it named;
+    `usual` is what one callback does to it, by whether the task succeeded. `unfit` are kinds whose plain callback is
+    not accepted. `exchanges` are the last 2,000 of the run.
     """
 
     def __init__(
         self, judge: Judge, sender: Sender, new_task: Callable[[str], Ended], hooks: Hooks, bounds: Bounds
     ) -> None:
-        self.judge, self.sender, self.hooks, self.bounds = judge, sender, hooks, bounds
-        self.blind = "" if hooks.state else NO_STATE
+        super().__init__(hooks, bounds)
+        self.judge, self.sender = judge, sender
         self.named: set[str] = set()
         self.oldest = ""
         self.usual: defaultdict[bool, Usual] = defaultdict(Usual)
         self.unfit: set[str] = set()
         self.suspects: dict[tuple[str, str], Suspect] = {}
-        self.state, self.settle_s, self.is_hurried = "", bounds.settle_s, True
+        self.is_hurried = True
         self.counts: Counter[str] = Counter()
         self.exchanges: deque[Exchange] = deque(maxlen=_KEPT)
-        self.case = ""
-        self.steps: list[Exchange] = []
-        self.notes: list[str] = []
         self._new_task = new_task
         self._failures = 0
         self._started = time.monotonic()
@@ -76,13 +71,6 @@ class Trial:
         """All that have completed: not one that shows the last few."""
         return COMPLETED in self.named and self.oldest in self.state
 
-    def begin(self, case: str) -> None:
-        """A new case, by its name or text."""
-        self.case, self.steps, self.notes = case, [], []
-
-    def note(self, text: str) -> None:
-        self.notes.append(f"{len(self.steps) + 1}. {text}")
-
     async def task(
         self, kind: str = COMPLETED, *, known: bool = True, named: Callable[[str], str] = lambda task_id: task_id
     ) -> Ended:
@@ -96,28 +84,11 @@ class Trial:
             await self.hooks.before(task.id)
         return task
 
-    async def look(self) -> bool:
-        """Read the state, and whether it changed since the last look. Never, while blind."""
-        if self.blind or self.hooks.state is None:
-            return False
-        await asyncio.sleep(self.settle_s)
-        former, self.state = self.state, await self.hooks.state()
-        return self.state != former
-
-    async def appeared(self, before: str) -> bool:
-        """Whether an effect that has to come has come: one that is slow is waited for, here and from now on."""
-        await self.look()
-        if self.blind or self.hooks.state is None or self.state != before:
-            return not self.blind
-        began = time.monotonic()
-        while self.state == before and time.monotonic() - began < self.bounds.patience_s:
-            await asyncio.sleep(_POLL_S)
-            self.state = await self.hooks.state()
-        if self.state != before:
-            self.settle_s = min(2 * (self.settle_s + time.monotonic() - began), self.bounds.patience_s)
-            self.note(f"the effect came late, so {self.settle_s:.1f} s are waited from now on")
-            await self.look()
-        return self.state != before
+    async def shown(self, task: Ended, before: str) -> bool:
+        """Whether the state has changed since `before`, waiting no longer for it than such a task is worth."""
+        if task.succeeded:
+            return await self.appeared(before, self.bounds.patience_s)
+        return await (self.appeared(before, self.settle_s) if any(self.usual[False].samples) else self.look())
 
     async def send(self, delivery: Delivery) -> Exchange:
         """Once."""
@@ -145,7 +116,7 @@ class Trial:
             if not failed_inside(exchange):
                 break
             await asyncio.sleep(delay_s)
-            await self._look_between()
+            await self.look_between()
             self.note(f"delivered again {delay_s:g} s after the failure")
             exchange = await self.send(delivery)
         return exchange
@@ -155,15 +126,6 @@ class Trial:
         first, *others = self.bounds.retry_delays_s or (0.0,)
         short = self.is_hurried and self._failures > _FULL_WAITS
         return (first * _SHORT, *others) if short else self.bounds.retry_delays_s
-
-    async def _look_between(self) -> None:
-        """A receiver that is just starting again has no state to show."""
-        if self.blind or self.hooks.state is None:
-            return
-        with contextlib.suppress(HookError):
-            former, self.state = self.state, await self.hooks.state()
-            if self.state != former:
-                self.note("by then the state had changed, although the attempt had failed")
 
     async def accepted(self, delivery: Delivery, owner: str, suspect: tuple[str, str, Any] | None = None) -> bool:
         """Deliver what has to be accepted. True if it took more than one attempt; anything but 2xx is a broken
@@ -216,7 +178,7 @@ class Trial:
             return shape(await self.task(task.kind))
 
         again = await self.accepted(shape(task), owner, (task.kind, line or task.kind, remake))
-        changed = await self.appeared(before) if task.succeeded else await self.look()
+        changed = await self.shown(task, before)
         if task.id in self.state:
             self.named.add(task.kind)
             self.oldest = self.oldest or task.id
@@ -252,7 +214,7 @@ class Trial:
         task, before, sent = await self.task(kind), self.state, len(self.steps)
         self.note(f"{kind}: first callback of {task.id}, to compare with")
         await self.accepted(Delivery(task.body), ANSWERS)
-        await (self.appeared(before) if task.succeeded else self.look())
+        await self.shown(task, before)
         got = self.effect_since(before, task)
         if len(self.steps) - sent == 1:
             self._keep_sample(task, got)
