@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from mockserver.testing import MockServer
-from tests.test_readme import blocks
 from tests.receivers.serving import at_desk
+from tests.test_readme import blocks
 
 ROOT = Path(__file__).parent.parent
 COMMAND = re.compile(r"^(?:[A-Z_]+=\S+ )?(?:contract-tests|mockserver|pytest) ")

@@ -48,7 +48,8 @@ def copies_much_later(kinds: tuple[str, ...]) -> Play:
         for task in tasks:
             await trial.first(task)
         trial.note(f"{await _many(trial)} other tasks")
-        await trial.look()
+        if not await trial.at_rest():
+            raise UntoldError
         for task in tasks:
             await trial.again(task, DUPLICATE)
 
@@ -182,6 +183,8 @@ def parallel(kinds: tuple[str, ...]) -> Play:
         if trial.blind or trial.names_tasks:
             return
         _need_copies_known(trial)
+        if not await trial.at_rest():
+            raise UntoldError
         before = trial.state
         for task in tasks:
             await trial.accepted(Delivery(task.body), PARALLEL)

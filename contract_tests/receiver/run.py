@@ -85,10 +85,16 @@ def judge_receiver(  # noqa: PLR0913 - one for each thing that may be asked othe
         elapsed_s=time.monotonic() - clock,
         seed=seed,
         results=judge.results(),
-        facts={"profile": profile} | {name: str(count) for name, count in trial.counts.items()},
+        facts={"profile": profile} | {name: str(count) for name, count in trial.counts.items()} | _patience(trial),
         exchanges=tuple(exchange.safe() for exchange in trial.exchanges),
         aborted=aborted,
     )
+
+
+def _patience(trial: Trial) -> dict[str, str]:
+    """What is worth knowing of a receiver whose effects are slow."""
+    slow = trial.settle_s > trial.bounds.settle_s
+    return {"waited for effects": f"{trial.settle_s:.1f} s (--settle {trial.bounds.settle_s:g})"} if slow else {}
 
 
 async def _reach(url: str, timeout_s: float) -> None:

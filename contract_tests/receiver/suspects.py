@@ -49,7 +49,7 @@ class Confirmation:
             trial.steps = failed
             trial.unfit |= {one.kind for one in trial.suspects.values() if one.owner == suspect.owner == ANSWERS}
             self._blame(trial, suspect, len(failed))
-        await trial.look()
+        await trial.at_rest()
 
     def _is_proved(self, fails: int) -> bool:
         return self.plain.tried > _FILLERS and float(self.plain.highest**fails) < _CHANCE

@@ -10,6 +10,7 @@ from contract_tests.receiver.hooks import HookError, Hooks
 
 NO_STATE = "nothing tells the receiver's state"
 _POLL_S, _WATCHED_S = 0.05, 0.5
+_REST_S = 30.0
 _MARGIN = 1.3
 """The next effect may take so many times as long as the slowest that was seen."""
 
@@ -44,6 +45,14 @@ class Watch:
         await asyncio.sleep(self.settle_s)
         former, self.state = self.state, await self.hooks.state()
         return self.state != former
+
+    async def at_rest(self) -> bool:
+        """Look until nothing changes any more; False where that takes too long. A worker may have a queue."""
+        began = time.monotonic()
+        while await self.look():
+            if time.monotonic() - began > _REST_S:
+                return False
+        return True
 
     async def appeared(self, before: str, patience_s: float) -> bool:
         """Whether an effect that is expected has come: one that is slow is waited for, here and from now on."""
