@@ -124,6 +124,15 @@ def test_waiting_is_judged_where_the_clock_goes_by_itself() -> None:
     assert broken(report) == ["CLIENT-RETRY-AFTER"]
 
 
+def test_what_browsers_and_health_checks_ask_accuses_nobody() -> None:
+    with MockServer() as mock:
+        for method, path in (("GET", "/"), ("GET", "/favicon.ico"), ("OPTIONS", "/v1/credits")):
+            httpx.request(method, f"{mock.url}{path}")
+        assert "nothing has talked" in judged(mock).aborted
+        httpx.get(f"{mock.url}/video/generations", headers=mock.headers)
+        assert broken(judged(mock)) == ["CLIENT-REQUEST-VALID"]
+
+
 @needs_node
 def test_the_suite_of_another_language_is_judged_by_one_more_line(tmp_path: Path) -> None:
     file = tmp_path / "report.json"
@@ -295,6 +304,13 @@ RECORD: dict[str, Any] = {
     "fault": None,
     "task_id": "task-unified-1-a",
 }
+
+
+@pytest.mark.parametrize(("at_ms", "by_hand"), [(5_000, False), (5_100, False), (0, True), (60_000, True)])
+def test_a_saved_journal_tells_whether_its_clock_went_by_itself(tmp_path: Path, at_ms: int, by_hand: bool) -> None:
+    file = tmp_path / "requests.json"
+    file.write_text(json.dumps({"requests": [RECORD, RECORD | {"real_ms": 5_000, "at_ms": at_ms}]}))
+    assert of_file(file).by_hand is by_hand
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])

@@ -49,14 +49,14 @@ def judge_traffic(traffic: Traffic, subject: str) -> Report:
         results=judge.results(),
         facts=_facts(traffic, talks),
         exchanges=tuple(entry.exchange() for talk in talks for entry in talk.entries),
-        aborted="" if traffic.requests else "the journal is empty: nothing has talked to this mock, or it was reset",
+        aborted="" if talks else "the journal is empty: nothing has talked to this mock, or it was reset",
     )
 
 
 def _facts(traffic: Traffic, talks: list[Talk]) -> dict[str, str]:
     facts = {
         "requests": f"{len(traffic.requests):,}",
-        "keys": f"{len({talk.tenant for talk in talks}):,}",
+        "keys": f"{len({talk.tenant for talk in talks} - {''}):,}",
         "tasks": f"{sum(len(talk.accepted) for talk in talks):,}",
     }
     cut = f"the journal keeps {traffic.bound:,} requests: older ones are not judged"
@@ -84,7 +84,8 @@ def _told(talk: Talk, traffic: Traffic) -> Iterator[Judgement]:
 
 def _about(talk: Talk) -> str:
     tasks = ", ".join(str(entry.record["task_id"]) for entry in talk.accepted[:3])
-    return f"key ...{talk.tenant}" + (f", {tasks}" if tasks else "")
+    key = f"key ...{talk.tenant}" if talk.tenant else "no valid key"
+    return f"{key}, {tasks}" if tasks else key
 
 
 def without_older(traffic: Traffic, sequence: int) -> Traffic:

@@ -72,7 +72,7 @@ class Talk:
 
 def talks_of(traffic: Traffic) -> list[Talk]:
     """By key, and then by the body that was submitted; what belongs to no submission makes a talk of its own."""
-    entries = [entry_of(record, virtual=False) for record in traffic.requests]
+    entries = [entry_of(record, virtual=False) for record in traffic.requests if _is_meant(record)]
     bodies = {
         entry.record["task_id"]: as_text(entry.record["body"])
         for entry in entries
@@ -80,13 +80,19 @@ def talks_of(traffic: Traffic) -> list[Talk]:
     }
     talks: dict[tuple[str, str], Talk] = {}
     for entry in entries:
-        tenant = str(entry.record["tenant"] or "no key")
+        tenant = str(entry.record["tenant"] or "")
         about = _body(entry) if entry.kind is Kind.SUBMISSION else bodies.get(entry.task_id, "")
         talk = talks.setdefault((tenant, about), Talk(tenant))
         talk.entries.append(entry)
         if entry.task_id in traffic.tasks:
             talk.tasks[str(entry.task_id)] = traffic.tasks[str(entry.task_id)]
     return list(talks.values())
+
+
+def _is_meant(record: dict[str, Any]) -> bool:
+    """Not what browsers and health checks ask by themselves."""
+    is_api = str(record["path"]).startswith(("/v1/", "/api/", "/media/"))
+    return record["method"] != "OPTIONS" and (is_api or "authorization" in record["headers"])
 
 
 def _body(entry: Entry) -> str:
