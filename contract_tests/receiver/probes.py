@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract_tests.exchange import Exchange
+from contract_tests.judge import BrokenPromiseError
 from contract_tests.receiver.bodies import ANSWERS, UNKNOWN_VALUES, Body
 from contract_tests.receiver.bounds import UntoldError
-from contract_tests.receiver.delivery import Delivery, failed_inside, is_4xx, is_late
+from contract_tests.receiver.delivery import Delivery, failed_inside, is_2xx, is_4xx, is_late
 from contract_tests.receiver.state import outcome
 from contract_tests.receiver.stock import Ended
 from contract_tests.receiver.trial import EFFECT, Trial
@@ -49,9 +50,12 @@ def told(body: Body) -> Probe:
 
     async def run(trial: Trial) -> None:
         task, before = await trial.task(body.kind), trial.state
-        trial.unfit |= {body.kind} if body.owner == ANSWERS else set()
-        await trial.first(task, shape=body.shape, owner=body.owner, effect=_effect_of(body), line=body.line)
-        trial.unfit.discard(body.kind)
+        try:
+            await trial.first(task, shape=body.shape, owner=body.owner, effect=_effect_of(body), line=body.line)
+        except (BrokenPromiseError, UntoldError):
+            refused = body.owner == ANSWERS and not is_2xx(trial.steps[-1])
+            trial.unfit |= {body.kind} if refused else set()
+            raise
         trial.judge.that(body.owner, True, "")
         _is_no_success(trial, task, before)
         await trial.again(task, DUPLICATE, shape=body.shape)

@@ -47,7 +47,6 @@ class Confirmation:
             failed.append(exchange)
         else:
             trial.steps = failed
-            trial.unfit |= {one.kind for one in trial.suspects.values() if one.owner == suspect.owner == ANSWERS}
             self._blame(trial, suspect, len(failed))
         await trial.at_rest()
 
@@ -61,6 +60,7 @@ class Confirmation:
         owner = suspect.owner if rate < _ALWAYS else ANSWERS
         others = f"of {self.plain.tried} plain callbacks in between {self.plain.failed} failed"
         received = f"{suspect.exchange.answer_line()} at first, {fails} of {fails} times; {others}"
+        trial.unfit |= {one.kind for one in trial.suspects.values() if one.owner == owner == ANSWERS}
         trial.judge.that(owner, False, received, "any 2xx, at the first attempt too")
 
     async def _fill(self, trial: Trial, number: int) -> None:
