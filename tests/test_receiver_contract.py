@@ -43,7 +43,7 @@ NEED_STATE = {
 
 def test_what_only_a_drawn_sequence_finds_is_shrunk_to_the_shortest() -> None:
     with at_desk("remembers_the_last_two") as origin:
-        report = judged(origin, hooks(origin), cases=40, replay="again {}".format)
+        report = judged(origin, hooks(origin), cases=30, replay="again {}".format)
     assert broken(report) == ["RECEIVER-DUPLICATE-ONCE"]
     assert len(finding(report).steps) == 4
     case = case_of(finding(report).replay.removeprefix("again "))

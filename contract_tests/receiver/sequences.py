@@ -139,6 +139,8 @@ class Scene:
 
     async def _again(self, act: Act, task: Ended) -> None:
         """A copy in the bytes of the first, or spelt otherwise."""
+        if self.trial.judge.is_found(DUPLICATE):
+            raise UntoldError
         first = self.told[task.id]
         if first is not Act.NEW_FIELDS and (act is Act.RESPELT) != (first is Act.RESPELT):
             shape = BODIES["respelt" if act is Act.RESPELT else "completed"].shape
