@@ -11,6 +11,7 @@ _COMMANDS: dict[str, str] = {
     "client": "contract_tests.client.command:client",
     "receiver": "contract_tests.receiver.command:receiver",
     "server": "contract_tests.server.command:server",
+    "traffic": "contract_tests.traffic.command:traffic",
     "drift": "contract_tests.server.drift_command:drift",
 }
 """Loaded when asked for: Hypothesis and schemathesis take their time."""
@@ -52,5 +53,5 @@ def _not_installed(name: str, error: ModuleNotFoundError) -> click.Command:
 )
 @click.version_option(package_name="evolink-mock", prog_name="contract-tests")
 def main() -> None:
-    """Judge servers, clients and callback receivers against the contract of EvoLink's generation API."""
+    """Judge servers, clients, callback receivers and traffic against the contract of EvoLink's generation API."""
     os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", os.path.expanduser(_STORAGE))

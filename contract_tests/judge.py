@@ -13,11 +13,12 @@ _RECEIVED_LIMIT = 1_000
 
 
 class Outcome(StrEnum):
-    """What became of a check. Not judged is never a pass."""
+    """What became of a check. Not judged is never a pass, nor is what was accepted although it does not hold."""
 
     HELD = "held"
     BROKEN = "broken"
     WARNED = "warned"
+    ACCEPTED = "accepted"
     NOT_JUDGED = "not judged"
 
 
@@ -41,13 +42,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One check at the end of a run. `times` counts how often it was judged."""
+    """One check at the end of a run. `times` counts how often it was judged; `reason` says why it was not, or why its
+    finding is accepted; `remedy` what would make it judged."""
 
     check: Check
     outcome: Outcome
     times: int
     finding: Finding | None = None
     reason: str = ""
+    remedy: str = ""
 
 
 class BrokenPromiseError(AssertionError):
@@ -68,7 +71,7 @@ class Judge:
     replay: Callable[[str], str] = lambda _: ""
     _times: Counter[str] = field(default_factory=Counter)
     _findings: dict[str, Finding] = field(default_factory=dict)
-    _reasons: dict[str, str] = field(default_factory=dict)
+    _reasons: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def that(self, check_id: str, holds: bool, received: Any, documented: str = "") -> None:
         """Judge once. Raises BrokenPromiseError where it does not hold, unless this check has its finding already.
@@ -99,9 +102,9 @@ class Judge:
             tuple(when),
         )
 
-    def not_judged(self, check_id: str, reason: str) -> None:
-        """Say why a check could not be judged; counts only if nothing judged it."""
-        self._reasons.setdefault(check_id, reason)
+    def not_judged(self, check_id: str, reason: str, remedy: str = "") -> None:
+        """Say why a check could not be judged, and what would make it so; counts only if nothing judged it."""
+        self._reasons.setdefault(check_id, (reason, remedy))
 
     def is_found(self, check_id: str) -> bool:
         return check_id in self._findings
@@ -122,4 +125,5 @@ class Judge:
             return Result(one, Outcome.BROKEN if firm else Outcome.WARNED, times, finding)
         if times:
             return Result(one, Outcome.HELD, times)
-        return Result(one, Outcome.NOT_JUDGED, 0, reason=self._reasons.get(one.id, "nothing in this run came to it"))
+        reason, remedy = self._reasons.get(one.id, ("nothing in this run came to it", ""))
+        return Result(one, Outcome.NOT_JUDGED, 0, reason=reason, remedy=remedy)

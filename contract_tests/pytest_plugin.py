@@ -1,5 +1,6 @@
 """Options of `pytest --pyargs contract_tests --evolink-url URL`: the same checks, as tests of a project's own run;
-and the fixture `evolink_client_contract`, which judges a client of the project.
+the fixture `evolink_client_contract`, which judges a client of the project; and `--evolink-judge`, which judges what
+each test of the project sent to its mock.
 
 Every pytest of an environment loads this, so that what is heavy is imported by the fixture that needs it.
 """
@@ -24,6 +25,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--evolink-seed", type=int, default=0, help="What is drawn is drawn from it.")
     group.addoption("--evolink-max-credits", type=float, help="Most credits to reserve; 0 unless it is a mock.")
     group.addoption("--evolink-no-control", action="store_true", help="Judge a mock like any other server.")
+    group.addoption(
+        "--evolink-judge",
+        nargs="?",
+        choices=["warn", "fail"],
+        const="fail",
+        help="Judge what each test sent to its mock: what breaks a promise is a warning, or fails the test.",
+    )
+
+
+class EvolinkTrafficWarning(pytest.PytestWarning):
+    """What a test sent to its mock breaks a promise."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Judge a test that passed by what it sent; one that failed has its reason already."""
+    how = item.config.getoption("--evolink-judge")
+    if how is None:
+        return (yield)
+    from contract_tests.traffic.listening import Listening
+
+    listening = Listening(getattr(item, "funcargs", {}).values())
+    yield
+    found = listening.findings()
+    if found and how == "fail":
+        pytest.fail("\n\n".join(found), pytrace=False)
+    for text in found:
+        item.warn(EvolinkTrafficWarning(text))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """What a run found, for people and for machines: one record that every format is written from."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from contract_tests.exchange import Exchange
@@ -29,10 +30,22 @@ class Report:
     def of(self, outcome: Outcome) -> tuple[Result, ...]:
         return tuple(result for result in self.results if result.outcome is outcome)
 
+    def accepting(self, reasons: Mapping[str, str]) -> "Report":
+        """The same, with the findings of these checks accepted for these reasons. What holds stays held, what was not
+        judged stays so."""
+        found = (Outcome.BROKEN, Outcome.WARNED)
+        results = tuple(
+            replace(result, outcome=Outcome.ACCEPTED, reason=reasons[result.check.id])
+            if result.outcome in found and result.check.id in reasons
+            else result
+            for result in self.results
+        )
+        return replace(self, results=results)
+
     @property
     def exit_code(self) -> int:
         """0 holds, 1 broken, 3 could not judge: the run was cut short, or nothing was judged at all."""
         if self.of(Outcome.BROKEN):
             return BROKEN
-        judged = self.of(Outcome.HELD) or self.of(Outcome.WARNED)
+        judged = self.of(Outcome.HELD) or self.of(Outcome.WARNED) or self.of(Outcome.ACCEPTED)
         return HOLDS if judged and not self.aborted else COULD_NOT_JUDGE

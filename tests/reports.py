@@ -58,11 +58,13 @@ def finding(of: Check, **fields: Any) -> Finding:
 
 def result(outcome: Outcome, **fields: Any) -> Result:
     of = fields.pop("check", None) or check(firm=outcome is not Outcome.WARNED)
+    if outcome is Outcome.ACCEPTED:
+        return Result(of, outcome, 3, finding(of, **fields), reason="known since May")
     if outcome in (Outcome.BROKEN, Outcome.WARNED):
         return Result(of, outcome, 3, finding(of, **fields))
     if outcome is Outcome.HELD:
         return Result(of, outcome, 3)
-    return Result(of, outcome, 0, reason=fields.get("reason", "nothing came to it"))
+    return Result(of, outcome, 0, reason=fields.get("reason", "nothing came to it"), remedy=fields.get("remedy", ""))
 
 
 def report(*results: Result, **fields: Any) -> Report:
@@ -100,7 +102,8 @@ def results(draw: st.DrawFn) -> Result:
         "when": tuple(draw(st.lists(texts, max_size=2))),
     }
     layered = check(layer=draw(st.sampled_from(Layer)), firm=outcome is not Outcome.WARNED)
-    fields = drawn if outcome in (Outcome.BROKEN, Outcome.WARNED) else {"reason": draw(texts)}
+    has_finding = outcome in (Outcome.BROKEN, Outcome.WARNED, Outcome.ACCEPTED)
+    fields = drawn if has_finding else {"reason": draw(texts), "remedy": draw(texts)}
     return result(outcome, check=layered, **fields)
 
 

@@ -9,19 +9,20 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 
 from mockserver.testing import MockServer
+from tests.receivers.serving import at_desk
 from tests.test_readme import blocks
-from tests.test_receiver_contract import at_desk
 
 ROOT = Path(__file__).parent.parent
 COMMAND = re.compile(r"^(?:[A-Z_]+=\S+ )?(?:contract-tests|mockserver|pytest) ")
 LIVE = "https://api.evolink.ai"
 SHORTER = {
     "contract-tests server": " --quick --check TASK-ID-UNIQUE",
-    "contract-tests receiver": " --cases 1 --settle 0",
+    "contract-tests receiver": " --case completed --case own-failure/completed --settle 0",
     "contract-tests client": " --behaviour unknown-fields",
 }
 """What makes a command a matter of seconds; without it, it is for the long tests."""
@@ -69,8 +70,16 @@ def scripts(folder: Path, receiver: str) -> None:
         (folder / name).chmod(0o755)
 
 
+def talk(url: str) -> None:
+    """As somebody does whose traffic is fine."""
+    httpx.post(f"{url}/_mock/reset", json={})
+    httpx.get(f"{url}/v1/credits", headers={"authorization": "Bearer sk-somebody"}).raise_for_status()
+
+
 def run(line: str, folder: Path, addresses: dict[str, str]) -> subprocess.CompletedProcess[str]:
     scripts(folder, addresses["http://127.0.0.1:8000"])
+    if "traffic" in line:
+        talk(addresses["http://127.0.0.1:8787"])
     for name, url in {**addresses, LIVE: addresses["http://127.0.0.1:8787"]}.items():
         line = line.replace(name, url)
     line = line.replace("--model MODEL", "--model kling-o1-video-edit-fast")
@@ -101,7 +110,7 @@ def shorter(line: str) -> str:
 def test_the_readme_shows_every_command() -> None:
     shown = {" ".join(line.split()[:2]) for line in commands()}
     assert {"mockserver serve", "mockserver exec", "mockserver explain", "mockserver replay"} <= shown
-    assert {f"contract-tests {one}" for one in ("server", "client", "receiver", "drift")} <= shown
+    assert {f"contract-tests {one}" for one in ("server", "client", "receiver", "traffic", "drift")} <= shown
 
 
 @pytest.mark.parametrize("line", [one for one in ENDING if not one.startswith(("pytest", "contract-tests drift"))])

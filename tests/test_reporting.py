@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from contract_tests.check import Layer
 from contract_tests.exchange import BODY_LIMIT, Exchange
 from contract_tests.judge import Outcome
 from contract_tests.report import Report
@@ -24,6 +25,7 @@ from contract_tests.reporting.har import as_har
 from contract_tests.reporting.html import as_html
 from contract_tests.reporting.json_report import as_json
 from contract_tests.reporting.junit import as_junit
+from contract_tests.reporting.words import FOUND
 from tests import reports
 
 SHAPE = Path(__file__).parent.parent / "contract_tests" / "reporting" / "report.schema.json"
@@ -80,7 +82,7 @@ def test_a_page_has_no_tag_that_is_not_its_own(drawn: Report) -> None:
     names = {name for name, _ in page.attributes}
     assert not {name for name in names if name.startswith("on") or name in ("src", "srcdoc", "style")}
     assert {value for name, value in page.attributes if name == "href"} == {"data:,"}
-    assert page.tags["article"] == len(drawn.of(Outcome.BROKEN) + drawn.of(Outcome.WARNED))
+    assert page.tags["article"] == sum(len(drawn.of(outcome)) for outcome in FOUND)
 
 
 @reports.DRAWN
@@ -148,6 +150,8 @@ def test_bodies_are_bounded() -> None:
         ([Outcome.HELD], "", 0, "Holds: 1 check, judged 3 times"),
         ([Outcome.HELD, Outcome.WARNED], "", 0, "Holds: 2 checks, judged 6 times, 1 warned"),
         ([Outcome.HELD, Outcome.NOT_JUDGED], "", 0, "Holds: 1 check, judged 3 times"),
+        ([Outcome.HELD, Outcome.ACCEPTED], "", 0, "Holds: 1 check, judged 6 times, 1 accepted"),
+        ([Outcome.HELD, Outcome.ACCEPTED, Outcome.BROKEN], "", 1, "Broken: 1 of 2 checks, 1 accepted"),
         ([Outcome.HELD, Outcome.BROKEN], "", 1, "Broken: 1 of 2 checks"),
         ([Outcome.BROKEN], "budget", 1, "Broken: 1 of 1 check; the run ended early: budget"),
         ([Outcome.HELD], "budget", 3, "Could not judge: budget"),
@@ -158,7 +162,7 @@ def test_bodies_are_bounded() -> None:
 def test_exit_code_and_verdict(outcomes: list[Outcome], aborted: str, exit_code: int, verdict: str) -> None:
     of = reports.report(*(reports.result(outcome) for outcome in outcomes), aborted=aborted)
     assert of.exit_code == exit_code
-    assert f"{verdict}  (1.5 s, seed 7)\n" in summary(of)
+    assert summary(of).startswith(f"{verdict}  (1.5 s, seed 7)\n")
     written = json.loads(as_json(of))
     assert (written["exit_code"], written["summary"]) == (exit_code, verdict)
     assert verdict in Page(as_html(of)).text
@@ -189,13 +193,72 @@ def test_a_finding_says_all_in_every_format() -> None:
 def test_junit_tells_outcomes_apart() -> None:
     of = reports.report(*(reports.result(outcome) for outcome in Outcome))
     suite = ElementTree.fromstring(as_junit(of)).find("testsuite")
-    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["4", "1", "0", "1"]
-    held, broken, warned, not_judged = suite.findall("testcase")
+    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["5", "1", "0", "2"]
+    held, broken, warned, accepted, not_judged = suite.findall("testcase")
     assert held.get("classname") == "contract_tests.behaviour"
-    assert broken.find("failure").get("message") == "pending"
+    assert broken.find("failure").get("message") == "pending  |  documented: completed or failed"
+    assert accepted.find("skipped").get("message") == "accepted: known since May"
+    assert "pending" in accepted.findtext("system-out")
     assert "Warning" in warned.findtext("system-out")
     assert warned.find("failure") is None
     assert not_judged.find("skipped").get("message") == "nothing came to it"
+
+
+def test_what_is_accepted_is_never_held_and_says_why_in_every_format() -> None:
+    broken, warned = reports.result(Outcome.BROKEN), reports.result(Outcome.WARNED, check=reports.check("POLITE"))
+    held = reports.result(Outcome.HELD, check=reports.check("HELD"))
+    accepted = {"TASK-ENDS": "known since May", "POLITE": "a matter of taste", "HELD": "was broken once"}
+    console = Console(file=StringIO(), width=200)
+    of = publish(reports.report(broken, warned, held), accepted=accepted, console=console)
+    assert of.exit_code == 0
+    assert [result.outcome for result in of.results] == [Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.HELD]
+    for shown in (console.file.getvalue(), Page(as_html(of)).text, as_junit(of), as_json(of)):
+        assert "known since May" in shown
+        assert "a matter of taste" in shown
+        assert "accepted, but held" in shown
+    assert json.loads(as_json(of))["counts"] == {
+        "held": 1,
+        "broken": 0,
+        "warned": 0,
+        "accepted": 2,
+        "not_judged": 0,
+    }
+
+
+def test_requests_that_are_alike_are_told_in_two_lines() -> None:
+    ids = [f"task-unified-{number}-ab{number}" for number in range(12)]
+    steps = [reports.exchange(url=f"http://127.0.0.1/v1/tasks/{one}", status=500, body="") for one in ids]
+    steps += [reports.exchange(status=200, body="at last", url=steps[0].url), reports.exchange(method="DELETE")]
+    of = reports.report(reports.result(Outcome.BROKEN, steps=tuple(steps)))
+    failure = ElementTree.fromstring(as_junit(of)).find(".//failure").text
+    for shown in (summary(of), Page(as_html(of)).text, failure):
+        assert shown.count("curl ") == 2
+        assert "the same, but for its ids and numbers" in shown
+        assert "11 x 500; 1 x 200 at last" in shown
+    assert len(json.loads(as_json(of))["checks"][0]["finding"]["steps"]) == len(steps)
+
+
+def test_a_promise_is_not_told_twice() -> None:
+    of = reports.report(reports.result(Outcome.BROKEN, received="", documented="A task ends."))
+    assert summary(of).count("A task ends.") == 1
+    assert "received    nothing" in summary(of)
+
+
+def test_what_is_not_judged_is_grouped_by_its_reason() -> None:
+    names = [f"CHECK-{number}" for number in range(9)]
+    blind = [
+        reports.result(Outcome.NOT_JUDGED, check=reports.check(name), reason="it is dark", remedy="--light")
+        for name in names
+    ]
+    other = reports.result(Outcome.NOT_JUDGED, check=reports.check("OTHER"), reason="nobody came")
+    of = reports.report(other, *blind, reports.result(Outcome.HELD))
+    assert "CHECK-5 and 3 more: it is dark\n  to have them judged: --light" in summary(of)
+    assert json.loads(as_json(of))["not_judged"] == [
+        {"reason": "it is dark", "remedy": "--light", "checks": names},
+        {"reason": "nobody came", "remedy": "", "checks": ["OTHER"]},
+    ]
+    assert Page(as_html(of)).text.count("it is dark") == 1
+    assert as_junit(of).count("it is dark; to have it judged: --light") == len(names)
 
 
 def test_the_archive_keeps_order_and_silence() -> None:
@@ -218,7 +281,7 @@ def test_a_shape_that_is_not_ours_is_refused() -> None:
 
 
 @click.command()
-@report_options
+@report_options(Layer.RECEIVER)
 def command(**files: Path | None) -> None:
     publish(reports.report(reports.result(Outcome.HELD)), **files)
 
@@ -235,6 +298,21 @@ def test_a_file_in_no_folder_is_wrong_usage(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, ["--html", str(tmp_path / "missing" / "r.html")])
     assert done.exit_code == 2
     assert "there is no folder" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("RECEIVER-ODER=why", "did you mean RECEIVER-ORDER?"),
+        ("CLIENT-PAYS-ONCE=why", "which is no check of this command"),
+        ("RECEIVER-ORDER", "needed: RECEIVER-ORDER=REASON"),
+        ("RECEIVER-ORDER= ", "needed: RECEIVER-ORDER=REASON"),
+    ],
+)
+def test_what_can_not_be_accepted_is_wrong_usage(given: str, told: str) -> None:
+    done = CliRunner().invoke(command, ["--accept", given])
+    assert done.exit_code == 2
+    assert told in " ".join(done.stderr.split())
 
 
 def test_a_link_to_a_file_stays_one(tmp_path: Path) -> None:

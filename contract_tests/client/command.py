@@ -62,7 +62,7 @@ def _behaviours(context: click.Context, parameter: click.Parameter, texts: tuple
 )
 @click.option("--intercept", is_flag=True, help="COMMAND has the live hosts written into it; lead it to the fake.")
 @click.option("--parallel", type=click.IntRange(1, 32), default=8, show_default=True, help="Cases at once.")
-@report_options
+@report_options(Layer.CLIENT)
 def client(
     command: tuple[str, ...],
     seed: int | None,
@@ -115,7 +115,7 @@ def client(
         exchanges=tuple(entry.exchange() for run in campaign.runs.values() for entry in run.entries),
         aborted=aborted,
     )
-    publish(report, **reports)
+    report = publish(report, **reports)
     raise SystemExit(report.exit_code)
 
 

@@ -18,6 +18,7 @@ NO_ANSWER, UNREACHABLE, BROKEN_OFF = "no answer within", "no connection", "conne
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _URL_LIMIT = 2_048
 _LONG, _VERY_LONG = 8, 20
+_PIECE_PAUSE_S = 0.05
 
 
 class UnfitUrlError(ValueError):
@@ -26,11 +27,14 @@ class UnfitUrlError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What is sent. `announced` is the Content-Length where more is promised than comes."""
+    """What is sent. `announced` is the Content-Length where more is promised than comes; `pieces` how many the body
+    comes in; `leaves` where the sender hangs up once it has sent all."""
 
     body: bytes
     content_type: str = "application/json"
     announced: int | None = None
+    pieces: int = 1
+    leaves: bool = False
 
     def headers(self) -> dict[str, str]:
         length = len(self.body) if self.announced is None else self.announced
@@ -167,9 +171,15 @@ class Sender:
 
 
 async def _pieces(delivery: Delivery) -> AsyncIterator[bytes]:
-    yield delivery.body
+    size = max(1, -(-len(delivery.body) // delivery.pieces))
+    yield delivery.body[:size]
+    for start in range(size, len(delivery.body), size):
+        await asyncio.sleep(_PIECE_PAUSE_S)
+        yield delivery.body[start : start + size]
     if delivery.announced is not None:
         raise httpx.WriteError("the sender left in the middle of the body")
+    if delivery.leaves:
+        raise httpx.WriteError("the sender left before the answer")
 
 
 async def _beginning(answer: httpx.Response) -> str:

@@ -25,14 +25,11 @@ class HookError(Exception):
 class Hooks:
     """Each may be absent. `state` returns the receiver's state as text of at most 4 MiB; `before` gets the id of a
     task before its first callback; `fail` makes the receiver fail the next callback. They raise HookError.
-
-    `options` are those of the command line that they came from, as a report may show them.
     """
 
     state: Callable[[], Awaitable[str]] | None = None
     before: Callable[[str], Awaitable[None]] | None = None
     fail: Callable[[], Awaitable[None]] | None = None
-    options: tuple[str, ...] = ()
 
 
 def state_of_url(url: str) -> Callable[[], Awaitable[str]]:

@@ -2,11 +2,13 @@
 
 import asyncio
 
+from contract_tests.receiver.bodies import ANSWERS
+from contract_tests.receiver.bounds import UntoldError
 from contract_tests.receiver.delivery import Delivery, Trickle, failed_inside, is_2xx, is_4xx, is_late
 from contract_tests.receiver.hooks import HookError
 from contract_tests.receiver.probes import Probe
 from contract_tests.receiver.stock import Ended
-from contract_tests.receiver.trial import ANSWERS, Trial, UntoldError
+from contract_tests.receiver.trial import Trial
 
 REFUSED, HARMLESS = "RECEIVER-GARBAGE-REFUSED", "RECEIVER-GARBAGE-HARMLESS"
 SLOW_SENDER, OVERSIZE = "RECEIVER-SLOW-SENDER", "RECEIVER-OVERSIZE"
@@ -41,7 +43,7 @@ def garbage(name: str, body: bytes) -> Probe:
             trial.require(REFUSED, is_4xx(exchange), exchange.answer_line(), "4xx")
         await _without_trace(trial, task)
 
-    return Probe((REFUSED, HARMLESS), run)
+    return Probe((REFUSED, HARMLESS), run, f"what is no task: {name}")
 
 
 def cut_short(task: Ended) -> Delivery:
@@ -115,10 +117,14 @@ async def slow_sender(trial: Trial) -> None:
     trial.judge.that(SLOW_SENDER, True, "")
 
 
-HOSTILE = (
-    Probe((SLOW_SENDER,), slow_sender),
-    *(garbage(name, body) for name, body in GARBAGE.items()),
-    Probe((HARMLESS,), broken_off),
-    Probe((OVERSIZE,), oversize),
-)
+GARBAGE_CASES = {f"garbage/{name.replace(' ', '-').lower()}": name for name in GARBAGE}
+"""By the name of the case, which is what."""
+HOSTILE = {
+    "slow-sender": Probe(
+        (SLOW_SENDER,), slow_sender, "a body that comes byte by byte, and another callback meanwhile"
+    ),
+    **{case: garbage(name, GARBAGE[name]) for case, name in GARBAGE_CASES.items()},
+    "broken-off": Probe((HARMLESS,), broken_off, "half of a callback, and then the connection is closed"),
+    "oversize": Probe((OVERSIZE,), oversize, f"a body of {OVERSIZE_BYTES:,} bytes"),
+}
 """Last of all: some do not survive them."""

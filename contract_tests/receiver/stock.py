@@ -7,6 +7,7 @@ from typing import Any, Self
 import httpx
 
 from contract_tests.document import failure_codes
+from contract_tests.receiver.state import Told
 from mockserver.testing import MockServer
 
 COMPLETED, CANCELLED = "completed", "cancelled"
@@ -33,9 +34,25 @@ class Ended:
         fields: dict[str, Any] = json.loads(self.body)
         return fields
 
+    @property
+    def told(self) -> Told:
+        """What a state may say of it."""
+        fields = self.fields
+        echoes = frozenset(str(fields[name]) for name in ("model", "object", "type"))
+        return Told(self.id, tuple(fields.get("results", ())), echoes)
+
+    @property
+    def succeeded(self) -> bool:
+        return self.kind == COMPLETED
+
     def with_fields(self, **more: Any) -> bytes:
         """The callback with these fields over its own."""
         return json.dumps(self.fields | more, separators=(",", ":")).encode()
+
+    def renamed(self, task_id: str) -> "Ended":
+        """The same task, had it been given another id."""
+        old, new = self.id.encode(), task_id.encode()
+        return Ended(task_id, self.kind, self.body.replace(old, new), self.earlier.replace(old, new))
 
 
 class Stock:

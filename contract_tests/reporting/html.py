@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from contract_tests.check import Layer
 from contract_tests.judge import Outcome, Result
 from contract_tests.report import Report
-from contract_tests.reporting.words import VERDICTS, case_lines, counts, promised, times, verdict
+from contract_tests.reporting.words import VERDICTS, Line, case_lines, contrast, counts, reasons, times, verdict
 
 
 def as_html(report: Report) -> str:
@@ -21,10 +21,18 @@ def as_html(report: Report) -> str:
         counts=counts(report),
         times=times(report),
         findings=report.of(Outcome.BROKEN) + report.of(Outcome.WARNED),
+        accepted=report.of(Outcome.ACCEPTED),
+        reasons=reasons(report),
         layers=_layers(report),
         case_lines=case_lines,
-        promised=promised,
+        contrast=contrast,
+        needs_key=_needs_key,
     )
+
+
+def _needs_key(lines: list[Line]) -> bool:
+    """Whether a reader who repeats them has to have the key."""
+    return any(line.is_curl and "$EVOLINK_API_KEY" in line.request for line in lines)
 
 
 def _layers(report: Report) -> dict[str, list[Result]]:

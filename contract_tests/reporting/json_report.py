@@ -7,7 +7,7 @@ import msgspec
 from contract_tests.exchange import Exchange
 from contract_tests.judge import Finding, Result
 from contract_tests.report import Report
-from contract_tests.reporting.words import VERDICTS, counts, times, verdict
+from contract_tests.reporting.words import VERDICTS, counts, reasons, times, verdict
 
 VERSION = 1
 """Of the shape: counted up when a reader of the former one would go wrong."""
@@ -21,11 +21,11 @@ def as_json(report: Report) -> str:
 def _report(report: Report) -> dict[str, Any]:
     return {
         "version": VERSION,
-        "title": report.title,
-        "subject": report.subject,
         "verdict": VERDICTS[report.exit_code],
         "summary": verdict(report),
         "exit_code": report.exit_code,
+        "title": report.title,
+        "subject": report.subject,
         "aborted": report.aborted,
         "started": report.started.isoformat(),
         "elapsed_s": report.elapsed_s,
@@ -33,6 +33,9 @@ def _report(report: Report) -> dict[str, Any]:
         "facts": report.facts,
         "counts": {outcome.replace(" ", "_"): number for outcome, number in counts(report).items()},
         "times": times(report),
+        "not_judged": [
+            {"reason": reason.text, "remedy": reason.remedy, "checks": reason.checks} for reason in reasons(report)
+        ],
         "checks": [_check(result) for result in report.results],
     }
 
@@ -50,6 +53,8 @@ def _check(result: Result) -> dict[str, Any]:
     }
     if result.reason:
         shown["reason"] = result.reason
+    if result.remedy:
+        shown["remedy"] = result.remedy
     if result.finding is not None:
         shown["finding"] = _finding(result.finding)
     return shown

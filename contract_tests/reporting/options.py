@@ -1,10 +1,13 @@
 """The options that every command writes its report by."""
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from contract_tests.check import Layer, checks
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -29,9 +32,37 @@ class _FileToWrite(click.Path):
         return path
 
 
-def report_options(command: _Command) -> _Command:
-    """Adds `--junit`, `--json`, `--html` and `--har`, as keyword arguments `junit`, `json_file`, `html` and `har`:
-    each a Path or None, as `publish` takes them."""
-    for flag, name, text in reversed(_FILES):
-        command = click.option(flag, name, type=_FileToWrite(), metavar="FILE", help=text)(command)
-    return command
+def report_options(*layers: Layer) -> Callable[[_Command], _Command]:
+    """Adds `--junit`, `--json`, `--html`, `--har` and `--accept`, as keyword arguments `junit`, `json_file`, `html`
+    and `har`, each a Path or None, and `accepted`: as `publish` takes them. `layers` are those that are judged."""
+
+    def accepted(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+        return dict(_accepted(text, layers, ctx, param) for text in texts)
+
+    def add(command: _Command) -> _Command:
+        for flag, name, text in reversed(_FILES):
+            command = click.option(flag, name, type=_FileToWrite(), metavar="FILE", help=text)(command)
+        accept = click.option(
+            "--accept",
+            "accepted",
+            multiple=True,
+            callback=accepted,
+            metavar="CHECK=REASON",
+            help="What this check finds is accepted, and reported so with the reason; repeatable.",
+        )
+        return accept(command)
+
+    return add
+
+
+def _accepted(text: str, layers: tuple[Layer, ...], ctx: click.Context, param: click.Parameter) -> tuple[str, str]:
+    """The id of a check, and why what it finds is accepted. Raises BadParameter."""
+    check_id, _, reason = text.partition("=")
+    known = [one.id for one in checks(*layers)]
+    if check_id not in known:
+        (near,) = get_close_matches(check_id.upper(), known, 1, cutoff=0)
+        told = f"received {check_id!r}, which is no check of this command; did you mean {near}?"
+        raise click.BadParameter(told, ctx, param)
+    if not reason.strip():
+        raise click.BadParameter(f"received {text!r}; needed: {check_id}=REASON", ctx, param)
+    return check_id, reason.strip()

@@ -1,10 +1,13 @@
 """Publishing a report: the summary on the console, then the files that were asked for."""
 
 import secrets
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
+from contract_tests.judge import Outcome
 from contract_tests.report import Report
 from contract_tests.reporting.clean import clean
 from contract_tests.reporting.har import as_har
@@ -12,6 +15,8 @@ from contract_tests.reporting.html import as_html
 from contract_tests.reporting.json_report import as_json
 from contract_tests.reporting.junit import as_junit
 from contract_tests.reporting.summary import print_summary
+
+_NOTHING: Mapping[str, str] = {}
 
 
 def publish(
@@ -21,17 +26,28 @@ def publish(
     json_file: Path | None = None,
     html: Path | None = None,
     har: Path | None = None,
+    accepted: Mapping[str, str] = _NOTHING,
     console: Console | None = None,
-) -> None:
+) -> Report:
     """Print the summary on stdout and write these files, each whole or not at all. No secret gets out.
 
+    `accepted` says why the findings of which checks are; the report that is published has them so, and is returned.
     Raises OSError where a file can't be written; the summary is printed by then.
     """
+    report = _accepting(report, accepted)
     shown = clean(report)
     print_summary(shown, console or Console())
     for path, written in ((junit, as_junit), (json_file, as_json), (html, as_html), (har, as_har)):
         if path is not None:
             write_whole(path, written(shown))
+    return report
+
+
+def _accepting(report: Report, accepted: Mapping[str, str]) -> Report:
+    """What was accepted and found nothing is told too: then it need not be accepted any longer."""
+    held = [result.check.id for result in report.of(Outcome.HELD) if result.check.id in accepted]
+    facts = report.facts | ({"accepted, but held": ", ".join(held)} if held else {})
+    return replace(report.accepting(accepted), facts=facts)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The summary on the console: what is broken and how to see it again, then what was judged, then the verdict."""
+"""The summary on the console: the verdict, what is broken and how to see it again, what was judged, the verdict."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,28 +12,43 @@ from contract_tests.check import Layer
 from contract_tests.exchange import cut
 from contract_tests.judge import Finding, Outcome, Result
 from contract_tests.report import BROKEN, HOLDS, Report
-from contract_tests.reporting.words import case_lines, promised, times, verdict
+from contract_tests.reporting.words import FOUND, case_lines, contrast, reasons, times, verdict
 
-_STYLES = {Outcome.HELD: "green", Outcome.BROKEN: "bold red", Outcome.WARNED: "yellow", Outcome.NOT_JUDGED: "dim"}
+_STYLES = {
+    Outcome.HELD: "green",
+    Outcome.BROKEN: "bold red",
+    Outcome.WARNED: "yellow",
+    Outcome.ACCEPTED: "cyan",
+    Outcome.NOT_JUDGED: "dim",
+}
 _STEPS = 12
-"""Steps of a case that the console shows; the files show all."""
+"""Lines of a case that the console shows; the files show all."""
 _LINE = 2_000
 """Characters of one thing that the console shows."""
+_NAMES = 6
+"""Checks that one reason names; the files name all."""
 _LABEL = 12
 
 
 def print_summary(report: Report, console: Console) -> None:
     """Print a clean report. Lines are never broken, so that a curl line can be copied."""
+    _print_verdict(report, console)
     _say(console, f"{report.title}: {report.subject}", "bold")
     for name, fact in report.facts.items():
         _say(console, f"  {name}: {fact}", "dim")
-    for result in (*report.of(Outcome.BROKEN), *report.of(Outcome.WARNED)):
-        _print_finding(result, console)
+    for outcome in FOUND:
+        for result in report.of(outcome):
+            _print_finding(result, console)
     if times(report):
         _say(console, "")
-        console.print(_table(report))
         for line in _not_judged(report):
             _say(console, line, "dim")
+        console.print(_table(report))
+        _print_verdict(report, console)
+
+
+def _print_verdict(report: Report, console: Console) -> None:
+    """First, for whoever reads from the top; and last, where a console has stopped."""
     style = {HOLDS: "bold green", BROKEN: "bold red"}.get(report.exit_code, "bold yellow")
     _say(console, f"{verdict(report)}  ({report.elapsed_s:.1f} s, seed {report.seed})", style)
 
@@ -41,27 +56,28 @@ def print_summary(report: Report, console: Console) -> None:
 def _print_finding(result: Result, console: Console) -> None:
     _say(console, "")
     _say(console, f"{result.outcome.upper()} {result.check.id}: {result.check.promise}", _STYLES[result.outcome])
+    if result.reason:
+        _say(console, f"  {'accepted':<{_LABEL}}{result.reason}")
     if result.finding is not None:
         for label, text in _lines(result, result.finding):
             shown = cut(text, _LINE).replace("\n", "\n" + " " * (_LABEL + 2))
-            _say(console, f"  {label:<{_LABEL}}{shown}")
+            _say(console, f"  {label:<{_LABEL - 1}} {shown}")
 
 
 def _lines(result: Result, finding: Finding) -> Iterator[tuple[str, str]]:
     """What a finding says, as label and text."""
     for line in finding.when:
         yield "when", line
-    yield "received", finding.received
-    yield promised(finding), finding.documented
+    yield from contrast(finding)
     yield "source", f"{result.check.source} ({result.check.evidence})"
     for note in finding.notes:
         yield "note", note
-    for number, (request, answer) in enumerate(case_lines(finding), 1):
-        if number > _STEPS:
-            yield "", f"... ({len(finding.steps) - _STEPS} more requests)"
-            break
-        yield f"request {number}", request
-        yield "", f"-> {answer}"
+    steps = list(case_lines(finding))
+    for step in steps[:_STEPS]:
+        yield f"request {step.number}", step.request
+        yield "", f"-> {step.answer}"
+    if len(steps) > _STEPS:
+        yield "", f"... ({len(steps) - _STEPS} more requests)"
     if finding.replay:
         yield "replay", finding.replay
 
@@ -79,12 +95,13 @@ def _table(report: Report) -> Table:
 
 
 def _not_judged(report: Report) -> Iterator[str]:
-    """The checks that were not judged, by their reason."""
-    reasons: dict[str, list[str]] = {}
-    for result in report.of(Outcome.NOT_JUDGED):
-        reasons.setdefault(result.reason, []).append(result.check.id)
-    for reason, names in reasons.items():
-        yield f"not judged: {', '.join(names)}: {reason}"
+    """The checks that were not judged, by their reason, and what would make them judged."""
+    for reason in reasons(report):
+        more = len(reason.checks) - _NAMES
+        names = ", ".join(reason.checks[:_NAMES]) + (f" and {more} more" if more > 0 else "")
+        yield f"not judged: {names}: {reason.text}"
+        if reason.remedy:
+            yield f"  to have {'it' if len(reason.checks) == 1 else 'them'} judged: {reason.remedy}"
 
 
 def _say(console: Console, text: str, style: str = "") -> None:

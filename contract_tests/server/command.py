@@ -67,10 +67,10 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--state", type=_FILE, help="Remember payments here, so that an interrupted run goes on.")
 @click.option("--record", "recorded", type=click.Path(file_okay=False, path_type=Path), help="Keep exchanges here.")
 @click.option("--yes", is_flag=True, help="Don't ask before credits are spent.")
-@report_options
+@report_options(*LAYERS)
 def server(url: str, **arguments: Any) -> None:
     """Judge the server at URL, or a mock started for it (`fake`). No more than --max-credits is spent."""
-    files = {name: arguments.pop(name) for name in ("junit", "json_file", "html", "har")}
+    files = {name: arguments.pop(name) for name in ("junit", "json_file", "html", "har", "accepted")}
     recorded: Path | None = arguments.pop("recorded")
     with _target(url, arguments) as (options, yes):
         try:
@@ -83,7 +83,7 @@ def server(url: str, **arguments: Any) -> None:
         except (UnreachableError, ForeignMemoryError) as error:
             click.echo(f"Could not judge: {error}", err=True)
             sys.exit(COULD_NOT_JUDGE)
-        publish(report, **files)
+        report = publish(report, **files)
     sys.exit(report.exit_code)
 
 

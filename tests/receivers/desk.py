@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
-from typing import Any
+from typing import IO, Any
 
 BODY_LIMIT = 1024 * 1024
 ENDS = ("completed", "failed", "cancelled")
@@ -25,6 +25,7 @@ class Desk:
         self.known: set[str] = set()
         self.fails = 0
         self.lock = threading.Lock()
+        self.here = threading.local()
         self.die: Callable[[], None] = lambda: None
 
     def state(self) -> Any:
@@ -37,6 +38,9 @@ class Desk:
         if task is None:
             return 400
         return self.end(task) if task["status"] in ENDS else self.report(task)
+
+    def read_body(self, stream: IO[bytes], length: int) -> bytes:
+        return stream.read(length)
 
     def is_json(self, content_type: str) -> bool:
         return content_type.partition(";")[0].strip().lower() == "application/json"
@@ -84,7 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("content-length", 0))
         if length > desk.body_limit:
             return self._answer(413)
-        body = self.rfile.read(length)
+        desk.here.connection = self.connection
+        body = desk.read_body(self.rfile, length)
         if self.path == "/known":
             desk.known.add(body.decode())
         elif self.path == "/fail":
@@ -129,3 +134,14 @@ def _end(server: HTTPServer) -> None:
 
 def main(desk: type[Desk]) -> None:
     server(desk(), int(sys.argv[1]) if len(sys.argv) > 1 else 8000).serve_forever()
+
+
+def main_of(module: dict[str, Any]) -> None:
+    """Of a module with several: the first word says which: `python -m tests.receivers.bodies OneResult 8000`."""
+    name = sys.argv.pop(1) if len(sys.argv) > 1 else ""
+    known = [
+        key for key, one in module.items() if isinstance(one, type) and issubclass(one, Desk) and one is not Desk
+    ]
+    if name not in known:
+        sys.exit(f"received {name!r}; allowed: {', '.join(known)}")
+    main(module[name])

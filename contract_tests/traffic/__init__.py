@@ -1,0 +1,1 @@
+"""Whatever has talked to a running mock, judged from the mock's journal."""

@@ -1,0 +1,147 @@
+"""What a mock saw: asked of its control API, or read from a saved answer of `GET /_mock/requests`."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from contract_tests.exchange import cut
+
+MOST = 1_000
+"""How many records the control API lists at once."""
+_ASK_S = 30.0
+_LEAST_MS, _TOLERANCE = 1_000, 0.05
+"""A saved journal of so much time tells whether the clock of the mock went as time itself does, or nearly."""
+_FIELDS: dict[str, tuple[type, ...]] = {
+    "sequence": (int,),
+    "at_ms": (int,),
+    "real_ms": (int,),
+    "tenant": (str, type(None)),
+    "method": (str,),
+    "path": (str,),
+    "query": (str,),
+    "headers": (dict,),
+    "body": (object,),
+    "status": (int,),
+    "answer_headers": (dict,),
+    "answer": (object,),
+    "fault": (str, type(None)),
+    "task_id": (str, type(None)),
+}
+"""What is read of a request, and of which types it may be."""
+
+
+class UnreadableError(Exception):
+    """There is no journal where one was said to be; says what was received and what is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """`requests` as the journal has them, oldest first; `tasks` by id, as far as they are known; `by_hand`: the clock
+    of the mock stands still until somebody moves it."""
+
+    requests: tuple[dict[str, Any], ...]
+    tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    by_hand: bool = False
+    bound: int = MOST
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether older requests may be forgotten."""
+        return len(self.requests) >= self.bound
+
+
+def of_url(url: str, token: str | None = None) -> Traffic:
+    """What the mock at this address saw. Raises UnreadableError."""
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    base = f"{url.rstrip('/').removesuffix('/_mock')}/_mock"
+    with httpx.Client(headers=headers, timeout=_ASK_S, trust_env=False) as http:
+
+        def get(path: str, **parameters: Any) -> Any:
+            return _asked(http, f"{base}{path}", parameters)
+
+        return of_control(get)
+
+
+def of_control(get: Callable[..., Any]) -> Traffic:
+    """The same by whatever answers the calls of a control API. Raises UnreadableError."""
+    health, clock = get("/health"), get("/clock")
+    bound = min(MOST, _at(health, "bounds", "journal_entries") or MOST)
+    listed = _at(get("/tasks", limit=MOST), "tasks") or []
+    tasks = {str(one["id"]): one for one in listed if isinstance(one, dict) and "id" in one}
+    return Traffic(tuple(_records(get("/requests", limit=MOST))), tasks, _at(clock, "mode") == "manual", bound)
+
+
+def of_file(path: Path) -> Traffic:
+    """A saved answer of `GET /_mock/requests`. Raises UnreadableError."""
+    try:
+        read = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise UnreadableError(f"{path} can't be read: {error}") from None
+    requests = tuple(_records(read))
+    return Traffic(requests, by_hand=not _goes_by_itself(requests))
+
+
+def _goes_by_itself(requests: tuple[dict[str, Any], ...]) -> bool:
+    if not requests:
+        return False
+    first, last = requests[0], requests[-1]
+    real_ms, at_ms = int(last["real_ms"] - first["real_ms"]), int(last["at_ms"] - first["at_ms"])
+    return real_ms >= _LEAST_MS and abs(real_ms - at_ms) <= _TOLERANCE * real_ms
+
+
+def _asked(http: httpx.Client, url: str, parameters: dict[str, Any]) -> Any:
+    try:
+        answer = http.get(url, params=parameters)
+        read = answer.json()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise UnreadableError(f"no mock answers at {url}: {error or type(error).__name__}") from None
+    except (ValueError, RecursionError):
+        raise UnreadableError(
+            f"{url}: received {cut(answer.text, 200)!r}; needed: the control API of a mock"
+        ) from None
+    if answer.is_error:
+        raise UnreadableError(f"{url}: received {answer.status_code} {cut(answer.text, 200)}")
+    return read
+
+
+def _at(value: Any, *names: str) -> Any:
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _records(read: Any) -> Iterator[dict[str, Any]]:
+    """The requests of an answer, each of the shape that is read later."""
+    requests = _at(read, "requests")
+    if not isinstance(requests, list):
+        raise UnreadableError('received no {"requests": [...]}; needed: what GET /_mock/requests answers')
+    for place, one in enumerate(requests):
+        yield _record(one, f"requests[{place}]")
+
+
+def _record(one: Any, place: str) -> dict[str, Any]:
+    if not isinstance(one, dict):
+        raise UnreadableError(f"{place}: received {cut(json.dumps(one), 100)}; needed: an object")
+    for name, types in _FIELDS.items():
+        if name not in one or not isinstance(one[name], types):
+            received = cut(json.dumps(one[name]), 100) if name in one else "nothing"
+            allowed = " or ".join("null" if kind is type(None) else kind.__name__ for kind in types)
+            raise UnreadableError(f"{place}.{name}: received {received}; needed: {allowed}")
+    headers = {str(name).lower(): str(value) for name, value in one["headers"].items()}
+    answered = {str(name).lower(): str(value) for name, value in one["answer_headers"].items()}
+    return one | {"headers": headers, "answer_headers": _without_unreadable_wait(answered)}
+
+
+def _without_unreadable_wait(headers: dict[str, str]) -> dict[str, str]:
+    """A Retry-After that is neither a number nor a date asks nothing of anybody."""
+    value = headers.get("retry-after", "0")
+    try:
+        _ = value.isdigit() or parsedate_to_datetime(value)
+    except ValueError:
+        return {name: text for name, text in headers.items() if name != "retry-after"}
+    return headers

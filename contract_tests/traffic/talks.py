@@ -1,0 +1,115 @@
+"""The requests of a journal, told apart by key and by what they are about: one task, or several that are alike."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from contract_tests.client.behaviour import PLAIN
+from contract_tests.client.journal import Entry, Kind, entry_of
+from contract_tests.client.run import REAL, Ending, Run
+from contract_tests.exchange import as_text
+from contract_tests.traffic.source import Traffic
+
+_UNFILLED = "(received)"
+"""What stands in the document's text where an answer to a real mistake says what came."""
+
+
+class _Unknown(Ending):
+    """Nobody saw how the program ended: a run is taken for one that went on."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "how the program ended is not known"
+
+
+@dataclass(slots=True)
+class Talk:
+    """What one key asked about the same thing: submissions of the same body, and the tasks that came of them."""
+
+    tenant: str
+    entries: list[Entry] = field(default_factory=list)
+    tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def accepted(self) -> list[Entry]:
+        """The submissions that made a task, the first of each."""
+        made: dict[str | None, Entry] = {}
+        for entry in self.entries:
+            if entry.kind is Kind.SUBMISSION and entry.record["task_id"]:
+                made.setdefault(entry.record["task_id"], entry)
+        return list(made.values())
+
+    @property
+    def intents(self) -> int:
+        """How many tasks were wanted: one that was made again because the answer was lost was wanted once."""
+        made = self.accepted
+        return max(1, len(made) - sum(not entry.is_intact for entry in made[:-1]))
+
+    def run(self) -> Run:
+        """As the checks of clients read it."""
+        return Run(
+            behaviour=PLAIN,
+            entries=tuple(self.entries),
+            ending=_Unknown(0, 0.0),
+            pace=REAL,
+            key=self._end_of_key,
+            intents=self.intents,
+            tasks=self.tasks,
+            charged=tuple(str(entry.record["task_id"]) for entry in self.accepted if not self._has_failed(entry)),
+        )
+
+    @property
+    def _end_of_key(self) -> str:
+        """The journal tells the last four characters of a key that is long enough, and no more."""
+        end, _, _ = self.tenant.partition("-")
+        return end if len(end) == len("last") else ""
+
+    def _has_failed(self, entry: Entry) -> bool:
+        state = self.tasks.get(str(entry.record["task_id"]), {}).get("state")
+        return state in ("failed", "cancelled")
+
+
+def talks_of(traffic: Traffic) -> list[Talk]:
+    """By key, and then by the body that was submitted; what belongs to no submission makes a talk of its own."""
+    entries = [entry_of(record, virtual=False) for record in traffic.requests if _is_meant(record)]
+    bodies = {
+        entry.record["task_id"]: as_text(entry.record["body"])
+        for entry in entries
+        if entry.kind is Kind.SUBMISSION and entry.record["task_id"]
+    }
+    talks: dict[tuple[str, str], Talk] = {}
+    for entry in entries:
+        tenant = str(entry.record["tenant"] or "")
+        about = _body(entry) if entry.kind is Kind.SUBMISSION else bodies.get(entry.task_id, "")
+        talk = talks.setdefault((tenant, about), Talk(tenant))
+        talk.entries.append(entry)
+        if entry.task_id in traffic.tasks:
+            talk.tasks[str(entry.task_id)] = traffic.tasks[str(entry.task_id)]
+    return list(talks.values())
+
+
+def _is_meant(record: dict[str, Any]) -> bool:
+    """Not what browsers and health checks ask by themselves."""
+    is_api = str(record["path"]).startswith(("/v1/", "/api/", "/media/"))
+    return record["method"] != "OPTIONS" and (is_api or "authorization" in record["headers"])
+
+
+def _body(entry: Entry) -> str:
+    return as_text(entry.record["body"])
+
+
+def without_scripted(talk: Talk) -> Talk:
+    """The same without the refusals that nobody earned: a test made the mock give them."""
+    made = {entry.record["task_id"] for entry in talk.accepted} | talk.tasks.keys()
+    return Talk(talk.tenant, [entry for entry in talk.entries if not _is_scripted(entry, made)], talk.tasks)
+
+
+def _is_scripted(entry: Entry, made: Iterable[str | None]) -> bool:
+    """A mock takes any key, knows its tasks, and says what it received where a request is wrong."""
+    answer = entry.record["answer"]
+    error = answer.get("error") if isinstance(answer, dict) else None
+    message = str(error.get("message", "")) if isinstance(error, dict) else ""
+    refused_key = entry.status == 401 and entry.record["tenant"] is not None
+    well_named = entry.code == "invalid_task_id" and str(entry.task_id).startswith("task-unified-")
+    return refused_key or well_named or _UNFILLED in message or (entry.status == 404 and entry.task_id in made)
