@@ -20,7 +20,6 @@ from contract_tests.traffic.source import UnreadableError, of_control, of_file
 from mockserver.testing import MockServer, MockTenant
 from tests.test_node_example import EXAMPLE, needs_node, run_node
 
-pytest_plugins = ["pytester"]
 VIDEO = {"model": "kling-o1-video-edit-fast", "prompt": "Snow", "video_urls": ["https://example.com/street.mp4"]}
 NEEDS_END = {"CLIENT-ENDS-IN-TIME", "CLIENT-FAILURE-IS-ERROR", "CLIENT-KEY-NOT-PRINTED"}
 
@@ -155,107 +154,6 @@ def test_a_mistake_in_the_suite_of_another_language_is_found(tmp_path: Path) -> 
     assert done.exit_code == BROKEN
     assert "CLIENT-REQUEST-VALID" in done.output
     assert "prompt: received nothing" in done.output
-
-
-SUITE = """
-import httpx
-
-VIDEO = {"model": "kling-o1-video-edit-fast", "prompt": "Snow", "video_urls": ["https://example.com/street.mp4"]}
-
-
-def submit(mock):
-    return httpx.post(f"{mock.url}/v1/videos/generations", json=VIDEO, headers=mock.headers)
-
-
-def ask(mock, task_id):
-    return httpx.get(f"{mock.url}/v1/tasks/{task_id}", headers=mock.headers).json()
-
-
-def test_right(evolink_mock):
-    task_id = submit(evolink_mock).json()["id"]
-    evolink_mock.run_until_idle()
-    httpx.get(ask(evolink_mock, task_id)["results"][0])
-
-
-def test_pays_twice(evolink_mock):
-    evolink_mock.script(times=1, fault="closed_after_accept")
-    try:
-        submit(evolink_mock)
-    except httpx.HTTPError:
-        submit(evolink_mock)
-
-
-def test_asks_for_ever(evolink_mock):
-    task_id = submit(evolink_mock).json()["id"]
-    evolink_mock.run_until_idle()
-    assert [ask(evolink_mock, task_id)["status"] for _ in range(5)] == ["completed"] * 5
-
-
-def test_shows_its_key(evolink_respx):
-    client = httpx.Client(headers=evolink_respx.headers)
-    task_id = client.post("https://api.evolink.ai/v1/videos/generations", json=VIDEO).json()["id"]
-    evolink_respx.run_until_idle()
-    client.get(client.get(f"https://api.evolink.ai/v1/tasks/{task_id}").json()["results"][0])
-
-
-def test_without_a_mock():
-    pass
-
-
-def test_that_fails_anyway(evolink_mock):
-    submit(evolink_mock)
-    assert False, "its own reason"
-"""
-MISTAKES = ["CLIENT-PAYS-ONCE", "CLIENT-STOPS-AT-TERMINAL", "CLIENT-KEY-STAYS"]
-
-
-@pytest.fixture
-def suite(pytester: pytest.Pytester) -> pytest.Pytester:
-    pytester.makepyfile(SUITE)
-    return pytester
-
-
-def test_pytest_fails_the_tests_that_make_a_mistake(suite: pytest.Pytester) -> None:
-    done = suite.runpytest("--evolink-judge=fail", "-p", "no:cacheprovider")
-    done.assert_outcomes(passed=2, failed=4)
-    shown = done.stdout.str()
-    assert all(f"{name}: " in shown for name in MISTAKES)
-    assert shown.count("its own reason") >= 1
-
-
-def test_pytest_warns_of_them(suite: pytest.Pytester) -> None:
-    done = suite.runpytest("--evolink-judge=warn", "-W", "always", "-p", "no:cacheprovider")
-    done.assert_outcomes(passed=5, failed=1, warnings=3)
-    assert all(f"EvolinkTrafficWarning: {name}" in done.stdout.str() for name in MISTAKES)
-
-
-def test_without_the_option_pytest_says_nothing(suite: pytest.Pytester) -> None:
-    suite.runpytest("-p", "no:cacheprovider").assert_outcomes(passed=5, failed=1)
-
-
-def test_a_mock_for_many_tests_is_judged_by_what_each_sent(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
-        """
-        import httpx, pytest
-        from mockserver.testing import MockServer
-
-        @pytest.fixture(scope="module")
-        def shared():
-            with MockServer() as mock:
-                yield mock
-
-        def test_wrong(shared):
-            httpx.post(f"{shared.url}/v1/videos/generations", json={}, headers=shared.headers)
-
-        def test_right(shared):
-            httpx.get(f"{shared.url}/v1/credits", headers=shared.headers)
-
-        def test_ends_it(shared):
-            shared.stop()
-        """
-    )
-    done = pytester.runpytest("--evolink-judge", "-p", "no:cacheprovider")
-    done.assert_outcomes(passed=2, failed=1)
 
 
 def test_a_saved_journal_is_judged_like_the_mock_itself(tmp_path: Path) -> None:
