@@ -3,7 +3,7 @@
 The way of a request goes one way: authenticate, find the operation, validate, command, reply, body.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from mockserver.contract.behaviour import FILE_ROLES, UPLOADS, Role
 from mockserver.contract.objection import shown
@@ -20,7 +20,7 @@ from mockserver.simulation.tenant import Tenant
 from mockserver.web.body import TaskBodies
 from mockserver.web.exchange import Answer, json_answer
 from mockserver.web.files import FilesApi
-from mockserver.web.identity import Headers, tenant_asking
+from mockserver.web.identity import Headers, tenant_asking, tenant_of
 from mockserver.web.intake import Call, Intake, Order
 from mockserver.web.listing import Listing
 from mockserver.web.refused import RefusedError, error, on_the_wire, retry_after, scripted, too_many_tenants
@@ -40,10 +40,12 @@ class Api:
         files: FilesApi,
         body_limit: int,
         upload_limit: int,
+        only_keys: Iterable[str] = (),
     ) -> None:
         self._node, self._registry, self.intake = node, registry, intake
         self._bodies, self._files, self._listing = bodies, files, Listing(registry, bodies)
         self.body_limit = body_limit
+        self._known = frozenset(map(tenant_of, only_keys))
         self._upload_limits = {one.path: upload_limit for one in registry.operations if one.role in UPLOADS}
         self._roles: dict[Role, Callable[[Call], Answer]] = {
             Role.CREATE_TASK: self._create,
@@ -62,7 +64,7 @@ class Api:
         route = self._registry.route(method, path)
         if route is None:
             return self._unrouted(method, path)
-        tenant = tenant_asking(headers)
+        tenant = tenant_asking(headers, self._known)
         if tenant is None:
             return error(route.operations[0].errors["unauthorized"])
         call = Call(tenant, route, headers, body, now_ms, query)
