@@ -106,6 +106,7 @@ class Auditor:
         self.tasks: dict[str, Seen] = {}
         self.changes = Changes()
         self._balance: Balance | None = None
+        self._is_lost = False
 
     # --- tasks
 
@@ -145,6 +146,10 @@ class Auditor:
             self._note_end(seen, str(status), cancelled)
         seen.status, seen.progress = f"{status}", reading.whole(told.get("progress")) or 0
         return seen
+
+    def lost(self) -> None:
+        """A task can't be read any more: what the credits should be can't be known from now on."""
+        self._is_lost = True
 
     def _judge_identity(self, body: dict[str, Any], seen: Seen) -> None:
         """Of what both answers show: a thing that one of them lacks is missed elsewhere."""
@@ -227,7 +232,7 @@ class Auditor:
         if now is not None:
             user = reading.at(body, "data", "user")
             self.judge.that("BILLING-NEVER-NEGATIVE", now.remaining >= 0 and now.used >= 0, str(user))
-            if self._balance is not None:
+            if self._balance is not None and not self._is_lost:
                 self._judge_change(self._balance, now, only)
         self._balance, self.changes = now, Changes()
         return now

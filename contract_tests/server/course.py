@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from contract_tests.check import Layer
 from contract_tests.server import access, aftermath, callbacks, endings, life, lifecycle, listing, live, money
-from contract_tests.server.probe import Probe
+from contract_tests.server.probe import Need, Probe
 
 _STEERED: dict[Layer, tuple[Probe, ...]] = {
     Layer.BEHAVIOUR: (
@@ -53,7 +53,8 @@ class Course:
 
 
 def course(layers: Iterable[Layer], only: frozenset[str], *, has_control: bool) -> Course:
-    """All of these layers; or, where only some checks are asked for, what may judge them and what that needs."""
+    """All of these layers; or, where only some checks are asked for, what may judge them and what that needs. What
+    nobody can make happen comes last: there its reason is given where no other is."""
     chosen = tuple(layers)
     if has_control:
         probes = _of(_STEERED, chosen)
@@ -64,7 +65,9 @@ def course(layers: Iterable[Layer], only: frozenset[str], *, has_control: bool) 
         wanted = {one.name for one in (*_judging(first, only), *late, *(live.BUYING if late else ()))}
         wanted |= {aftermath.to_the_end.name} if late else set()
         first, later = (tuple(one for one in probes if one.name in wanted) for probes in (first, later))
-    return Course(first, later)
+    steered = tuple(one for one in (*first, *later) if Need.CONTROL in one.needs)
+    first, later = (tuple(one for one in probes if one not in steered) for probes in (first, later))
+    return Course(first, (*later, *steered))
 
 
 def all_probes() -> tuple[Probe, ...]:

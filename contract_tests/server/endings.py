@@ -151,6 +151,8 @@ def _look_at_all(case: Case, auditor: Auditor, pool: ThreadPoolExecutor) -> None
             case.judge.that("TASK-STAYS", answer.status == 200, answer.told, "200")
             if answer.status == 200:
                 auditor.queried(answer.body, task_id)
+            else:
+                auditor.lost()
         except BrokenPromiseError:
             case.show_only(task_id)
             raise

@@ -176,6 +176,8 @@ class Machine(RuleBasedStateMachine):
         self.setting.judge.that("TASK-STAYS", answer.status == 200, answer.told, "200")
         if answer.status == 200:
             self.auditor.queried(answer.body, seen.id, cancelled=cancelled)
+        else:
+            self.auditor.lost()
 
     def reckon(self, cancelled: str = "") -> None:
         """Ask about everything that is open, then about the credits."""

@@ -107,7 +107,7 @@ class Listener:
         """From now on what says that it is about this task is the box's, at whatever path; so is what came
         already."""
         box.task_id = task_id
-        for delivery in [one for one in self.strays if _id_of(one) == task_id]:
+        for delivery in [one for one in self.strays if id_of(one) == task_id]:
             self.strays.remove(delivery)
             box.deliveries.append(delivery)
 
@@ -140,11 +140,11 @@ class Listener:
         for name in re.findall(rf"box-\d+-{self._nonce}", delivery.target.lower()):
             if name in self._boxes:
                 return self._boxes[name]
-        task_id = _id_of(delivery)
+        task_id = id_of(delivery)
         return next((box for box in self._boxes.values() if task_id and box.task_id == task_id), None)
 
 
-def _id_of(delivery: Delivery) -> str:
+def id_of(delivery: Delivery) -> str:
     """The task that a body tells of; "" where it tells of none."""
     try:
         body = json.loads(delivery.body)

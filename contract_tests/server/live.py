@@ -60,7 +60,8 @@ def plain(setting: Setting) -> None:
     shelf.reckon()
     box, extra = _boxed(setting, case)
     before = setting.target.now_s()
-    answer = case.submit(idempotency_key=_KEY.format(run=setting.target.settings.run), **extra)
+    with shelf.buying(Item.PLAIN):
+        answer = case.submit(idempotency_key=_KEY.format(run=setting.target.settings.run), **extra)
     if answer.status == 200:
         judge_first_answer(setting, answer.body, before, setting.target.now_s())
     _put(setting, Item.PLAIN, answer, box)

@@ -1,6 +1,8 @@
 """What a run has paid for where money is real: bought once, looked at by every check that it can serve."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,10 +10,11 @@ from contract_tests.document import MODEL
 from contract_tests.judge import Judge
 from contract_tests.server import reading
 from contract_tests.server.auditor import Auditor, Seen
+from contract_tests.server.budget import OverBudgetError
 from contract_tests.server.case import Answer, Case
 from contract_tests.server.listener import Box
 from contract_tests.server.reading import Balance
-from contract_tests.server.target import UnmetError
+from contract_tests.server.target import CaseOverError, UnmetError
 
 _READINGS = 4
 """How often the credits are read until they show what has happened: a bill may come a moment after the end."""
@@ -73,8 +76,14 @@ class Shelf:
             self.auditor.resumed(self.case.task(task_id).body, task_id)
             self.items[Item.PLAIN] = Bought(self.auditor.tasks[task_id], is_resumed=True)
 
-    def lack(self, item: Item, why: str) -> None:
-        self._lacks[item] = why
+    @contextmanager
+    def buying(self, item: Item) -> Iterator[None]:
+        """Remember why it could not even be asked for."""
+        try:
+            yield
+        except (OverBudgetError, CaseOverError) as error:
+            self._lacks[item] = str(error)
+            raise
 
     def get(self, item: Item) -> Bought:
         """Raises UnmetError where there is none, with the reason."""
@@ -144,3 +153,5 @@ class Shelf:
         self.case.judge.that("TASK-STAYS", answer.status == 200, answer.told, "200")
         if answer.status == 200:
             self.auditor.queried(answer.body, seen.id)
+        else:
+            self.auditor.lost()
