@@ -201,3 +201,5 @@ PROBES = (
     denied_model,
     rate_limit,
 )
+COMPARING = (foreign_task, refused_videos, refused_images, long_prompts, image_counts, video_counts, required_fields)
+"""What needs a submission that was accepted."""

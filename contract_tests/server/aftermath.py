@@ -151,3 +151,5 @@ def afterwards(setting: Setting) -> None:
 
 
 CALLED = (accepted_callback, refused_callback, billed_before_called)
+LATE = (to_the_end, failed, apart, *CALLED)
+"""What needs tasks that were bought, most of it their end."""

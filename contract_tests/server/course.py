@@ -22,27 +22,27 @@ _STEERED: dict[Layer, tuple[Probe, ...]] = {
     Layer.SCHEMA: (),
 }
 _FIRST: dict[Layer, tuple[Probe, ...]] = {
-    Layer.BEHAVIOUR: (*live.BUYING, *access.PROBES, *money.PROBES, *endings.PROBES, lifecycle.lifecycle),
-    Layer.CALLBACK: (*live.BUYING, *callbacks.PROBES),
-    Layer.SCHEMA: (),
-}
-_LATER: dict[Layer, tuple[Probe, ...]] = {
     Layer.BEHAVIOUR: (
+        *live.BUYING,
+        *access.PROBES,
+        *money.PROBES,
+        *endings.PROBES,
+        lifecycle.lifecycle,
         aftermath.to_the_end,
         aftermath.failed,
         aftermath.apart,
         *listing.PROBES,
         listing.models,
-        aftermath.afterwards,
     ),
-    Layer.CALLBACK: (aftermath.to_the_end, *aftermath.CALLED),
+    Layer.CALLBACK: (*live.BUYING, *callbacks.PROBES, aftermath.to_the_end, *aftermath.CALLED),
     Layer.SCHEMA: (),
 }
+"""To the end before the schema layer: a task is followed step by step, or a fall on its way is not seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """`first` run before the schema layer, `later` after it, when tasks have had their time."""
+    """`first` run before the schema layer, `later` after it."""
 
     first: tuple[Probe, ...]
     later: tuple[Probe, ...] = ()
@@ -57,22 +57,29 @@ def course(layers: Iterable[Layer], only: frozenset[str], *, has_control: bool) 
     nobody can make happen comes last: there its reason is given where no other is."""
     chosen = tuple(layers)
     if has_control:
-        probes = _of(_STEERED, chosen)
-        return Course(_judging(probes, only) or probes)
-    first, later = _of(_FIRST, chosen), _of(_LATER, chosen)
-    if only.intersection(check_id for one in (*first, *later) for check_id in one.judges):
-        late = _judging(later, only)
-        wanted = {one.name for one in (*_judging(first, only), *late, *(live.BUYING if late else ()))}
-        wanted |= {aftermath.to_the_end.name} if late else set()
-        first, later = (tuple(one for one in probes if one.name in wanted) for probes in (first, later))
-    steered = tuple(one for one in (*first, *later) if Need.CONTROL in one.needs)
-    first, later = (tuple(one for one in probes if one not in steered) for probes in (first, later))
-    return Course(first, (*later, *steered))
+        return Course(_judging(_of(_STEERED, chosen), only))
+    first = _of(_FIRST, chosen)
+    later: tuple[Probe, ...] = (aftermath.afterwards,) if Layer.BEHAVIOUR in chosen else ()
+    asked = _judging((*first, *later), only)
+    names = {one.name for one in (*asked, *_before(asked))}
+    wanted = [one for one in first if one.name in names]
+    steered = [one for one in wanted if Need.CONTROL in one.needs]
+    later = tuple(one for one in later if one.name in names)
+    return Course(tuple(one for one in wanted if one not in steered), (*later, *steered))
+
+
+def _before(asked: tuple[Probe, ...]) -> tuple[Probe, ...]:
+    """What has to have happened for these: tasks bought, and ended; a valid submission accepted."""
+    if {*aftermath.LATE, aftermath.afterwards}.intersection(asked):
+        return (*live.BUYING, aftermath.to_the_end)
+    return (
+        (live.plain,) if {*access.COMPARING, callbacks.forbidden_targets, listing.models}.intersection(asked) else ()
+    )
 
 
 def all_probes() -> tuple[Probe, ...]:
     """Every talk with a server of either kind, the one included that waits for a time-out; each once."""
-    known = (_of(_STEERED, Layer), _of(_FIRST, Layer), _of(_LATER, Layer), (callbacks.timeout,))
+    known = (_of(_STEERED, Layer), _of(_FIRST, Layer), (aftermath.afterwards, callbacks.timeout))
     return tuple({one.name: one for probes in known for one in probes}.values())
 
 
@@ -82,4 +89,5 @@ def _of(probes: dict[Layer, tuple[Probe, ...]], layers: Iterable[Layer]) -> tupl
 
 
 def _judging(probes: tuple[Probe, ...], only: frozenset[str]) -> tuple[Probe, ...]:
-    return tuple(one for one in probes if only.intersection(one.judges))
+    """All of them, or those that may judge one of these checks."""
+    return tuple(one for one in probes if not only or only.intersection(one.judges))

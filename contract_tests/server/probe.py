@@ -106,7 +106,7 @@ class Probe:
         """Judge, and look past each finding for the next. Raises SilentServerError."""
         if reasons := self.needs.intersection(missing):
             return self._not_judged(setting.judge, "; ".join(sorted(reasons)))
-        if Need.REAL_TIME in self.needs:
+        if setting.target.control is None:
             return self._once(setting)
         for _ in range(_FINDINGS_LIMIT):
             setting.cases.clear()
@@ -119,13 +119,15 @@ class Probe:
         return None
 
     def _once(self, setting: Setting) -> None:
-        """What is paid for is not begun again: each broken promise is kept, and the talk goes on."""
+        """In real time nothing is begun again, and nothing paid for twice: each broken promise is kept, and the talk
+        goes on."""
 
         def keep(broken: BrokenPromiseError) -> None:
             setting.judge.found(broken, steps_of(setting.cases), notes_of(setting.cases))
 
         setting.judge.hear = keep
         try:
+            setting.shelf.glance()
             self._talk(setting)
         finally:
             setting.judge.hear = None

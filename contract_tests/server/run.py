@@ -87,6 +87,11 @@ class Run:
         return course(self.options.layers, self.options.only, has_control=self.control is not None)
 
     @property
+    def asks_schema(self) -> bool:
+        only = self.options.only
+        return Layer.SCHEMA in self.options.layers and (not only or any(one.startswith("SCHEMA-") for one in only))
+
+    @property
     def is_paid(self) -> bool:
         """Whether somebody's money is behind the key."""
         return self.target.budget.cap_uc is not None
@@ -161,7 +166,7 @@ def _judge_all(run: Run, tell: Tell) -> None:
         one.run(run.setting(), run.missing)
         done += 1
     with _timeout_beside(run):
-        if Layer.SCHEMA in run.options.layers:
+        if run.asks_schema:
             tell("schema", done, parts)
             run.cases = judge_schema(run.setting(), run.missing, run.options.examples, run.target.ends_s)
     for one in course.later:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -52,6 +52,7 @@ class Shelf:
         self.items: dict[Item, Bought] = {}
         self.case: Case | None = None
         self.off = ""
+        self._looked_s = 0.0
         self._lacks: dict[Item, str] = {}
 
     def of(self, case: Case) -> Case:
@@ -116,13 +117,19 @@ class Shelf:
 
     def look(self) -> int:
         """Ask about every open task; how many of them have ended since."""
-        still = self.open
+        still, self._looked_s = self.open, time.monotonic()
         for seen in still:
             self._query(seen)
         for bought in self.items.values():
             if bought.seen.ended is not None and bought.ended_s is None:
                 bought.ended_s = time.monotonic()
         return len(still) - len(self.open)
+
+    def glance(self) -> None:
+        """Look, if it is time to: between other things, so that no task goes its way unseen."""
+        if self.case is not None and time.monotonic() - self._looked_s >= self.case.target.settings.poll_s:
+            with suppress(CaseOverError, UnmetError):
+                self.look()
 
     def look_again(self) -> None:
         """Ask about every task that has ended."""
