@@ -14,10 +14,11 @@ from contract_tests.document import UC_PER_CREDIT
 from contract_tests.judge import Outcome
 from contract_tests.report import Report
 from contract_tests.server import fake as fakes
+from contract_tests.server.course import course
 from contract_tests.server.fake import fake
 from contract_tests.server.live import NOWHERE
 from contract_tests.server.probe import Need
-from contract_tests.server.run import Options, judge_server, opened
+from contract_tests.server.run import LAYERS, Options, judge_server, opened
 from contract_tests.server.target import Settings
 from mockserver.testing import MockServer
 from mockserver.web.app import Application
@@ -31,7 +32,7 @@ IMAGE = "https://example.com/winter.jpg"
 def judged(url: str, **options: Any) -> Report:
     told = {"timeout_s": 2, "key": KEY, "other_key": OTHER_KEY, "poll_s": 0.05, "image_url": IMAGE}
     settings = Settings(url=url, **told | options.pop("settings", {}))
-    told = {"control": False, "quick": True, "examples": 2, "max_credits": 1_000, "deadline_s": 30.0} | options
+    told = {"control": False, "quick": True, "examples": 2, "max_credits": 1_000, "deadline_s": 120.0} | options
     with opened(Options(settings=settings, **told)) as run:
         return judge_server(run, lambda *_: None)
 
@@ -78,7 +79,7 @@ def reserved_uc(mock: MockServer) -> int:
 def test_what_is_missing_is_named_and_nobody_is_accused(
     server: dict[str, Any], settings: dict[str, Any], check_id: str, told: str, profile: str
 ) -> None:
-    deadline_s = 6.0 if "task_seconds" in server else 30.0
+    deadline_s = 6.0 if "task_seconds" in server else 120.0
     with MockServer(profile=profile, **FAST | server) as mock:
         report = judged(mock.url, settings=settings, profile=profile, deadline_s=deadline_s)
     nobody_is_accused(report)
@@ -170,6 +171,32 @@ def test_a_dry_run_shows_the_plan_and_buys_nothing() -> None:
     assert "Plan: 3 paid submissions, 183.6 credits at most" in done.output
     assert "No more than 306 credits will be reserved" in done.output
     assert KEY not in done.output
+
+
+# --- one check alone
+
+
+@pytest.mark.parametrize(
+    ("check_id", "paid"),
+    [
+        ("BILLING-PRICE", 1),
+        ("VIDEO-FORMAT", 1),
+        ("CALLBACK-RETRIED", 3),
+        ("TASK-UNKNOWN-IS-404", 0),
+        ("SCHEMA-BODY", 0),
+    ],
+)
+def test_a_check_alone_buys_what_it_needs(check_id: str, paid: int) -> None:
+    chosen = course(LAYERS, frozenset({check_id}), has_control=False)
+    assert sum(one.paid for one in chosen.probes) == paid
+
+
+def test_every_check_that_is_judged_can_be_asked_for_alone() -> None:
+    for has_control in (True, False):
+        whole = course(LAYERS, frozenset(), has_control=has_control)
+        for one in whole.probes:
+            for check_id in one.judges:
+                assert one in course(LAYERS, frozenset({check_id}), has_control=has_control).probes
 
 
 # --- the rehearsal

@@ -48,7 +48,7 @@ def _parts(given: str, what: str) -> SplitResult:
 
 
 def _bare(given: str) -> str:
-    """As it was given, but for what stands before an @."""
+    """As it was given, but for what may be secret: what stands before an @, and the query."""
     scheme, separator, rest = given.partition("://")
-    netloc, slash, path = (rest if separator else given).partition("/")
-    return f"{scheme + separator if separator else ''}{netloc.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
+    netloc, slash, path = (rest if separator else given).partition("?")[0].partition("/")
+    return f"{scheme + separator if separator else ''}{netloc.rpartition('@')[2]}{slash}{path}"

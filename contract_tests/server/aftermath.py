@@ -6,7 +6,7 @@ from contract_tests.document import UC_PER_CREDIT
 from contract_tests.server import reading
 from contract_tests.server.auditor import AUDITED
 from contract_tests.server.callbacks import judge_retries
-from contract_tests.server.calling import Noted, judge_one, too_early
+from contract_tests.server.calling import Noted, judge_early, judge_one, too_early
 from contract_tests.server.case import Case
 from contract_tests.server.endings import fetched
 from contract_tests.server.listener import Box
@@ -34,7 +34,8 @@ def to_the_end(setting: Setting) -> None:
     started, ends = time.monotonic(), _patience_ends(setting)
     while shelf.open and time.monotonic() < ends:
         case.let_pass(setting.target.settings.poll_s)
-        shelf.look()
+        if shelf.look():
+            shelf.reckon()
     shelf.reckon()
     for seen in shelf.auditor.tasks.values():
         for link in reading.links(seen.ended) if seen.status == "completed" else ():
@@ -73,9 +74,8 @@ def accepted_callback(setting: Setting) -> None:
     shelf, case = paying(setting)
     bought, talk = shelf.ended(Item.PLAIN), talk_of(setting, case)
     box = _waited(bought, case, 1)
-    judge_one(talk, box, "one callback once the task has ended")
-    documented = "no other attempt after a 200"
-    talk.require("CALLBACK-STOPS-ON-SUCCESS", len(box.deliveries) <= 1, box, documented)
+    since = judge_one(talk, box, "one callback once the task has ended")
+    talk.require("CALLBACK-STOPS-ON-SUCCESS", len(since) <= 1, box, "no other attempt after a 200")
 
 
 _RETRIED = ("CALLBACK-RETRIED", "CALLBACK-RETRY-DELAYS", "CALLBACK-GIVES-UP", "CALLBACK-SAME-BODY")
@@ -87,6 +87,8 @@ def refused_callback(setting: Setting) -> None:
     shelf, case = paying(setting)
     bought, talk = shelf.ended(Item.FAILING, Item.LARGE), talk_of(setting, case)
     box = _waited(bought, case, 4)
+    if len(judge_early(talk, box)) < len(box.deliveries):
+        raise UnmetError("a callback came before the end of its task, so which attempt is which is not known")
     talk.require("CALLBACK-SENT", bool(box.deliveries), box, "a callback once the task has ended")
     judge_retries(talk, box)
 
@@ -97,6 +99,8 @@ def _waited(bought: Bought, case: Case, attempts: int) -> Box:
     box = bought.box
     if box is None:
         raise UnmetError("the task was submitted without a callback URL")
+    if bought.is_shared:
+        raise UnmetError("a repeated submission made a task of its own, which calls back at the same URL")
     ends = (bought.ended_s or time.monotonic()) + _CALLBACK_S
     while len(box.deliveries) < attempts and time.monotonic() < ends:
         case.let_pass(_LOOK_S)

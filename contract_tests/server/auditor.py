@@ -245,17 +245,18 @@ class Auditor:
         moved = self.changes.moved
         if moved is None or any(map(self.judge.is_found, DIFFERENCES)):
             return
-        used = _owners_of_used(self.changes)
-        self._judge_amount([only] if only else used, "used", now.used - before.used, moved[0])
-        remaining = _owners_of_remaining(self.changes)
-        left = now.remaining - before.remaining
-        self._judge_amount([only] if only else remaining, "remaining", left, moved[1])
+        used, remaining = _owners_of_used(self.changes), _owners_of_remaining(self.changes)
+        if self._judge_amount([only] if only else used, "used", now.used - before.used, moved[0]):
+            left = now.remaining - before.remaining
+            self._judge_amount([only] if only else remaining, "remaining", left, moved[1])
 
-    def _judge_amount(self, owners: list[str], what: str, moved_uc: int, expected_uc: int) -> None:
+    def _judge_amount(self, owners: list[str], what: str, moved_uc: int, expected_uc: int) -> bool:
         """The first owner is told of a difference; where there is none, all that could own one hold."""
         received = f"{what}_credits moved by {moved_uc / UC_PER_CREDIT:g}"
-        for check_id in owners if moved_uc == expected_uc else owners[:1]:
-            self.judge.that(check_id, moved_uc == expected_uc, received, f"by {expected_uc / UC_PER_CREDIT:g}")
+        holds = moved_uc == expected_uc
+        for check_id in owners if holds else owners[:1]:
+            self.judge.that(check_id, holds, received, f"by {expected_uc / UC_PER_CREDIT:g}")
+        return holds
 
 
 def _identity(body: Any) -> dict[str, Any]:

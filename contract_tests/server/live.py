@@ -106,6 +106,7 @@ def again(setting: Setting) -> None:
 def _account_for(shelf: Shelf, bought: Bought, answer: Answer) -> None:
     if answer.status == 200 and answer.at("id") != bought.id:
         shelf.adopt(answer)
+        bought.is_shared = True
     shelf.reckon()
 
 

@@ -99,11 +99,27 @@ def token_limit(setting: Setting) -> None:
     left = case.credits().at("data", "token", "remaining_credits")
     halved = f"{price / 2 / UC_PER_CREDIT:g}"
     that("BILLING-TOKEN-LIMIT", reading.amount_uc(left) == price // 2, f"token.remaining_credits {left}", halved)
-    auditor.balanced(case.credits().body)
+    body = case.credits().body
+    unlimited = reading.at(body, "data", "token", "unlimited_credits")
+    that(
+        "BILLING-TOKEN-LIMIT", unlimited is not True, f"unlimited_credits {unlimited}", "false for a key with a limit"
+    )
+    auditor.balanced(body)
     second = case.submit()
     refused = (second.status, second.code) == (402, "insufficient_token_quota")
     that("BILLING-TOKEN-LIMIT", refused, second.told, "402 insufficient_token_quota")
+    if refused:
+        _judge_amounts(setting, second, 99 * price, price)
     auditor.balanced(case.credits().body, only="BILLING-TOKEN-LIMIT")
+
+
+def _judge_amounts(setting: Setting, answer: Answer, balance_uc: int, cost_uc: int) -> None:
+    """The refusal of a key at its limit tells what the account has, and what the task would cost."""
+    told = [answer.at("error", name) for name in ("account_balance_credits", "estimated_credits")]
+    expected = [amount / UC_PER_CREDIT for amount in (balance_uc, cost_uc)]
+    holds = [reading.amount_uc(one) for one in told] == [balance_uc, cost_uc]
+    received = f"account_balance_credits {told[0]}, estimated_credits {told[1]}"
+    setting.judge.that("BILLING-TOKEN-LIMIT", holds, received, f"{expected[0]:.10g} and {expected[1]:.10g}")
 
 
 @probe("IDEMPOTENCY-REPLAYED-HEADER", "IDEMPOTENCY-KEY-PER-ACCOUNT", needs={Need.CONTROL})

@@ -127,10 +127,19 @@ class Probe:
 
         setting.judge.hear = keep
         try:
-            setting.shelf.glance()
+            self._with_shelf(setting, setting.shelf.glance)
             self._talk(setting)
+            self._with_shelf(setting, setting.shelf.after_refusals)
         finally:
             setting.judge.hear = None
+
+    @staticmethod
+    def _with_shelf(setting: Setting, look: Callable[[], None]) -> None:
+        """What is found on the shelf is shown by what was said about it."""
+        cases = [*setting.cases]
+        setting.cases[:] = [setting.shelf.case] if setting.shelf.case else []
+        look()
+        setting.cases[:] = cases
 
     def _talk(self, setting: Setting) -> None:
         """Raises BrokenPromiseError and SilentServerError. Whatever else ends the talk is why the rest is not

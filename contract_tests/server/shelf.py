@@ -31,13 +31,15 @@ class Item(StrEnum):
 @dataclass(slots=True)
 class Bought:
     """`before` is the balance before it was submitted, `ended_s` the monotonic time at which it was first seen to
-    have ended."""
+    have ended; `is_shared` is whether other tasks call back at its URL, which a correct server would not have
+    made."""
 
     seen: Seen
     before: Balance | None = None
     box: Box | None = None
     ended_s: float | None = None
     is_resumed: bool = False
+    is_shared: bool = False
 
     @property
     def id(self) -> str:
@@ -129,7 +131,14 @@ class Shelf:
         """Look, if it is time to: between other things, so that no task goes its way unseen."""
         if self.case is not None and time.monotonic() - self._looked_s >= self.case.target.settings.poll_s:
             with suppress(CaseOverError, UnmetError):
-                self.look()
+                if self.look():
+                    self.reckon()
+
+    def after_refusals(self) -> None:
+        """The credits once more, as long as nothing else has happened that could have moved them."""
+        if self.case is not None and self.auditor.changes.refused:
+            with suppress(CaseOverError, UnmetError):
+                self.reckon()
 
     def look_again(self) -> None:
         """Ask about every task that has ended."""

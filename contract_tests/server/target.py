@@ -167,8 +167,10 @@ class Target:
                     read += chunk
                     if most_bytes == FILE_LIMIT <= len(read):
                         break
-                    if len(read) > most_bytes or time.monotonic() > ends:
-                        return None, {}, "", f"the answer is longer than {most_bytes} bytes or {limit_s:g} s"
+                    if len(read) > most_bytes:
+                        return None, {}, "", f"the answer is longer than {most_bytes} bytes"
+                    if time.monotonic() > ends:
+                        return None, {}, "", f"the answer was not complete after {limit_s:g} s"
             finally:
                 response.close()
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:
