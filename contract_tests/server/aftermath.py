@@ -21,8 +21,8 @@ _LEFT_S = 60.0
 """Of the run's time, for what comes after the waiting."""
 _CALLBACK_S = 10.0
 """How long after the end of its task a callback is waited for."""
-_QUIET_S = 4.0
-"""How long after the last attempt one too many is waited for."""
+_QUIET_S = 9.0
+"""How long after the last attempt one too many is waited for: the next delay would be 8 s."""
 _LOOK_S = 0.25
 
 
@@ -104,7 +104,8 @@ def _waited(bought: Bought, case: Case, attempts: int) -> Box:
     ends = (bought.ended_s or time.monotonic()) + _CALLBACK_S
     while len(box.deliveries) < attempts and time.monotonic() < ends:
         case.let_pass(_LOOK_S)
-    case.let_pass(_QUIET_S)
+    last_s = max((one.clock_s for one in box.deliveries), default=time.time())
+    case.let_pass(max(0.0, last_s + _QUIET_S - time.time()))
     return box
 
 

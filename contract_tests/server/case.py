@@ -9,7 +9,7 @@ from urllib.parse import quote
 from contract_tests.document import CREATE, error_kinds, example_request, highest_price_uc
 from contract_tests.exchange import Exchange
 from contract_tests.server import reading
-from contract_tests.server.promised import promised, template
+from contract_tests.server.promised import is_documented, promised, template
 from contract_tests.server.target import CaseOverError, SilentServerError, Target, UnmetError
 
 WRITES = frozenset({("POST", CREATE), ("POST", "/v1/tasks/batch")})
@@ -39,6 +39,11 @@ class Answer:
     def told(self) -> str:
         """Status and code, as a finding shows them."""
         return f"{self.status} {reading.shown(self.code)}" if self.code is not None else f"{self.status}"
+
+    @property
+    def took(self) -> bool:
+        """Whether a submission was accepted, by whatever success: it has to be paid for."""
+        return 200 <= self.status < 300
 
     @property
     def task_id(self) -> str:
@@ -74,7 +79,7 @@ class Case:
         memory.spent(budget.spent_uc)
         before = self._remaining_uc()
         answer = self._create(fields, idempotency_key)
-        if answer.status == 200:
+        if answer.took:
             self._settle(answer, highest, before)
         else:
             budget.give_back(highest)
@@ -90,7 +95,7 @@ class Case:
         highest = highest_price_uc(self.target.settings.video_seconds)
         self.target.budget.admit_invalid(highest)
         answer = self._create(fields, None)
-        if answer.status == 200:
+        if answer.took:
             self.target.budget.took_invalid(highest)
         return answer
 
@@ -182,6 +187,8 @@ class Case:
     def _judge_shape(self, answer: Answer, path: str) -> None:
         """Every answer has the types of its schema, and what each of the documented examples of it shows."""
         known = promised(answer.exchange.method, path, answer.status)
+        if is_documented(answer.exchange.method, path):
+            self.judge.that("ANSWER-STATUS", known is not None, f"{answer.status} to {answer.exchange.method} {path}")
         if known is None:
             return
         prefix = "ANSWER" if known.is_documented else "LIST"

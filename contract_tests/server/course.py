@@ -55,7 +55,7 @@ class Course:
 def course(layers: Iterable[Layer], only: frozenset[str], *, has_control: bool) -> Course:
     """All of these layers; or, where only some checks are asked for, what may judge them and what that needs. What
     nobody can make happen comes last: there its reason is given where no other is."""
-    chosen = tuple(layers)
+    chosen, only = tuple(layers), frozenset() if _are_everywhere(only) else only
     if has_control:
         return Course(_judging(_of(_STEERED, chosen), only))
     first = _of(_FIRST, chosen)
@@ -66,6 +66,12 @@ def course(layers: Iterable[Layer], only: frozenset[str], *, has_control: bool) 
     steered = [one for one in wanted if Need.CONTROL in one.needs]
     later = tuple(one for one in later if one.name in names)
     return Course(tuple(one for one in wanted if one not in steered), (*later, *steered))
+
+
+def _are_everywhere(only: frozenset[str]) -> bool:
+    """Whether one of these is judged of every answer, so that no probe names it."""
+    named = {check_id for one in all_probes() for check_id in one.judges}
+    return any(one not in named and not one.startswith("SCHEMA-") for one in only)
 
 
 def _before(asked: tuple[Probe, ...]) -> tuple[Probe, ...]:
@@ -79,7 +85,7 @@ def _before(asked: tuple[Probe, ...]) -> tuple[Probe, ...]:
 
 def all_probes() -> tuple[Probe, ...]:
     """Every talk with a server of either kind, the one included that waits for a time-out; each once."""
-    known = (_of(_STEERED, Layer), _of(_FIRST, Layer), (aftermath.afterwards, callbacks.timeout))
+    known = (_of(_FIRST, Layer), _of(_STEERED, Layer), (aftermath.afterwards, callbacks.timeout))
     return tuple({one.name: one for probes in known for one in probes}.values())
 
 

@@ -63,6 +63,10 @@ def plain(setting: Setting) -> None:
     with shelf.buying(Item.PLAIN):
         answer = case.submit(idempotency_key=_KEY.format(run=setting.target.settings.run), **extra)
     if answer.status == 200:
+        marked = answer.headers.get("idempotency-replayed")
+        setting.judge.that(
+            "IDEMPOTENCY-REPLAYED-HEADER", marked is None, f"Idempotency-Replayed: {marked}", "on repeats only"
+        )
         judge_first_answer(setting, answer.body, before, setting.target.now_s())
     _put(setting, Item.PLAIN, answer, box)
     shelf.reckon()

@@ -51,6 +51,12 @@ def template(path: str) -> str:
     return TASK if path.startswith("/v1/tasks/") else path
 
 
+def is_documented(method: str, path: str) -> bool:
+    """Whether the provider documents this operation, so that every status of it is one that is listed."""
+    operation = contract_document()["paths"].get(path, {}).get(method.lower(), {})
+    return bool(operation.get("x-evolink-evidence") == "documented")
+
+
 @cache
 def promised(method: str, path: str, status: int) -> Promised | None:
     """What the document says of this answer; None where it does not know it."""

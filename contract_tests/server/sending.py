@@ -73,7 +73,7 @@ class Sending(RequestsTransport):
         if is_bought:
             self.target.budget.admit_invalid(highest)
         exchange = self.target.send(request)
-        if is_bought and exchange.status == 200:
+        if is_bought and exchange.status is not None and 200 <= exchange.status < 300:
             self.target.budget.took_invalid(highest)
             self.accepted += 1
         return exchange

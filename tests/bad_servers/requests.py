@@ -29,6 +29,11 @@ def without_message(wire: Wire) -> None:
         wire.json = {"error": error}
 
 
+def credits_are_203(wire: Wire) -> None:
+    if wire.path == "/v1/credits" and wire.status == 200:
+        wire.status = 203
+
+
 def progress_as_text(body: Body) -> None:
     body["progress"] = f"{body['progress']}"
 
@@ -50,6 +55,7 @@ def retry_after(value: str | None) -> Any:
 
 
 BAD = {
+    "credits_are_203": Bad("the credits are answered with 203", "ANSWER-STATUS", hook=answers(credits_are_203)),
     "prompt_of_5100": Bad(
         "takes prompts of 5100 characters", "PROMPT-LENGTH", document=request("prompt", maxLength=5_100)
     ),
