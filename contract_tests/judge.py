@@ -69,19 +69,25 @@ class Judge:
     checks: Sequence[Check]
     strict: bool = True
     replay: Callable[[str], str] = lambda _: ""
+    hear: Callable[[BrokenPromiseError], None] | None = None
+    """Who gets a broken promise instead of its being raised: for a talk that is too dear to be begun again."""
     _times: Counter[str] = field(default_factory=Counter)
     _findings: dict[str, Finding] = field(default_factory=dict)
     _reasons: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def that(self, check_id: str, holds: bool, received: Any, documented: str = "") -> None:
-        """Judge once. Raises BrokenPromiseError where it does not hold, unless this check has its finding already.
+        """Judge once. Raises BrokenPromiseError where it does not hold (or tells who hears of it), unless this
+        check has its finding already.
 
         `documented` says what was allowed here, if that is more exact than the promise.
         """
         self._times[check_id] += 1
         if not holds and check_id not in self._findings:
             promise = documented or check(check_id).promise
-            raise BrokenPromiseError(check_id, cut(as_text(received), _RECEIVED_LIMIT), promise)
+            broken = BrokenPromiseError(check_id, cut(as_text(received), _RECEIVED_LIMIT), promise)
+            if self.hear is None:
+                raise broken
+            self.hear(broken)
 
     def found(
         self,

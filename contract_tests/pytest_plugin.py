@@ -61,7 +61,7 @@ def evolink_run(pytestconfig: pytest.Config) -> Iterator[Run]:
     url = pytestconfig.getoption("--evolink-url")
     if url is None:
         pytest.skip("no --evolink-url names a server to judge")
-    from contract_tests.server.command import FAKE, fake
+    from contract_tests.server.fake import FAKE, fake
     from contract_tests.server.run import opened
 
     profile, seed = pytestconfig.getoption("--evolink-profile"), pytestconfig.getoption("--evolink-seed")
@@ -84,12 +84,17 @@ def evolink_client_contract() -> Callable[..., None]:
 
 
 def _options(pytestconfig: pytest.Config, url: str) -> Options:
+    from contract_tests.server.address import AddressError, server_address
     from contract_tests.server.run import Options
     from contract_tests.server.target import Settings, keys_from_environment
 
     key, other_key = keys_from_environment()
+    try:
+        address = server_address(url)
+    except AddressError as error:
+        raise pytest.UsageError(f"--evolink-url: {error}") from error
     return Options(
-        settings=Settings(url=url.rstrip("/"), key=key, other_key=other_key),
+        settings=Settings(url=address, key=key, other_key=other_key),
         profile=pytestconfig.getoption("--evolink-profile"),
         seed=pytestconfig.getoption("--evolink-seed"),
         max_credits=pytestconfig.getoption("--evolink-max-credits"),

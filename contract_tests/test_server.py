@@ -5,7 +5,8 @@ import time
 import pytest
 
 from contract_tests.judge import Judge, Outcome, Result
-from contract_tests.server.run import EXAMPLES, Run, all_probes
+from contract_tests.server.course import all_probes
+from contract_tests.server.run import EXAMPLES, Run
 from contract_tests.server.schema import judge_schema
 
 _SCHEMA_S = 120
@@ -19,7 +20,7 @@ def test_server(name: str, evolink_run: Run) -> None:
 
 
 def test_schema(evolink_run: Run) -> None:
-    judge_schema(evolink_run.setting(), examples=EXAMPLES, ends_s=time.monotonic() + _SCHEMA_S)
+    judge_schema(evolink_run.setting(), evolink_run.missing, EXAMPLES, time.monotonic() + _SCHEMA_S)
     _tell(evolink_run.judge, frozenset(one.id for one in evolink_run.judge.checks if one.id.startswith("SCHEMA-")))
 
 

@@ -78,6 +78,13 @@ def main() -> None:
     help="What each new API key has.",
 )
 @click.option(
+    "--only-key",
+    "only_keys",
+    multiple=True,
+    metavar="KEY",
+    help="An API key there is; repeatable. Any other is answered 401. Without it any key is an account of its own.",
+)
+@click.option(
     "--allow-local-callbacks/--no-allow-local-callbacks",
     default=False,
     show_default=True,

@@ -40,6 +40,10 @@ def options(host: str, arguments: dict[str, Any]) -> Options:
             f"--host {host} is not loopback: the control API then needs a token "
             "(MOCKSERVER_SERVE_CONTROL_TOKEN or --control-token)"
         )
+    if wrong := [key for key in chosen["only_keys"] if not key or key != "".join(key.split())]:
+        raise ConfigError(
+            f"--only-key: received {len(wrong)} empty or with a blank; allowed: what a header can carry"
+        )
     bounds = Bounds(**{bound: chosen.pop(name) for name, bound in _BOUNDS.items()})
     chosen["profile"], chosen["clock"] = Profile(chosen["profile"]), Mode(chosen["clock"])
     if chosen.pop("realistic"):
@@ -64,7 +68,7 @@ def banner(application: Application, address: str) -> str:
             f"  profile    {told.profile}",
             f"  clock      {told.clock}{speed}; a task takes {pace}",
             f"  seed       {told.seed}",
-            f"  credits    {told.credits:,.10g} for each new API key",
+            f"  credits    {told.credits:,.10g} for each {_keys(told)}",
             f"  callbacks  {callbacks}",
             f"  log        {told.log}",
             f"  bounds     body {bounds.body_bytes} bytes, {bounds.tasks_per_tenant} tasks a key, "
@@ -73,6 +77,10 @@ def banner(application: Application, address: str) -> str:
             "Ctrl-C stops it.",
         )
     )
+
+
+def _keys(told: Options) -> str:
+    return f"of the {len(told.only_keys)} API keys there are" if told.only_keys else "new API key"
 
 
 def _models(application: Application) -> str:
@@ -94,7 +102,7 @@ def _curl(application: Application, address: str) -> str:
     create = application.registry.of_role(Role.CREATE_TASK)
     example = next(iter(create.examples.values()))
     body = msgspec.json.encode(example).decode()
-    return (
-        f"curl {address}{create.path} -H 'Authorization: Bearer {EXAMPLE_KEY}' "
-        f"-H 'Content-Type: application/json' -d {shlex.quote(body)}"
-    )
+    key = f"'Authorization: Bearer {EXAMPLE_KEY}'"
+    if application.options.only_keys:
+        key = '"Authorization: Bearer $EVOLINK_API_KEY"'
+    return f"curl {address}{create.path} -H {key} -H 'Content-Type: application/json' -d {shlex.quote(body)}"

@@ -14,10 +14,17 @@ from contract_tests.judge import Outcome
 from contract_tests.report import Report
 from contract_tests.server.run import Options, judge_server, opened
 from contract_tests.server.target import Settings
-from tests.bad_servers import callbacks, listing, money, schema, tasks, wire
+from tests.bad_servers import callbacks, listing, money, requests, schema, tasks, wire
 from tests.bad_servers.house import Bad, served
 
-BAD: dict[str, Bad] = {**tasks.BAD, **money.BAD, **listing.BAD, **callbacks.BAD, **wire.BAD}
+BAD: dict[str, Bad] = {
+    **tasks.BAD,
+    **money.BAD,
+    **listing.BAD,
+    **callbacks.BAD,
+    **wire.BAD,
+    **requests.BAD,
+}
 BAD_SCHEMAS: dict[str, Bad] = schema.BAD
 _TABLE = Path(__file__).parent / "bad_servers" / "README.md"
 

@@ -202,6 +202,10 @@ def test_one_check_alone(profile: str) -> None:
     ("arguments", "told"),
     [
         (("ftp://example.com",), "allowed: an http or https address"),
+        (("http://127.0.0.1:1/v1",), "what stands before /v1, here http://127.0.0.1:1"),
+        (("http://somebody:secret@127.0.0.1:1",), "received credentials in http://127.0.0.1:1;"),
+        (("http://127.0.0.1:1", "--callback-url", "here"), "--callback-url: received here"),
+        (("http://127.0.0.1:1", "--as-live"), "--as-live: received http://127.0.0.1:1; allowed: fake"),
         (("fake", "--check", "NO-SUCH"), "received NO-SUCH"),
         (("fake", "--layer", "paint"), "paint"),
         (("fake", "--key-file", "/no/such/file"), "can't be read"),

@@ -3,8 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from contract_tests.document import contract_document, failure_codes, uc
+from contract_tests.document import UC_PER_CREDIT, contract_document, failure_codes
 from contract_tests.judge import Judge
+from contract_tests.server import reading
+from contract_tests.server.case import Answer
+from contract_tests.server.reading import Balance
 
 STATUSES: tuple[str, ...] = tuple(
     contract_document()["components"]["schemas"]["Task"]["properties"]["status"]["enum"]
@@ -53,22 +56,19 @@ _IDENTITY = ("created", "model", "object", "type")
 
 @dataclass(slots=True)
 class Seen:
-    """What is known of a task. `ended` is its body since it reads as ended; `cancelled` whether it was told to."""
+    """What is known of a task. `reserved_uc` is None where the server did not say; `ended` is its body since it
+    reads as ended."""
 
     id: str
     identity: dict[str, Any]
-    reserved_uc: int
+    reserved_uc: int | None
     status: str = "pending"
     progress: int = 0
     ended: dict[str, Any] | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """In uc."""
-
-    remaining: int
-    used: int
+    @property
+    def is_open(self) -> bool:
+        return self.ended is None
 
 
 @dataclass(slots=True)
@@ -82,50 +82,83 @@ class Changes:
     refused: list[str] = field(default_factory=list)
     repeated: int = 0
 
+    @property
+    def moved(self) -> tuple[int, int] | None:
+        """What should have been added to used and to remaining, in uc; None where a reservation is not known."""
+        charged = _sum(self.completed)
+        released, reserved = _sum([*self.failed, *self.cancelled]), _sum(self.submitted)
+        if charged is None or released is None or reserved is None:
+            return None
+        return charged, released - reserved
+
+
+def _sum(tasks: list[Seen]) -> int | None:
+    amounts = [one.reserved_uc for one in tasks]
+    return None if None in amounts else sum(one for one in amounts if one is not None)
+
 
 class Auditor:
-    """Judges bodies of tasks and balances of one tenant, in the order they come."""
+    """Judges bodies of tasks and balances of one tenant, in the order they come. What has not the shape that a check
+    reads is not judged by it: that it has another is for the checks of shapes to say."""
 
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
         self.tasks: dict[str, Seen] = {}
         self.changes = Changes()
         self._balance: Balance | None = None
+        self._is_lost = False
 
     # --- tasks
 
-    def submitted(self, body: dict[str, Any], model: str) -> Seen:
+    def submitted(self, body: Any, task_id: str, model: str) -> Seen:
         """The answer to a submission that was accepted."""
-        that, task_id = self.judge.that, str(body.get("id"))
+        that = self.judge.that
         that("TASK-ID-UNIQUE", task_id not in self.tasks, task_id, "an id that no other task has")
-        start = (body.get("status"), body.get("progress"))
-        that("TASK-STARTS-PENDING", start == ("pending", 0), f"status {start[0]}, progress {start[1]}")
-        that("TASK-NAMES-ITS-MODEL", body.get("model") == model, body.get("model"), f"{model}, as submitted")
-        usage = body.get("usage") or {}
-        seen = Seen(task_id, {name: body.get(name) for name in _IDENTITY}, uc(usage.get("credits_reserved") or 0))
+        start = (reading.at(body, "status"), reading.at(body, "progress"))
+        if _is_typed(body, status=str, progress=int):
+            that("TASK-STARTS-PENDING", start == ("pending", 0), f"status {start[0]}, progress {start[1]}")
+        if _is_typed(body, model=str):
+            named = reading.at(body, "model")
+            that("TASK-NAMES-ITS-MODEL", named == model, named, f"{model}, as submitted")
+        seen = Seen(task_id, _identity(body), reading.amount_uc(reading.at(body, "usage", "credits_reserved")))
         self.tasks[task_id] = seen
         self.changes.submitted.append(seen)
         return seen
 
-    def resumed(self, body: dict[str, Any]) -> None:
-        """A task of an earlier, interrupted run: judged from here on."""
-        task_id = str(body.get("id"))
-        self.tasks[task_id] = Seen(task_id, {name: body.get(name) for name in _IDENTITY}, 0)
+    def bought(self, answer: Answer, model: str) -> Seen:
+        """The answer to a submission. Raises UnmetError where it was not accepted."""
+        return self.submitted(answer.body, answer.task_id, model)
 
-    def queried(self, body: dict[str, Any], task_id: str, *, cancelled: bool = False) -> Seen:
+    def resumed(self, body: Any, task_id: str) -> None:
+        """A task of an earlier, interrupted run: judged from here on."""
+        self.tasks[task_id] = Seen(task_id, _identity(body), None)
+
+    def queried(self, body: Any, task_id: str, *, cancelled: bool = False) -> Seen:
         """The answer to a query of a task."""
-        that, seen = self.judge.that, self.tasks[task_id]
-        that("TASK-KEEPS-ITS-IDENTITY", body.get("id") == task_id, body.get("id"), task_id)
-        identity = {name: body.get(name) for name in _IDENTITY}
-        that("TASK-KEEPS-ITS-IDENTITY", identity == seen.identity, identity, str(seen.identity))
-        self._judge_ended(body, seen)
-        self._judge_course(body, seen)
-        self._judge_parts(body)
-        if body.get("status") in TERMINAL and seen.ended is None:
-            seen.ended = body
-            self._note_end(body, seen, cancelled)
-        seen.status, seen.progress = str(body.get("status")), int(body.get("progress") or 0)
+        seen, told = self.tasks[task_id], reading.fields(body)
+        self._judge_identity(told, seen)
+        self._judge_ended(told, seen)
+        self._judge_course(told, seen)
+        self._judge_parts(told)
+        status = told.get("status")
+        if reading.known(status, TERMINAL) and seen.ended is None:
+            seen.ended = told
+            self._note_end(seen, str(status), cancelled)
+        seen.status, seen.progress = f"{status}", reading.whole(told.get("progress")) or 0
         return seen
+
+    def lost(self) -> None:
+        """A task can't be read any more: what the credits should be can't be known from now on."""
+        self._is_lost = True
+
+    def _judge_identity(self, body: dict[str, Any], seen: Seen) -> None:
+        """Of what both answers show: a thing that one of them lacks is missed elsewhere."""
+        that = self.judge.that
+        if (told := reading.text(body.get("id"))) is not None:
+            that("TASK-KEEPS-ITS-IDENTITY", told == seen.id, told, seen.id)
+        both = {name: (body[name], value) for name, value in seen.identity.items() if name in body}
+        changed = [f"{name} {now}, was {then}" for name, (now, then) in both.items() if now != then]
+        that("TASK-KEEPS-ITS-IDENTITY", not changed, "; ".join(changed), "as it was created")
 
     def _judge_ended(self, body: dict[str, Any], seen: Seen) -> None:
         """Terminal means terminal: nothing about an ended task changes."""
@@ -137,9 +170,10 @@ class Auditor:
         self.judge.that("TASK-END-KEEPS-ITS-BODY", not different, f"changed since it ended: {sorted(different)}")
 
     def _judge_course(self, body: dict[str, Any], seen: Seen) -> None:
-        status, progress = body.get("status"), body.get("progress")
-        self.judge.that("TASK-STATUS-KNOWN", status in STATUSES, status, f"one of {', '.join(STATUSES)}")
-        if status not in STATUSES or not isinstance(progress, int):
+        status, progress = body.get("status"), reading.whole(body.get("progress"))
+        if status is None or isinstance(status, str):
+            self.judge.that("TASK-STATUS-KNOWN", status in STATUSES, status, f"one of {', '.join(STATUSES)}")
+        if not reading.known(status, STATUSES) or progress is None:
             return
         back = seen.ended is None and _RANK[str(status)] < _RANK.get(seen.status, 0)
         self.judge.that("TASK-STATUS-ORDER", not back, f"{status} after {seen.status}")
@@ -150,42 +184,56 @@ class Auditor:
 
     def _judge_parts(self, body: dict[str, Any]) -> None:
         """`results` only when completed, `error` only when failed; and then they are there."""
-        that, status = self.judge.that, body.get("status")
-        results, error = body.get("results"), body.get("error")
+        that, status, results = self.judge.that, body.get("status"), body.get("results")
         if status == "completed":
             that("TASK-RESULTS-WHEN-COMPLETED", bool(results), f"results {results} on a completed task")
-        else:
-            that("TASK-RESULTS-ONLY-WHEN-COMPLETED", "results" not in body, f"results on a {status} task")
+        elif reading.known(status, STATUSES):
+            that("TASK-RESULTS-ONLY-WHEN-COMPLETED", results is None, f"results on a {status} task")
         if status == "failed":
-            self._judge_error(error)
-        else:
-            that("TASK-ERROR-ONLY-WHEN-FAILED", "error" not in body, f"error on a {status} task")
-        flag = (body.get("task_info") or {}).get("can_cancel")
-        if status in TERMINAL and flag is not None:
+            self._judge_error(body.get("error"))
+        elif reading.known(status, STATUSES):
+            that("TASK-ERROR-ONLY-WHEN-FAILED", body.get("error") is None, f"error on a {status} task")
+        flag = reading.at(body, "task_info", "can_cancel")
+        if reading.known(status, TERMINAL) and isinstance(flag, bool):
             that("TASK-ENDED-CANT-BE-CANCELLED", flag is False, f"can_cancel {flag} on a {status} task")
 
     def _judge_error(self, error: Any) -> None:
-        told = error if isinstance(error, dict) else {}
+        told = reading.fields(error)
         self.judge.that("TASK-ERROR-WHEN-FAILED", bool(told.get("message")), f"error {error} on a failed task")
         code, kind = told.get("code"), told.get("type")
         self.judge.that("TASK-ERROR-CODE-KNOWN", code in failure_codes(), code, ", ".join(failure_codes()))
         self.judge.that("TASK-ERROR-TYPE", kind == "task_error", kind, "task_error")
 
-    def _note_end(self, body: dict[str, Any], seen: Seen, cancelled: bool) -> None:
-        if body.get("status") == "completed":
+    def _note_end(self, seen: Seen, status: str, cancelled: bool) -> None:
+        if status == "completed":
             self.changes.completed.append(seen)
         else:
             (self.changes.cancelled if cancelled else self.changes.failed).append(seen)
 
     # --- money
 
-    def balanced(self, body: dict[str, Any], *, only: str = "") -> Balance:
-        """The credits, after every open task was queried; `only` names the check that owns any difference here."""
-        user = (body.get("data") or {}).get("user") or {}
-        now = Balance(uc(user.get("remaining_credits") or 0), uc(user.get("used_credits") or 0))
-        self.judge.that("BILLING-NEVER-NEGATIVE", now.remaining >= 0 and now.used >= 0, str(user))
-        if self._balance is not None:
-            self._judge_change(self._balance, now, only)
+    @property
+    def shown(self) -> Balance | None:
+        """The last balance that was judged."""
+        return self._balance
+
+    @property
+    def predicted(self) -> Balance | None:
+        """What the credits should show now, after every open task was queried; None where it can't be known."""
+        moved = self.changes.moved
+        if self._balance is None or moved is None:
+            return None
+        return Balance(self._balance.remaining + moved[1], self._balance.used + moved[0])
+
+    def balanced(self, body: Any, *, only: str = "") -> Balance | None:
+        """The credits, after every open task was queried; `only` names the check that owns any difference here. None
+        where the answer shows no amounts: then what they should be can't be judged until they are shown twice."""
+        now = reading.balance(body)
+        if now is not None:
+            user = reading.at(body, "data", "user")
+            self.judge.that("BILLING-NEVER-NEGATIVE", now.remaining >= 0 and now.used >= 0, str(user))
+            if self._balance is not None and not self._is_lost:
+                self._judge_change(self._balance, now, only)
         self._balance, self.changes = now, Changes()
         return now
 
@@ -194,45 +242,49 @@ class Auditor:
 
         A ledger that is off stays off: only its first difference is named.
         """
-        if any(map(self.judge.is_found, DIFFERENCES)):
+        moved = self.changes.moved
+        if moved is None or any(map(self.judge.is_found, DIFFERENCES)):
             return
-        changes = self.changes
-        charged = sum(one.reserved_uc for one in changes.completed)
-        released = sum(one.reserved_uc for one in (*changes.failed, *changes.cancelled))
-        reserved = sum(one.reserved_uc for one in changes.submitted)
-        self._judge_amount(only or _owner_of_used(changes), "used", now.used - before.used, charged)
-        left = now.remaining - before.remaining
-        self._judge_amount(only or _owner_of_remaining(changes), "remaining", left, released - reserved)
+        used, remaining = _owners_of_used(self.changes), _owners_of_remaining(self.changes)
+        if self._judge_amount([only] if only else used, "used", now.used - before.used, moved[0]):
+            left = now.remaining - before.remaining
+            self._judge_amount([only] if only else remaining, "remaining", left, moved[1])
 
-    def _judge_amount(self, check_id: str, what: str, moved_uc: int, expected_uc: int) -> None:
-        received = f"{what}_credits moved by {moved_uc / 10_000:g}"
-        self.judge.that(check_id, moved_uc == expected_uc, received, f"by {expected_uc / 10_000:g}")
-
-
-def _owner_of_used(changes: Changes) -> str:
-    if changes.completed:
-        return "BILLING-CHARGED-ON-COMPLETION"
-    if changes.failed or changes.cancelled:
-        return "BILLING-FAILURE-NOT-CHARGED"
-    return _owner_of_quiet(changes)
+    def _judge_amount(self, owners: list[str], what: str, moved_uc: int, expected_uc: int) -> bool:
+        """The first owner is told of a difference; where there is none, all that could own one hold."""
+        received = f"{what}_credits moved by {moved_uc / UC_PER_CREDIT:g}"
+        holds = moved_uc == expected_uc
+        for check_id in owners if holds else owners[:1]:
+            self.judge.that(check_id, holds, received, f"by {expected_uc / UC_PER_CREDIT:g}")
+        return holds
 
 
-def _owner_of_remaining(changes: Changes) -> str:
-    if changes.failed:
-        return "BILLING-RELEASED-ON-FAILURE"
-    if changes.cancelled:
-        return "BILLING-RELEASED-ON-CANCEL"
-    if changes.completed:
-        return "BILLING-COMPLETION-RELEASES-NOTHING"
-    if changes.submitted:
-        return "BILLING-RESERVED-ON-SUBMISSION"
-    return _owner_of_quiet(changes)
+def _identity(body: Any) -> dict[str, Any]:
+    return {name: value for name, value in reading.fields(body).items() if name in _IDENTITY}
 
 
-def _owner_of_quiet(changes: Changes) -> str:
-    """Nothing has happened that moves credits."""
-    if changes.repeated:
-        return "IDEMPOTENCY-ONE-CHARGE"
-    if changes.refused:
-        return "BILLING-REFUSAL-RESERVES-NOTHING"
-    return "BILLING-STANDS-STILL"
+def _is_typed(body: Any, **kinds: type) -> bool:
+    """Whether these are there, or not at all, but of no other type."""
+    told = reading.fields(body)
+    return all(name not in told or type(told[name]) is kind for name, kind in kinds.items())
+
+
+def _owners_of_used(changes: Changes) -> list[str]:
+    owners = ["BILLING-CHARGED-ON-COMPLETION"] if changes.completed else []
+    owners += ["BILLING-FAILURE-NOT-CHARGED"] if changes.failed or changes.cancelled else []
+    return owners + _owners_of_quiet(changes, is_quiet=not owners)
+
+
+def _owners_of_remaining(changes: Changes) -> list[str]:
+    owners = ["BILLING-RELEASED-ON-FAILURE"] if changes.failed else []
+    owners += ["BILLING-RELEASED-ON-CANCEL"] if changes.cancelled else []
+    owners += ["BILLING-COMPLETION-RELEASES-NOTHING"] if changes.completed else []
+    owners += ["BILLING-RESERVED-ON-SUBMISSION"] if changes.submitted else []
+    return owners + _owners_of_quiet(changes, is_quiet=not owners)
+
+
+def _owners_of_quiet(changes: Changes, *, is_quiet: bool) -> list[str]:
+    """What moves no credits; if nothing else has happened, they stand still."""
+    owners = ["IDEMPOTENCY-ONE-CHARGE"] if changes.repeated else []
+    owners += ["BILLING-REFUSAL-RESERVES-NOTHING"] if changes.refused else []
+    return owners + (["BILLING-STANDS-STILL"] if is_quiet and not owners else [])

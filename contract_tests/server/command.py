@@ -2,28 +2,30 @@
 
 import secrets
 import shlex
-import ssl
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from contract_tests.check import Layer, checks
-from contract_tests.document import example_request
-from contract_tests.report import COULD_NOT_JUDGE, EXIT_CODES
+from contract_tests.document import UC_PER_CREDIT, example_request
+from contract_tests.report import COULD_NOT_JUDGE, EXIT_CODES, HOLDS
 from contract_tests.reporting import progress, publish, report_options
+from contract_tests.server import reading
+from contract_tests.server.address import AddressError, callback_address, server_address
+from contract_tests.server.fake import AS_LIVE_POLL_S, FAKE, Fake, fake, rehearsal_credits
 from contract_tests.server.memory import ForeignMemoryError
 from contract_tests.server.recording import record
-from contract_tests.server.run import EXAMPLES, LAYERS, Options, Run, UnreachableError, judge_server, opened
+from contract_tests.server.run import EXAMPLES, LAYERS, Options, Run, judge_server, opened
+from contract_tests.server.standing import UnreachableError
 from contract_tests.server.target import Settings, keys_from_environment
 
-FAKE = "fake"
-"""In place of a URL: a mock that the run starts itself."""
+_POLL_S = 5.0
+"""As often as the documentation's examples poll (facts, section 8)."""
+_EXAMPLE_IMAGE = example_request("with_reference_image")["image_urls"][0]
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -40,6 +42,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--other-key-file", type=_FILE, help="File with another account's key; else EVOLINK_OTHER_API_KEY.")
 @click.option("--control-token", envvar="MOCKSERVER_SERVE_CONTROL_TOKEN", help="Token of a mock's control API.")
 @click.option("--no-control", is_flag=True, help="Judge a mock like any other server: real time, real caution.")
+@click.option("--as-live", is_flag=True, help="With `fake`: rehearse a paid run; checked keys, no control API.")
+@click.option("--dry-run", is_flag=True, help="Show what would be bought, and end there.")
 @click.option(
     "--layer",
     "layers",
@@ -59,9 +63,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--rate", type=click.FloatRange(0.01, 10_000), help="Most requests a second.")
 @click.option("--video-url", default=example_request()["video_urls"][0], help="A video that the server can reach.")
 @click.option("--video-seconds", default=9.0, show_default=True, type=click.FloatRange(0.1), help="Its length.")
-@click.option(
-    "--poll-seconds", default=5.0, show_default=True, type=click.FloatRange(0.01, 60), help="Between polls."
-)
+@click.option("--image-url", help="An image that the server can reach; without it no image is bought.")
+@click.option("--poll-seconds", type=click.FloatRange(0.01, 60), help="Between polls; 5 in real time.")
 @click.option("--callback-url", default="", help="Public address that leads to --callback-port on this machine.")
 @click.option("--callback-port", default=0, type=click.IntRange(0, 65535), help="Where callbacks are received.")
 @click.option("--state", type=_FILE, help="Remember payments here, so that an interrupted run goes on.")
@@ -70,12 +73,15 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @report_options(*LAYERS)
 def server(url: str, **arguments: Any) -> None:
     """Judge the server at URL, or a mock started for it (`fake`). No more than --max-credits is spent."""
+    dry_run: bool = arguments.pop("dry_run")
     files = {name: arguments.pop(name) for name in ("junit", "json_file", "html", "har", "accepted")}
     recorded: Path | None = arguments.pop("recorded")
     with _target(url, arguments) as (options, yes):
         try:
             with opened(options) as run:
-                _announce(run, yes)
+                _announce(run, yes, dry_run=dry_run)
+                if dry_run:
+                    sys.exit(HOLDS)
                 with progress(f"Judging {options.settings.url}") as tell:
                     report = judge_server(run, tell)
                 if recorded is not None:
@@ -89,53 +95,54 @@ def server(url: str, **arguments: Any) -> None:
 
 @contextmanager
 def _target(url: str, arguments: dict[str, Any]) -> Iterator[tuple[Options, bool]]:
-    yes = arguments.pop("yes")
+    yes, as_live = arguments.pop("yes"), arguments.pop("as_live")
     if url != FAKE:
-        yield _options(url, arguments), yes
+        if as_live:
+            raise click.UsageError(f"--as-live: received {url}; allowed: {FAKE}, a mock that the run starts itself")
+        yield _options(url, _address(server_address, url), arguments), yes
         return
-    with fake(arguments["profile"] or "documented", arguments["seed"]) as started:
-        options = _options(started.url, arguments, started.certificate)
-        yield replace(options, replay=_replay(url, arguments)), yes
+    with fake(arguments["profile"] or "documented", arguments["seed"], as_live=as_live) as started:
+        if as_live:
+            arguments |= _rehearsing(arguments)
+        yield _options(url, started.url, arguments, started), yes or as_live
 
 
-@dataclass(frozen=True, slots=True)
-class Fake:
-    """A mock for this run, and the certificate of a receiver that it trusts."""
-
-    url: str
-    certificate: ssl.SSLContext
-
-
-@contextmanager
-def fake(profile: str, seed: int) -> Iterator[Fake]:
-    """Start a mock that trusts our receiver, so that callbacks go by https as in life."""
-    import trustme
-
-    from mockserver.testing import MockServer
-
-    authority = trustme.CA()
-    certificate = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(certificate)
-    with tempfile.TemporaryDirectory(prefix="contract-tests-") as folder:
-        ca_file = Path(folder) / "ca.pem"
-        authority.cert_pem.write_to_path(str(ca_file))
-        with MockServer(profile=profile, seed=seed, callback_ca=ca_file) as mock:
-            yield Fake(mock.url, certificate)
+def _rehearsing(arguments: dict[str, Any]) -> dict[str, Any]:
+    """What a paid run would be told; the money is play money, so that nobody is asked."""
+    cap = arguments["max_credits"]
+    return {
+        "no_control": True,
+        "max_credits": rehearsal_credits(arguments["video_seconds"]) if cap is None else cap,
+        "image_url": arguments["image_url"] or _EXAMPLE_IMAGE,
+        "poll_seconds": arguments["poll_seconds"] or AS_LIVE_POLL_S,
+    }
 
 
-def _options(url: str, arguments: dict[str, Any], certificate: ssl.SSLContext | None = None) -> Options:
-    if not url.startswith(("http://", "https://")):
-        raise click.UsageError(f"URL: received {url}; allowed: an http or https address, or {FAKE}")
+def _address(check: Any, given: str) -> str:
+    try:
+        address: str = check(given)
+    except AddressError as error:
+        raise click.UsageError(str(error)) from error
+    return address
+
+
+def _options(url: str, address: str, arguments: dict[str, Any], started: Fake | None = None) -> Options:
+    """`url` is what the command was given, `address` where the server is."""
     key, other_key = keys_from_environment()
+    keys = (started.keys if started else ()) or (
+        _key(arguments["key_file"]) or key,
+        _key(arguments["other_key_file"]) or other_key,
+    )
     settings = Settings(
-        url=url.rstrip("/"),
-        key=_key(arguments["key_file"]) or key,
-        other_key=_key(arguments["other_key_file"]) or other_key,
+        url=address,
+        key=keys[0],
+        other_key=keys[1],
         timeout_s=arguments["timeout"],
         requests_per_second=arguments["rate"],
         video_url=arguments["video_url"],
         video_seconds=arguments["video_seconds"],
-        poll_s=arguments["poll_seconds"],
+        image_url=arguments["image_url"],
+        poll_s=arguments["poll_seconds"] or _POLL_S,
         run=secrets.token_hex(4),
     )
     return Options(
@@ -150,18 +157,20 @@ def _options(url: str, arguments: dict[str, Any], certificate: ssl.SSLContext | 
         quick=arguments["quick"],
         deadline_s=arguments["deadline"],
         examples=arguments["examples"],
-        callback_url=arguments["callback_url"],
+        callback_url=_address(callback_address, given) if (given := arguments["callback_url"]) else "",
         callback_port=arguments["callback_port"],
-        certificate=certificate,
-        replay=_replay(url, arguments),
+        certificate=started.certificate if started else None,
+        replay=_replay(url, arguments, is_rehearsal=bool(started and started.keys)),
         state=arguments["state"],
     )
 
 
-def _replay(url: str, arguments: dict[str, Any]) -> str:
+def _replay(url: str, arguments: dict[str, Any], *, is_rehearsal: bool) -> str:
     words = ["contract-tests", "server", url, "--seed", str(arguments["seed"])]
+    words += ["--as-live"] if is_rehearsal else []
     words += ["--profile", arguments["profile"]] if arguments["profile"] else []
-    words += [f"--{name.replace('_', '-')}" for name in ("quick", "no_control") if arguments[name]]
+    flags = ("quick",) if is_rehearsal else ("quick", "no_control")
+    words += [f"--{name.replace('_', '-')}" for name in flags if arguments[name]]
     return shlex.join(words)
 
 
@@ -181,18 +190,18 @@ def _key(file: Path | None) -> str | None:
         raise click.UsageError(f"{file} can't be read: {error}") from error
 
 
-def _announce(run: Run, yes: bool) -> None:
+def _announce(run: Run, yes: bool, *, dry_run: bool) -> None:
     """The plan and its highest price, before the first paid request."""
     if not run.is_paid:
+        if dry_run:
+            click.echo("Plan: nothing is bought; this is a mock, and its money is play money.", err=True)
         return
-    paid, most = run.plan()
-    cap = run.options.max_credits or 0
-    click.echo(
-        f"Plan: {paid} paid submissions, {most:g} credits at most; the cap is {cap:g} (--max-credits).", err=True
-    )
-    click.echo(f"Credits now: {_credits(run)}. What the cap does not cover is not judged.", err=True)
-    if min(cap, most) and not yes:
-        _ask(f"Spend up to {min(cap, most):g} credits?")
+    plan = run.plan()
+    for line in plan.lines():
+        click.echo(line, err=True)
+    click.echo(f"Credits now: {_credits(run)}.", err=True)
+    if plan.most_uc and not yes and not dry_run:
+        _ask(f"Spend up to {plan.most_uc / UC_PER_CREDIT:g} credits?")
 
 
 def _ask(question: str) -> None:
@@ -212,5 +221,6 @@ def _is_asked() -> bool:
 
 
 def _credits(run: Run) -> str:
-    data = run.target.case().credits().at("data", "user", "remaining_credits")
-    return "unknown" if data is None else f"{data:,.10g}"
+    request = run.target.build("GET", "/v1/credits", headers={"Authorization": f"Bearer {run.target.key()}"})
+    balance = reading.balance(reading.parsed(run.target.send(request).body)[0])
+    return "unknown" if balance is None else f"{balance.remaining / UC_PER_CREDIT:,.10g}"

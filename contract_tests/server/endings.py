@@ -2,13 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
-
 from contract_tests.document import MODEL, failure_codes
 from contract_tests.judge import BrokenPromiseError
+from contract_tests.server import reading
 from contract_tests.server.auditor import AUDITED, TERMINAL, Auditor
+from contract_tests.server.case import Case
 from contract_tests.server.probe import Need, Setting, probe
-from contract_tests.server.target import Case
 
 _DAY_S = 86_400
 _TURNS = 40
@@ -19,10 +18,10 @@ _WORKERS = 8
 
 
 @probe("TASK-READ-CHANGES-NOTHING", needs={Need.CONTROL})
-def reading(setting: Setting) -> None:
+def reads(setting: Setting) -> None:
     """With the clock held, however often a task and the credits are read, they stay the same."""
     case = setting.case(credits=1_000)
-    task_id = str(case.submit().at("id"))
+    task_id = case.buy()
     setting.control.to_next()
     case.let_pass(1)
     bodies = [(case.task(task_id).body, case.credits().body) for _ in range(4)]
@@ -35,7 +34,7 @@ def ending(setting: Setting) -> None:
     """A task that nobody touches ends by itself, and completes."""
     case = setting.case(credits=1_000)
     auditor = Auditor(setting.judge)
-    task_id = auditor.submitted(case.submit().body, MODEL).id
+    task_id = auditor.bought(case.submit(), MODEL).id
     auditor.balanced(case.credits().body)
     status = _to_the_end(setting, case, auditor, task_id)
     setting.judge.that("TASK-ENDS", status == "completed", status, "completed, sooner or later")
@@ -55,13 +54,13 @@ def _to_the_end(setting: Setting, case: Case, auditor: Auditor, task_id: str) ->
 def cancelling(setting: Setting) -> None:
     """A cancel in time reads as documented; one that comes after the end changes neither the task nor the bill."""
     case, auditor = setting.case(credits=1_000), Auditor(setting.judge)
-    early, late = (auditor.submitted(case.submit().body, MODEL).id for _ in range(2))
+    early, late = (auditor.bought(case.submit(), MODEL).id for _ in range(2))
     auditor.balanced(case.credits().body)
     setting.control.end(early, "cancel")
     answer = case.task(early)
     told = (answer.at("status"), answer.at("error", "code"))
-    reads = told == ("failed", "request_cancelled")
-    setting.judge.that("TASK-CANCEL-READS-AS-DOCUMENTED", reads, f"{told}", "failed, request_cancelled")
+    as_documented = told == ("failed", "request_cancelled")
+    setting.judge.that("TASK-CANCEL-READS-AS-DOCUMENTED", as_documented, f"{told}", "failed, request_cancelled")
     auditor.queried(answer.body, early, cancelled=True)
     auditor.balanced(case.credits().body)
     setting.control.end(late, "complete")
@@ -75,9 +74,9 @@ def cancelling(setting: Setting) -> None:
 def result_links(setting: Setting) -> None:
     """The link of a result leads to a file without any key, for 24 hours and no longer."""
     case = setting.case(credits=1_000)
-    task_id = str(case.submit().at("id"))
+    task_id = case.buy()
     setting.control.end(task_id, "complete")
-    for link in case.task(task_id).at("results") or ():
+    for link in reading.links(case.task(task_id).body):
         setting.judge.that("RESULT-LINK-WORKS", *fetched(setting, link), "200 and a file")
         case.let_pass(_DAY_S - 60)
         setting.judge.that("RESULT-LINK-WORKS", *fetched(setting, link), "200 and a file, for 24 hours")
@@ -87,10 +86,11 @@ def result_links(setting: Setting) -> None:
 
 
 def fetched(setting: Setting, link: str) -> tuple[bool, str]:
-    """Whether a file is there; the key goes to the API only."""
-    exchange = setting.target.send(httpx.Request("GET", link))
-    kind = exchange.headers.get("content-type", "")
-    served = exchange.status == 200 and bool(exchange.body) and kind.startswith(("video/", "image/", "audio/"))
+    """Whether a file is there; the key goes to the API only. What it is called is not documented: a page is none."""
+    exchange = setting.target.fetch(link)
+    kind = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_page = kind in ("text/html", "application/json") or kind.endswith("/xml")
+    served = exchange.status == 200 and bool(exchange.body) and not is_page
     return served, f"{exchange.status} {kind} {exchange.failure}".strip()
 
 
@@ -99,7 +99,7 @@ def failure_reasons(setting: Setting) -> None:
     """Each documented reason comes out as it went in."""
     case = setting.case(credits=10_000)
     for code in failure_codes():
-        task_id = str(case.submit().at("id"))
+        task_id = case.buy()
         setting.control.end(task_id, "fail", code)
         told = case.task(task_id).at("error", "code")
         setting.judge.that("TASK-FAILURE-TELLS-WHY", told == code, told, code)
@@ -132,7 +132,8 @@ def _submit_all(cases: list[Case], auditors: list[Auditor], pool: ThreadPoolExec
     answers = pool.map(lambda order: order[0].submit(prompt=order[2]), orders)
     for (case, auditor, _), answer in zip(orders, answers, strict=True):
         case.judge.that("BILLING-COVERED-IS-ACCEPTED", answer.status == 200, answer.status, "200")
-        auditor.submitted(answer.body, MODEL)
+        if answer.status == 200:
+            auditor.bought(answer, MODEL)
     for case, auditor in zip(cases, auditors, strict=True):
         auditor.balanced(case.credits().body)
 
@@ -147,9 +148,11 @@ def _look_at_all(case: Case, auditor: Auditor, pool: ThreadPoolExecutor) -> None
     ended_ids = [seen.id for seen in auditor.tasks.values() if seen.status in TERMINAL][::4]
     for task_id, answer in zip((*open_ids, *ended_ids), pool.map(case.task, (*open_ids, *ended_ids)), strict=True):
         try:
-            case.judge.that("TASK-STAYS", answer.status == 200, f"{answer.status} {answer.code}", "200")
+            case.judge.that("TASK-STAYS", answer.status == 200, answer.told, "200")
             if answer.status == 200:
                 auditor.queried(answer.body, task_id)
+            else:
+                auditor.lost()
         except BrokenPromiseError:
             case.show_only(task_id)
             raise
@@ -157,7 +160,7 @@ def _look_at_all(case: Case, auditor: Auditor, pool: ThreadPoolExecutor) -> None
 
 
 PROBES = (
-    reading,
+    reads,
     ending,
     cancelling,
     result_links,

@@ -1,92 +1,61 @@
-"""The whole life of a task, in whatever time the server takes: what can be judged of any server, for one payment."""
+"""The whole life of a task on a mock, and what the first answer about a task tells."""
 
-import time
 from typing import Any
 
-from contract_tests.document import MODEL, UC_PER_CREDIT, callback_rules, price_uc
+from contract_tests.document import MODEL, UC_PER_CREDIT, create_operation, price_uc
+from contract_tests.server import reading
 from contract_tests.server.auditor import TERMINAL, Auditor
-from contract_tests.server.callbacks import calling, judge_delivery, judge_gaps
+from contract_tests.server.case import Case
 from contract_tests.server.endings import fetched
 from contract_tests.server.probe import Need, Setting, probe
-from contract_tests.server.target import Case
 
 _LONGEST_S = 1_800.0
 _SKEW_S = 5
 """How far the clock of a server that nobody controls may be off."""
 
+FIRST = ("TASK-ID-FORM", "TASK-CREATED-IS-NOW", "TASK-ESTIMATES-ITS-TIME", "BILLING-PRICE", "BILLING-RULE-NAMED")
+COURSE = ("TASK-ENDS", "TASK-STATUS-ORDER", "TASK-PROGRESS-MONOTONE", "BILLING-RESERVED-ON-SUBMISSION", "TASK-STAYS")
 
-_FIRST = ("TASK-ID-FORM", "TASK-CREATED-IS-NOW", "TASK-ESTIMATES-ITS-TIME", "BILLING-PRICE")
-_COURSE = ("TASK-ENDS", "TASK-STATUS-ORDER", "TASK-PROGRESS-MONOTONE", "BILLING-RESERVED-ON-SUBMISSION", "TASK-STAYS")
 
-
-@probe(*_FIRST, *_COURSE, "RESULT-LINK-WORKS", paid=1)
+@probe(*FIRST, *COURSE, "RESULT-LINK-WORKS", needs={Need.CONTROL})
 def whole_life(setting: Setting) -> None:
     """Submit, poll to the end, and compare every answer and balance with those before it."""
-    case, auditor, memory = setting.case(), Auditor(setting.judge), setting.target.memory
-    task_id = (
-        _resumed(case, auditor) if memory.open and setting.target.control is None else _begun(setting, case, auditor)
-    )
-    body = _followed(case, auditor, task_id)
+    case, auditor = setting.case(credits=10_000), Auditor(setting.judge)
     auditor.balanced(case.credits().body)
-    memory.end(task_id)
-    for link in body.get("results") or ():
+    before = setting.target.now_s()
+    answer = case.submit()
+    if answer.status == 200:
+        judge_first_answer(setting, answer.body, before, setting.target.now_s())
+    auditor.submitted(answer.body, answer.task_id, MODEL)
+    auditor.balanced(case.credits().body)
+    body = _followed(case, auditor, answer.task_id)
+    auditor.balanced(case.credits().body)
+    for link in reading.links(body):
         setting.judge.that("RESULT-LINK-WORKS", *fetched(setting, link), "200 and a file")
 
 
-def _resumed(case: Case, auditor: Auditor) -> str:
-    """An earlier run paid for this task and was interrupted."""
-    task_id = case.target.memory.open[0]
-    auditor.resumed(case.task(task_id).body)
-    return task_id
-
-
-def _begun(setting: Setting, case: Case, auditor: Auditor) -> str:
-    auditor.balanced(case.credits().body)
-    before = _now_s(setting)
-    body = case.submit().body
-    _judge_first_answer(setting, body, before, _now_s(setting))
-    auditor.submitted(body, MODEL)
-    auditor.balanced(case.credits().body)
-    return str(body.get("id"))
-
-
-def _judge_first_answer(setting: Setting, body: dict[str, Any], before: float, after: float) -> None:
-    that, parts = setting.judge.that, str(body.get("id")).split("-")
+def judge_first_answer(setting: Setting, body: Any, before_s: float, after_s: float) -> None:
+    """What an accepted submission is answered with."""
+    that, parts = setting.judge.that, str(reading.at(body, "id")).split("-")
     formed = len(parts) == 4 and parts[:2] == ["task", "unified"] and parts[2].isdigit() and parts[3].isalnum()
-    that("TASK-ID-FORM", formed, body.get("id"), "task-unified-<unix seconds>-<suffix>")
-    created = body.get("created")
-    now = isinstance(created, int) and int(before) - _SKEW_S <= created <= after + _SKEW_S
-    that("TASK-CREATED-IS-NOW", now, f"created {created}", f"between {before:.0f} and {after:.0f}")
-    estimated = (body.get("task_info") or {}).get("estimated_time")
-    that("TASK-ESTIMATES-ITS-TIME", isinstance(estimated, int) and estimated > 0, estimated, "seconds")
+    that("TASK-ID-FORM", formed, reading.at(body, "id"), "task-unified-<unix seconds>-<suffix>")
+    created = reading.at(body, "created")
+    now = isinstance(created, int) and int(before_s) - _SKEW_S <= created <= after_s + _SKEW_S
+    that("TASK-CREATED-IS-NOW", now, f"created {created}", f"between {before_s:.0f} and {after_s:.0f}")
+    estimated = reading.whole(reading.at(body, "task_info", "estimated_time"))
+    that("TASK-ESTIMATES-ITS-TIME", (estimated or 0) > 0, f"estimated_time {estimated}", "seconds")
+    _judge_price(setting, body)
+
+
+def _judge_price(setting: Setting, body: Any) -> None:
     seconds = setting.target.settings.video_seconds
-    told = (body.get("usage") or {}).get("credits_reserved")
-    price = price_uc(setting.profile, seconds) / UC_PER_CREDIT
-    that("BILLING-PRICE", told == price, f"credits_reserved {told}", f"{price:g} credits for {seconds:g} s")
-
-
-def _now_s(setting: Setting) -> float:
-    """What the server's clock shows: a mock tells, any other is taken to be right."""
-    return time.time() if setting.target.control is None else setting.control.now_s()
-
-
-@probe("CALLBACK-SENT", "CALLBACK-RETRIED", "CALLBACK-RETRY-DELAYS", paid=1, needs={Need.CALLBACKS})
-def called_back(setting: Setting) -> None:
-    """A task that calls back a receiver which never accepts: every attempt of it, in the server's own time."""
-    talk, auditor = calling(setting), Auditor(setting.judge)
-    delays = callback_rules()["retry_delays_seconds"]
-    box = talk.listener.box(*[500] * 20)
-    task_id = auditor.submitted(talk.case.submit(callback_url=box.url).body, MODEL).id
-    if not _followed(talk.case, auditor, task_id):
-        return
-    talk.let_pass(3 * sum(delays))
-    talk.require("CALLBACK-SENT", bool(box.deliveries), box, "a callback once the task has ended")
-    for delivery in box.deliveries[:1]:
-        judge_delivery(talk, delivery, box, task_id)
-    attempts = 1 + len(delays)
-    talk.require("CALLBACK-RETRIED", len(box.deliveries) >= attempts, box, f"{attempts} attempts")
-    judge_gaps(talk, box, delays)
-    setting.target.memory.end(task_id)
+    told, price = reading.at(body, "usage", "credits_reserved"), price_uc(setting.profile, seconds)
+    expected = f"{price / UC_PER_CREDIT:g} credits for {seconds:g} s"
+    holds = reading.amount_uc(told) == price
+    setting.judge.that("BILLING-PRICE", holds, f"credits_reserved {told}", expected)
+    rule = create_operation()["x-evolink-price"][setting.profile]["billing_rule"]
+    named = reading.at(body, "usage", "billing_rule")
+    setting.judge.that("BILLING-RULE-NAMED", named == rule, f"billing_rule {named}", rule)
 
 
 def _followed(case: Case, auditor: Auditor, task_id: str) -> dict[str, Any]:
@@ -94,7 +63,7 @@ def _followed(case: Case, auditor: Auditor, task_id: str) -> dict[str, Any]:
     poll_s = case.target.settings.poll_s
     for _ in range(int(_LONGEST_S / poll_s)):
         answer = case.task(task_id)
-        case.judge.that("TASK-STAYS", answer.status == 200, f"{answer.status} {answer.code}", "200")
+        case.judge.that("TASK-STAYS", answer.status == 200, answer.told, "200")
         if answer.status != 200 or auditor.queried(answer.body, task_id).status in TERMINAL:
             break
         case.let_pass(poll_s)

@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from contract_tests.document import UC_PER_CREDIT, failure_codes, price_uc
+from contract_tests.document import MODEL, UC_PER_CREDIT, failure_codes, price_uc
 from contract_tests.exchange import Exchange
 from contract_tests.judge import BrokenPromiseError
-from contract_tests.server.auditor import AUDITED, TERMINAL, Auditor, Balance, Seen
+from contract_tests.server import reading
+from contract_tests.server.auditor import AUDITED, TERMINAL, Auditor, Seen
+from contract_tests.server.case import Answer
 from contract_tests.server.listing import LIST, items
 from contract_tests.server.probe import Need, Setting, notes_of, probe, steps_of
-from contract_tests.server.target import Answer, CaseOverError
+from contract_tests.server.reading import Balance
+from contract_tests.server.target import CaseOverError, UnmetError
 
 EXAMPLES, STEPS = 25, 20
 _SHRINK_S = 3.0
@@ -96,7 +99,8 @@ class Machine(RuleBasedStateMachine):
     @rule()
     @guarded
     def submit_something_invalid(self) -> None:
-        self.case.submit_invalid(model=None)
+        answer = self.case.submit_invalid(model=None)
+        assume(answer.status != 200)
         self.auditor.changes.refused.append("without a model")
         self.reckon()
 
@@ -149,17 +153,17 @@ class Machine(RuleBasedStateMachine):
         """The answer to a submission: accepted if, and only if, the credits cover it."""
         covered = self.balance.remaining >= self.price
         check_id = "BILLING-COVERED-IS-ACCEPTED" if covered else "BILLING-SHORT-IS-REFUSED"
-        received = f"{answer.status} with {self.balance.remaining / UC_PER_CREDIT:g} credits left"
+        received = f"{answer.told} with {self.balance.remaining / UC_PER_CREDIT:g} credits left"
         self.setting.judge.that(check_id, answer.status == (200 if covered else 402), received)
         assume(covered or answer.status != 200)  # what an overspent account shows is no promise of its own
         if answer.status == 200:
-            return self.auditor.submitted(answer.body, str(answer.at("model")))
+            return self.auditor.bought(answer, MODEL)
         self.auditor.changes.refused.append("402")
         return Seen("", {}, 0)
 
     def judge_repeated(self, answer: Answer, prompt: str, task_id: str, *, same: bool) -> None:
         self.auditor.changes.repeated += 1
-        told = f"{answer.status} with task {answer.at('id')}"
+        told = f"{answer.told} with task {reading.shown(answer.at('id'))}"
         if same:
             self.setting.judge.that("IDEMPOTENCY-SAME-TASK", answer.at("id") == task_id, told, f"task {task_id}")
         else:
@@ -169,15 +173,20 @@ class Machine(RuleBasedStateMachine):
 
     def query(self, seen: Seen, *, cancelled: bool = False) -> None:
         answer = self.case.task(seen.id)
-        self.setting.judge.that("TASK-STAYS", answer.status == 200, f"{answer.status} {answer.code}", "200")
+        self.setting.judge.that("TASK-STAYS", answer.status == 200, answer.told, "200")
         if answer.status == 200:
             self.auditor.queried(answer.body, seen.id, cancelled=cancelled)
+        else:
+            self.auditor.lost()
 
     def reckon(self, cancelled: str = "") -> None:
         """Ask about everything that is open, then about the credits."""
         for seen in self.open_tasks:
             self.query(seen, cancelled=seen.id == cancelled)
-        self.balance = self.auditor.balanced(self.case.credits().body)
+        balance = self.auditor.balanced(self.case.credits().body)
+        if balance is None:
+            raise UnmetError("the credits are not shown as numbers")
+        self.balance = balance
 
 
 class Hunt:
@@ -197,6 +206,9 @@ class Hunt:
             run_state_machine_as_test(hunted, settings=_settings())
         except (BrokenPromiseError, CaseOverError, HypothesisException, ExceptionGroup):
             """What was found is kept in `broken`: the rest is Hypothesis's own view of it."""
+        except UnmetError:
+            if self.broken is None:
+                raise
 
     @property
     def is_over(self) -> bool:

@@ -1,5 +1,8 @@
 """A callback receiver that answers by a script and remembers everything: http, or https with a certificate given."""
 
+import json
+import re
+import secrets
 import ssl
 import threading
 import time
@@ -8,11 +11,15 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
 
 HANG, RESET = "hang", "reset"
 Step = int | str
 """A status to answer with, HANG (never answer), RESET (cut the connection), or the address to redirect to."""
 _BODY_LIMIT = 1_048_576
+_CHUNK_LINE = 1_024
 _HANG_S = 60.0
 _KEPT = 1_000
 
@@ -33,13 +40,16 @@ class Delivery:
 
 @dataclass(slots=True)
 class Box:
-    """What arrives under one path of the listener. The n-th request is answered by the n-th step of the script, and
-    with 200 when it is over."""
+    """What arrives for one callback URL, wherever it arrives. The n-th request is answered by the n-th step of the
+    script, and with 200 when it is over. `targets` are its path and query, as they may arrive unchanged; `task_id` is
+    whose callback it is, once that is known."""
 
     url: str
+    targets: tuple[str, ...]
     script: list[Step] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
-    on_arrival: Callable[[], Any] | None = None
+    on_arrival: Callable[[Delivery], Any] | None = None
+    task_id: str = ""
 
 
 class Listener:
@@ -53,10 +63,12 @@ class Listener:
         port: int = 0,
         public_url: str = "",
     ) -> None:
-        """`public_url` is the address that leads to `port` from where the server is, if that is elsewhere."""
+        """`public_url` is the address that leads to `port` from where the server is, if that is elsewhere.
+        `strays` is what arrived and belongs to no box."""
         self._clock, self._certificate, self._port, self._public_url = clock, certificate, port, public_url
         self._boxes: dict[str, Box] = {}
-        self._numbers = 0
+        self._nonce = secrets.token_hex(4)
+        self.strays: list[Delivery] = []
         self.url = ""
 
     def __enter__(self) -> Self:
@@ -77,29 +89,74 @@ class Listener:
         self._server.shutdown()
         self._server.server_close()
 
+    @property
+    def is_local(self) -> bool:
+        """Whether its address is one of this machine, that the live API would refuse."""
+        return not self._public_url
+
     def box(self, *script: Step) -> Box:
-        """A callback URL of its own. Its query has everything that a careless sender would re-encode."""
-        self._numbers += 1
-        path = f"/box/{self._numbers}/a%2Fb;c"
-        box = Box(f"{self.url}{path}?secret=s3cr3t%2B%20x&empty=&list=1&list=2", list(script))
-        self._boxes[path] = box
-        return box
+        """A callback URL of its own. Its query has everything that a careless sender would re-encode; its name stands
+        in the path and in the query, so that what arrives changed is still known."""
+        name = f"box-{len(self._boxes) + 1}-{self._nonce}"
+        target = f"/{name}/a%2Fb;c?secret=s3cr3t%2B%20x&empty=&list=1&list=2&box={name}"
+        outside = urlsplit(self.url).path.rstrip("/") + target
+        self._boxes[name] = Box(f"{self.url}{target}", (target, outside), list(script))
+        return self._boxes[name]
+
+    def expect(self, box: Box, task_id: str) -> None:
+        """From now on what says that it is about this task is the box's, at whatever path; so is what came
+        already."""
+        box.task_id = task_id
+        for delivery in [one for one in self.strays if id_of(one) == task_id]:
+            self.strays.remove(delivery)
+            box.deliveries.append(delivery)
+
+    def is_led_here(self, timeout_s: float) -> bool:
+        """Whether a request to our own address arrives here."""
+        name = f"{self._nonce}-{len(self.strays)}"
+        try:
+            httpx.post(f"{self.url}/{name}", timeout=timeout_s, trust_env=False, content=b"{}")
+        except (httpx.HTTPError, httpx.InvalidURL):
+            """What counts is what arrived."""
+        found = [one for one in self.strays if name in one.target]
+        self.strays = [one for one in self.strays if one not in found]
+        return bool(found)
 
     def arrived(self, delivery: Delivery) -> tuple[Step, Delivery]:
-        box = self._boxes.get(delivery.target.partition("?")[0])
-        if box is None:
-            return 404, delivery
         delivery.clock_s = self._clock()
+        box = self._box_of(delivery)
+        if box is None:
+            self.strays = [*self.strays, delivery][-_KEPT:]
+            return 404, delivery
         if box.on_arrival is not None:
-            delivery.noted = box.on_arrival()
+            delivery.noted = box.on_arrival(delivery)
         step = box.script[len(box.deliveries)] if len(box.deliveries) < len(box.script) else 200
         if len(box.deliveries) < _KEPT:
             box.deliveries.append(delivery)
         return step, delivery
 
+    def _box_of(self, delivery: Delivery) -> Box | None:
+        """By its name, or by the task that it tells of."""
+        for name in re.findall(rf"box-\d+-{self._nonce}", delivery.target.lower()):
+            if name in self._boxes:
+                return self._boxes[name]
+        task_id = id_of(delivery)
+        return next((box for box in self._boxes.values() if task_id and box.task_id == task_id), None)
+
+
+def id_of(delivery: Delivery) -> str:
+    """The task that a body tells of; "" where it tells of none."""
+    try:
+        body = json.loads(delivery.body)
+    except (ValueError, RecursionError):
+        return ""
+    task_id = body.get("id") if isinstance(body, dict) else None
+    return task_id if isinstance(task_id, str) else ""
+
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
     listener: Listener
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -111,9 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _HANG_S
 
     def do_POST(self) -> None:
-        length = min(int(self.headers.get("content-length", 0)), _BODY_LIMIT)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        delivery = Delivery(self.command, self.path, headers, self.rfile.read(length), 0.0)
+        delivery = Delivery(self.command, self.path, headers, self._body(headers), 0.0)
         step, delivery = self.server.listener.arrived(delivery)
         self.close_connection = True
         if step == HANG:
@@ -123,7 +179,24 @@ class _Handler(BaseHTTPRequestHandler):
         elif step != RESET:
             self._answer(307, step)
 
-    do_GET = do_PUT = do_POST  # noqa: N815
+    do_GET = do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815
+
+    def _body(self, headers: dict[str, str]) -> bytes:
+        """As much of it as is kept."""
+        if "chunked" in headers.get("transfer-encoding", "").lower():
+            return self._chunks()
+        told = headers.get("content-length", "")
+        return self.rfile.read(min(int(told[:9]), _BODY_LIMIT)) if told.isascii() and told.isdigit() else b""
+
+    def _chunks(self) -> bytes:
+        read = bytearray()
+        while len(read) < _BODY_LIMIT:
+            told = self.rfile.readline(_CHUNK_LINE).partition(b";")[0].strip()
+            if not re.fullmatch(rb"[0-9a-fA-F]{1,8}", told) or not (length := int(told, 16)):
+                break
+            read += self.rfile.read(min(length, _BODY_LIMIT))
+            self.rfile.readline(_CHUNK_LINE)
+        return bytes(read)
 
     def _answer(self, status: int, location: str | None = None) -> None:
         self.send_response(status)

@@ -30,6 +30,10 @@ class Memory:
         self.open.append(task_id)
         self._keep()
 
+    def knows(self, task_id: Any) -> bool:
+        """Whether it was paid for in this run, or in an earlier one."""
+        return task_id in self.open or task_id in self.ended
+
     def end(self, task_id: str) -> None:
         """A task that has ended can be looked at again for nothing."""
         self.open = [one for one in self.open if one != task_id]

@@ -3,10 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from contract_tests.document import MODEL, UC_PER_CREDIT, create_operation, price_uc, uc
+from contract_tests.document import MODEL, UC_PER_CREDIT, create_operation, price_uc
+from contract_tests.server import reading
 from contract_tests.server.auditor import DIFFERENCES, Auditor
+from contract_tests.server.case import Answer, Case
 from contract_tests.server.probe import Need, Setting, probe
-from contract_tests.server.target import Answer, Case
 
 _WITHIN = (6, 6.5, 7.25, 9, 12.34, 19.99, 20)
 _SHORT = (1, 5.99)
@@ -26,8 +27,9 @@ def prices(setting: Setting) -> None:
     case, that = setting.case(credits=100_000), setting.judge.that
     rule = create_operation()["x-evolink-price"][setting.profile]
     for seconds in _WITHIN:
-        told, price = _told_price(case, seconds), price_uc(setting.profile, seconds) / UC_PER_CREDIT
-        that("BILLING-PRICE", told == price, f"credits_reserved {told}", f"{price:g} credits for {seconds} s")
+        told, price = _told_price(case, seconds), price_uc(setting.profile, seconds)
+        expected = f"{price / UC_PER_CREDIT:g} credits for {seconds} s"
+        that("BILLING-PRICE", reading.amount_uc(told) == price, f"credits_reserved {told}", expected)
     _judge_bound(case, "BILLING-SHORTEST", rule["minimum_seconds"], _SHORT)
     if (most := rule.get("maximum_seconds")) is not None:
         _judge_bound(case, "BILLING-LONGEST", most, _LONG)
@@ -46,7 +48,9 @@ def _judge_bound(case: Case, check_id: str, bound: float, beyond: tuple[float, .
 
 
 def _told_price(case: Case, seconds: float) -> Any:
-    return case.submit(video_urls=_video(seconds)).at("usage", "credits_reserved")
+    answer = case.submit(video_urls=_video(seconds))
+    _ = answer.task_id
+    return answer.at("usage", "credits_reserved")
 
 
 @probe(*DIFFERENCES, needs={Need.CONTROL})
@@ -55,23 +59,16 @@ def bills(setting: Setting) -> None:
     case, auditor = setting.case(credits=1_000), Auditor(setting.judge)
     auditor.balanced(case.credits().body)
     for how in ("complete", "fail", "cancel"):
-        task_id = auditor.submitted(case.submit().body, MODEL).id
+        task_id = auditor.bought(case.submit(), MODEL).id
         auditor.balanced(case.credits().body)
         setting.control.end(task_id, how)
         auditor.queried(case.task(task_id).body, task_id, cancelled=how == "cancel")
         auditor.balanced(case.credits().body)
         case.let_pass(60)
         auditor.balanced(case.credits().body)
-    case.submit_invalid(model=None)
-    auditor.changes.refused.append("400")
-    auditor.balanced(case.credits().body)
-
-
-@probe("BILLING-RULE-NAMED", needs={Need.CONTROL})
-def billing_rule(setting: Setting) -> None:
-    rule = create_operation()["x-evolink-price"][setting.profile]["billing_rule"]
-    told = setting.case(credits=10_000).submit().at("usage", "billing_rule")
-    setting.judge.that("BILLING-RULE-NAMED", told == rule, told, rule)
+    if (answer := case.submit_invalid(model=None)).status != 200:
+        auditor.changes.refused.append(answer.told)
+        auditor.balanced(case.credits().body)
 
 
 @probe("BILLING-COVERED-IS-ACCEPTED", "BILLING-SHORT-IS-REFUSED", needs={Need.CONTROL})
@@ -84,9 +81,7 @@ def last_credit(setting: Setting) -> None:
     auditor.balanced(case.credits().body)
     answer = case.submit()
     refused = (answer.status, answer.code) == (402, "insufficient_quota")
-    setting.judge.that(
-        "BILLING-SHORT-IS-REFUSED", refused, f"{answer.status} {answer.code}", "402 insufficient_quota"
-    )
+    setting.judge.that("BILLING-SHORT-IS-REFUSED", refused, answer.told, "402 insufficient_quota")
     if answer.status == 402:
         auditor.changes.refused.append("402")
         auditor.balanced(case.credits().body)
@@ -95,19 +90,36 @@ def last_credit(setting: Setting) -> None:
 @probe("BILLING-TOKEN-LIMIT", needs={Need.CONTROL})
 def token_limit(setting: Setting) -> None:
     """A key with a limit of its own: refused beyond it, whatever the user has; and nothing is reserved for that."""
-    price = price_uc(setting.profile, 9) / UC_PER_CREDIT
-    case = setting.case(credits=round(100 * price, 4))
-    setting.control.account(case.key, token_credits=round(1.5 * price, 4))
+    price = price_uc(setting.profile, 9)
+    case = setting.case(credits=100 * price / UC_PER_CREDIT)
+    setting.control.account(case.key, token_credits=1.5 * price / UC_PER_CREDIT)
     auditor, that = Auditor(setting.judge), setting.judge.that
     first = case.submit()
     that("BILLING-TOKEN-LIMIT", first.status == 200, first.status, "200 within the limit of the key")
     left = case.credits().at("data", "token", "remaining_credits")
-    that("BILLING-TOKEN-LIMIT", left == round(price / 2, 4), f"token.remaining_credits {left}", f"{price / 2:g}")
-    auditor.balanced(case.credits().body)
+    halved = f"{price / 2 / UC_PER_CREDIT:g}"
+    that("BILLING-TOKEN-LIMIT", reading.amount_uc(left) == price // 2, f"token.remaining_credits {left}", halved)
+    body = case.credits().body
+    unlimited = reading.at(body, "data", "token", "unlimited_credits")
+    that(
+        "BILLING-TOKEN-LIMIT", unlimited is not True, f"unlimited_credits {unlimited}", "false for a key with a limit"
+    )
+    auditor.balanced(body)
     second = case.submit()
     refused = (second.status, second.code) == (402, "insufficient_token_quota")
-    that("BILLING-TOKEN-LIMIT", refused, f"{second.status} {second.code}", "402 insufficient_token_quota")
+    that("BILLING-TOKEN-LIMIT", refused, second.told, "402 insufficient_token_quota")
+    if refused:
+        _judge_amounts(setting, second, 99 * price, price)
     auditor.balanced(case.credits().body, only="BILLING-TOKEN-LIMIT")
+
+
+def _judge_amounts(setting: Setting, answer: Answer, balance_uc: int, cost_uc: int) -> None:
+    """The refusal of a key at its limit tells what the account has, and what the task would cost."""
+    told = [answer.at("error", name) for name in ("account_balance_credits", "estimated_credits")]
+    expected = [amount / UC_PER_CREDIT for amount in (balance_uc, cost_uc)]
+    holds = [reading.amount_uc(one) for one in told] == [balance_uc, cost_uc]
+    received = f"account_balance_credits {told[0]}, estimated_credits {told[1]}"
+    setting.judge.that("BILLING-TOKEN-LIMIT", holds, received, f"{expected[0]:.10g} and {expected[1]:.10g}")
 
 
 @probe("IDEMPOTENCY-REPLAYED-HEADER", "IDEMPOTENCY-KEY-PER-ACCOUNT", needs={Need.CONTROL})
@@ -116,15 +128,15 @@ def idempotency_key(setting: Setting) -> None:
     key = "contract-idempotency-key"
     case, other = setting.case(credits=1_000), setting.case(other=True, credits=1_000)
     first, again, foreign = (one.submit(idempotency_key=key) for one in (case, case, other))
+    _ = first.task_id
     header = again.headers.get("idempotency-replayed")
     marked = header == "true" and "idempotency-replayed" not in first.headers
     setting.judge.that(
         "IDEMPOTENCY-REPLAYED-HEADER", marked, f"Idempotency-Replayed: {header}", "true, on repeats only"
     )
-    own = foreign.status == 200 and foreign.at("id") != first.at("id")
-    setting.judge.that(
-        "IDEMPOTENCY-KEY-PER-ACCOUNT", own, f"{foreign.status} {foreign.at('id')}", "a task of its own"
-    )
+    own = foreign.status == 200 and foreign.at("id") != first.task_id
+    received = f"{foreign.told} with task {reading.shown(foreign.at('id'))}"
+    setting.judge.that("IDEMPOTENCY-KEY-PER-ACCOUNT", own, received, "a task of its own")
 
 
 @probe("IDEMPOTENCY-PARALLEL", needs={Need.CONTROL})
@@ -133,7 +145,7 @@ def idempotency_in_parallel(setting: Setting) -> None:
     case = setting.case(credits=10_000)
     for number in range(4):
         answers = _at_once([case] * _WORKERS, idempotency_key=f"contract-parallel-{number}")
-        tasks = {answer.at("id") for answer in answers if answer.status == 200}
+        tasks = {answer.task_id for answer in answers if answer.status == 200}
         others = {answer.status for answer in answers} - {200, 409}
         received = f"tasks {sorted(map(str, tasks))}, other statuses {sorted(others)}"
         setting.judge.that("IDEMPOTENCY-PARALLEL", len(tasks) == 1 and not others, received, "one task; else 409")
@@ -154,9 +166,11 @@ def _judge_spent(setting: Setting, case: Case, answers: list[Answer], price: int
     statuses = sorted(answer.status for answer in answers)
     expected = [200] * 3 + [402] * (_WORKERS - 3)
     setting.judge.that("BILLING-PARALLEL", statuses == expected, f"{statuses}", "three accepted, the rest 402")
-    left = uc(case.credits().at("data", "user", "remaining_credits") or 0)
-    received = f"remaining_credits {left / UC_PER_CREDIT:g}"
-    setting.judge.that("BILLING-PARALLEL", left == price // 2, received, f"{price / 2 / UC_PER_CREDIT:g}")
+    left = reading.balance(case.credits().body)
+    if left is not None:
+        received = f"remaining_credits {left.remaining / UC_PER_CREDIT:g}"
+        half = f"{price / 2 / UC_PER_CREDIT:g}"
+        setting.judge.that("BILLING-PARALLEL", left.remaining == price // 2, received, half)
 
 
 def _at_once(cases: list[Case], **fields: Any) -> list[Answer]:
@@ -167,7 +181,6 @@ def _at_once(cases: list[Case], **fields: Any) -> list[Answer]:
 PROBES = (
     bills,
     prices,
-    billing_rule,
     last_credit,
     token_limit,
     idempotency_key,

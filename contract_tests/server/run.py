@@ -10,38 +10,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from contract_tests.check import Layer, checks
-from contract_tests.document import CREATE, UC_PER_CREDIT, example_request, highest_price_uc
+from contract_tests.document import UC_PER_CREDIT, highest_price_uc
 from contract_tests.judge import Judge
 from contract_tests.report import Report
-from contract_tests.server import access, callbacks, endings, life, lifecycle, listing, money
+from contract_tests.server import callbacks
 from contract_tests.server.budget import Budget
-from contract_tests.server.control import Control
+from contract_tests.server.control import Control, ControlError
+from contract_tests.server.course import Course, course
 from contract_tests.server.listener import Listener
 from contract_tests.server.memory import Memory
-from contract_tests.server.probe import Need, Probe, Setting, plan
+from contract_tests.server.plan import Plan, plan
+from contract_tests.server.probe import Need, Setting, fault_of
 from contract_tests.server.schema import judge_schema
+from contract_tests.server.shelf import Shelf
+from contract_tests.server.standing import UnreachableError, known_profile, missing_of, require_this_api
 from contract_tests.server.target import Settings, SilentServerError, Target
 
 LAYERS = (Layer.BEHAVIOUR, Layer.CALLBACK, Layer.SCHEMA)
 EXAMPLES = 15
 """Drawn requests an operation, in the schema layer."""
-_PROBES: dict[Layer, tuple[Probe, ...]] = {
-    Layer.BEHAVIOUR: (
-        life.whole_life,
-        *access.PROBES,
-        *money.PROBES,
-        *listing.PROBES,
-        *endings.PROBES,
-        lifecycle.lifecycle,
-    ),
-    Layer.CALLBACK: (*callbacks.PROBES, life.called_back),
-    Layer.SCHEMA: (),
-}
-
-
-def all_probes() -> tuple[Probe, ...]:
-    """Every talk with a server, the one included that waits for a time-out."""
-    return (*(one for layer in LAYERS for one in _PROBES[layer]), callbacks.timeout)
 
 
 Tell = Callable[[str, int, int], None]
@@ -74,10 +61,6 @@ class Options:
         return f"{self.replay} --check {check_id}" if self.replay else ""
 
 
-class UnreachableError(Exception):
-    """Nothing answers at this address: there is nothing to judge."""
-
-
 @dataclass(slots=True)
 class Run:
     """What `judge_server` works with; made by `opened`."""
@@ -89,27 +72,34 @@ class Run:
     listener: Listener | None
     profile: str
     missing: frozenset[Need]
+    shelf: Shelf
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     cases: dict[str, int] = field(default_factory=dict)
     aborted: str = ""
 
     def setting(self) -> Setting:
-        return Setting(self.target, self.judge, self.profile, self.options.seed, self.listener)
+        listener = None if Need.CALLBACKS in self.missing else self.listener
+        return Setting(self.target, self.judge, self.profile, self.options.seed, self.shelf, listener)
 
     @property
-    def probes(self) -> tuple[Probe, ...]:
-        """All of the layers; or, where only some checks are asked for, those that may judge them."""
-        chosen = tuple(one for layer in self.options.layers for one in _PROBES[layer])
-        return tuple(one for one in chosen if self.options.only.intersection(one.judges)) or chosen
+    def course(self) -> Course:
+        """Which probes run, in which order."""
+        return course(self.options.layers, self.options.only, has_control=self.control is not None)
+
+    @property
+    def asks_schema(self) -> bool:
+        only = self.options.only
+        return Layer.SCHEMA in self.options.layers and (not only or any(one.startswith("SCHEMA-") for one in only))
 
     @property
     def is_paid(self) -> bool:
         """Whether somebody's money is behind the key."""
         return self.target.budget.cap_uc is not None
 
-    def plan(self) -> tuple[int, float]:
-        """Paid submissions, and the credits that they cost at most."""
-        return plan(self.probes, self.missing, highest_price_uc(self.options.settings.video_seconds))
+    def plan(self) -> Plan:
+        """What would be bought, and what it costs at most."""
+        probes = (one for one in self.course.probes if not one.needs.intersection(self.missing))
+        return plan(probes, highest_price_uc(self.options.settings.video_seconds), self.target.budget)
 
     def report(self) -> Report:
         elapsed = (datetime.now(UTC) - self.started).total_seconds()
@@ -142,7 +132,7 @@ def opened(options: Options) -> Iterator[Run]:
         judge, budget = Judge(asked, replay=options.replay_of), Budget()
         target = Target(options.settings, judge, budget, Memory(options.settings.url, options.state))
         stack.callback(target.close)
-        _require_an_answer(target)
+        require_this_api(target)
         control = _control(options, stack)
         health = control.health() if control else None
         judge.strict, budget.cap_uc = control is not None, _cap_uc(options, is_mock=control is not None)
@@ -150,28 +140,38 @@ def opened(options: Options) -> Iterator[Run]:
             target.steer(control)
             stack.callback(control.give_back, target.made_up)
         listener = _listener(options, control, stack)
-        profile = options.profile or (health or {}).get("profile", "documented")
-        missing = frozenset(_missing(options, target, listener, profile))
-        yield Run(options, judge, target, control, listener, profile, missing)
+        profile = options.profile or known_profile((health or {}).get("profile"))
+        missing = frozenset(missing_of(options, target, listener, profile))
+        yield Run(options, judge, target, control, listener, profile, missing, Shelf(judge))
 
 
 def judge_server(run: Run, tell: Tell) -> Report:
-    """Judge it all. Stops early, and says so, where the server falls silent or the time is over."""
-    run.target.ends_s = ends_s = time.monotonic() + run.options.deadline_s
+    """Judge it all. Stops early, and says so, where the server falls silent or the time is over; whatever else
+    happens, there is a report."""
+    run.target.ends_s = time.monotonic() + run.options.deadline_s
     try:
-        _probe_all(run, tell)
-        with _timeout_beside(run):
-            if Layer.SCHEMA in run.options.layers:
-                tell("schema", len(run.probes), len(run.probes) + 1)
-                run.cases = judge_schema(run.setting(), examples=run.options.examples, ends_s=ends_s)
+        _judge_all(run, tell)
     except SilentServerError as error:
         run.aborted = str(error)
+    except Exception as error:
+        run.aborted = fault_of(error)
     return run.report()
 
 
-def _probe_all(run: Run, tell: Tell) -> None:
-    for number, one in enumerate(run.probes):
-        tell(one.name, number, len(run.probes) + 1)
+def _judge_all(run: Run, tell: Tell) -> None:
+    course, done = run.course, 0
+    parts = len(course.probes) + 1
+    for one in course.first:
+        tell(one.name, done, parts)
+        one.run(run.setting(), run.missing)
+        done += 1
+    with _timeout_beside(run):
+        if run.asks_schema:
+            tell("schema", done, parts)
+            run.cases = judge_schema(run.setting(), run.missing, run.options.examples, run.target.ends_s)
+    for one in course.later:
+        done += 1
+        tell(one.name, done, parts)
         one.run(run.setting(), run.missing)
 
 
@@ -189,14 +189,18 @@ def _timeout_beside(run: Run) -> Iterator[None]:
 
 
 def _control(options: Options, stack: ExitStack) -> Control | None:
-    """The control API, if there is one and it may be used; it holds the clock from now on."""
+    """The control API, if there is one and it may be used; it holds the clock from now on. Raises
+    UnreachableError."""
     if not options.control:
         return None
     control = Control(options.settings.url, options.control_token, options.settings.timeout_s)
     stack.callback(control.close)
     if control.health() is None:
         return None
-    control.hold_clock()
+    try:
+        control.hold_clock()
+    except ControlError as error:
+        raise UnreachableError(f"there is a control API, but it can't be used: {error}; try --no-control") from error
     return control
 
 
@@ -206,44 +210,20 @@ def _cap_uc(options: Options, *, is_mock: bool) -> int | None:
     return round(options.max_credits * UC_PER_CREDIT)
 
 
-def _require_an_answer(target: Target) -> None:
-    exchange = target.send(target.build("GET", "/v1/credits"))
-    if exchange.status is None:
-        raise UnreachableError(f"{target.settings.url} does not answer: {exchange.failure}")
-
-
 def _listener(options: Options, control: Control | None, stack: ExitStack) -> Listener | None:
-    """A receiver that the server can reach: beside a mock, or behind a public address that leads here."""
-    if control is None and not options.callback_url:
+    """A receiver that the server can reach: beside a mock, or behind a public address that leads here. Raises
+    UnreachableError where it can't listen."""
+    if control is None and not options.callback_url and options.certificate is None:
         return None
-    return stack.enter_context(
-        Listener(
-            control.now_s if control else time.time,
-            options.certificate,
-            port=options.callback_port,
-            public_url=options.callback_url,
-        )
+    listener = Listener(
+        control.now_s if control else time.time,
+        options.certificate,
+        port=options.callback_port,
+        public_url=options.callback_url,
     )
-
-
-def _missing(options: Options, target: Target, listener: Listener | None, profile: str) -> Iterator[Need]:
-    if target.control is None:
-        yield Need.CONTROL
-        if options.settings.other_key is None:
-            yield Need.OTHER_KEY
-    if listener is None or not _is_reachable(target, listener):
-        yield Need.CALLBACKS
-    if profile != "observed":
-        yield Need.OBSERVED
-    if options.quick:
-        yield Need.PATIENCE
-
-
-def _is_reachable(target: Target, listener: Listener) -> bool:
-    """Whether a mock takes a callback URL on this machine: asked by an account that has no credits."""
-    if target.control is None:
-        return True
-    case = target.case()
-    target.control.account(case.key, credits=0)
-    body = example_request() | {"callback_url": listener.box().url}
-    return case.send("POST", CREATE, json=body).status == 402
+    try:
+        return stack.enter_context(listener)
+    except OSError as error:
+        raise UnreachableError(
+            f"can't listen on --callback-port {options.callback_port}: {error.strerror}"
+        ) from error

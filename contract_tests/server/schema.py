@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -16,10 +17,8 @@ from schemathesis.openapi.checks import AuthScenario, IgnoredAuth
 from contract_tests.document import CREATE, contract_document
 from contract_tests.exchange import Exchange
 from contract_tests.judge import BrokenPromiseError
-from contract_tests.server.budget import OverBudgetError
-from contract_tests.server.probe import Setting
+from contract_tests.server.probe import Need, Setting
 from contract_tests.server.sending import Sending
-from contract_tests.server.target import SilentServerError
 
 IDS = {
     "not_a_server_error": "SCHEMA-NO-SERVER-ERROR",
@@ -34,17 +33,18 @@ IDS = {
     "ensure_resource_availability": "SCHEMA-CREATED-IS-THERE",
 }
 """schemathesis's checks, and the ids that they are reported under."""
-_COVER_ALL = "SCHEMA-EVERY-OPERATION"
+_COVER_ALL, _ACCEPTS, _REFUSES = "SCHEMA-EVERY-OPERATION", "SCHEMA-ACCEPTS-VALID", "SCHEMA-REFUSES-INVALID"
+_SAYS_NOTHING = frozenset({401, 402, 403, 429})
 _METHODS = ("get", "post", "put", "delete", "patch")
 _RECEIVED_LIMIT = 300
 
 
-def judge_schema(setting: Setting, *, examples: int, ends_s: float) -> dict[str, int]:
+def judge_schema(setting: Setting, missing: Iterable[Need], examples: int, ends_s: float) -> dict[str, int]:
     """Judge every operation, and how many cases each had. Raises SilentServerError.
 
     Where money is real, only invalid submissions are sent, and reads.
     """
-    layer = _Layer(setting, examples, ends_s)
+    layer = _Layer(setting, examples, ends_s, has_key=Need.KEY not in missing)
     layer.run()
     layer.judge_cover()
     return dict(layer.cases)
@@ -65,8 +65,8 @@ def served_document(profile: str) -> dict[str, Any]:
 class _Layer:
     """One run of schemathesis's engine, as the judge hears of it."""
 
-    def __init__(self, setting: Setting, examples: int, ends_s: float) -> None:
-        self.setting, self.examples, self.ends_s = setting, examples, ends_s
+    def __init__(self, setting: Setting, examples: int, ends_s: float, *, has_key: bool) -> None:
+        self.setting, self.examples, self.ends_s, self.has_key = setting, examples, ends_s, has_key
         self.is_paid = setting.target.budget.cap_uc is not None
         self.raw = served_document(setting.profile)
         self.cases: Counter[str] = Counter(
@@ -78,27 +78,37 @@ class _Layer:
             }
         )
         self._found: dict[str, tuple[BrokenPromiseError, list[Exchange]]] = {}
+        self._cut_short = ""
 
     def run(self) -> None:
-        case = self.setting.case(credits=None if self.is_paid or self.setting.target.control is None else 1_000_000)
+        case = self.setting.case(credits=None if self.is_paid else 1_000_000)
         sending = Sending(self.setting.target, self.raw, case.key, is_paid=self.is_paid)
         schema = schemathesis.openapi.from_dict(self.raw, config=self._config(case.key))
         schema.__class__ = type("Judged", (schema.__class__,), {"transport": property(lambda _: sending)})
-        stream = _Engine(schema=schema).execute()
+        try:
+            self._follow(_Engine(schema=schema).execute(), sending)
+        except Exception as error:
+            self._cut_short = f"schemathesis broke off on what it was answered: {type(error).__name__}: {error}"
+        self._tell(sending)
+
+    def _follow(self, stream: Any, sending: Sending) -> None:
         for event in stream:
             if isinstance(event, events.ScenarioFinished):
                 self._hear(event.recorder, sending)
             if sending.stopped is not None or time.monotonic() > self.ends_s:
+                self._cut_short = str(sending.stopped or "the time of the run was over")
                 stream.stop()
-        self._tell(sending.stopped)
 
     def judge_cover(self) -> None:
-        """Zero cases of an operation is a failure, whatever the reason."""
+        """Zero cases of an operation is a failure, unless the run was cut short."""
         left_out = sorted(operation for operation, count in self.cases.items() if not count)
+        if left_out and self._cut_short:
+            return self.setting.judge.not_judged(_COVER_ALL, self._cut_short)
         try:
             self.setting.judge.that(_COVER_ALL, not left_out, f"no case of {', '.join(left_out)}")
         except BrokenPromiseError as broken:
             self.setting.judge.found(broken)
+        return None
 
     def _hear(self, recorder: ScenarioRecorder, sending: Sending) -> None:
         for case_id, node in recorder.cases.items():
@@ -106,9 +116,19 @@ class _Layer:
             self.cases[operation] += case_id in sending.exchanges
         for case_id, heard in recorder.checks.items():
             for one in heard:
-                if one.name in IDS:
+                if one.name in IDS and self._says_something(IDS[one.name], sending.exchanges.get(case_id)):
                     failure = one.failure_info.failure if one.failure_info is not None else None
                     self._judge(IDS[one.name], failure, case_id, recorder, sending)
+
+    def _says_something(self, check_id: str, exchange: Exchange | None) -> bool:
+        """What a wrong key, or a purse too small, is refused for says nothing of the request; nor does a refusal
+        where nothing was ever accepted."""
+        if check_id not in (_ACCEPTS, _REFUSES) or self.setting.target.control is not None:
+            return True
+        if not self.has_key or (exchange is not None and exchange.status in _SAYS_NOTHING):
+            return False
+        creates = exchange is not None and exchange.method == "POST" and exchange.url.endswith(CREATE)
+        return not creates or exchange is None or exchange.status == 200 or self.setting.target.took_valid
 
     def _judge(self, check_id: str, failure: Any, case_id: str, recorder: ScenarioRecorder, sending: Sending) -> None:
         """Count; of the failing cases of a check the shortest is kept."""
@@ -129,15 +149,28 @@ class _Layer:
         has_control = self.setting.target.control is not None
         return has_control and isinstance(failure, IgnoredAuth) and failure.scenario is AuthScenario.INVALID_AUTH
 
-    def _tell(self, stopped: Exception | None) -> None:
+    def _tell(self, sending: Sending) -> None:
+        judge = self.setting.judge
         for broken, steps in self._found.values():
-            self.setting.judge.found(broken, steps)
-        if isinstance(stopped, SilentServerError):
-            raise stopped
-        if isinstance(stopped, OverBudgetError):
-            self.setting.judge.not_judged("SCHEMA-ACCEPTS-VALID", str(stopped))
+            judge.found(broken, steps)
+        if sending.accepted:
+            self.setting.shelf.off = "invalid submissions were accepted, each of which may have cost credits"
+        if sending.stopped is not None:
+            raise sending.stopped
+        for check_id, reason in self._reasons(sending):
+            judge.not_judged(check_id, reason)
+
+    def _reasons(self, sending: Sending) -> Iterator[tuple[str, str]]:
+        """Why checks may not have been judged, the weightiest first."""
+        if self._cut_short:
+            yield from ((check_id, self._cut_short) for check_id in IDS.values())
+        if not self.has_key:
+            yield from ((check_id, Need.KEY.value) for check_id in (_ACCEPTS, _REFUSES))
+        if sending.declined is not None:
+            yield _ACCEPTS, str(sending.declined)
         if self.is_paid:
-            self.setting.judge.not_judged("SCHEMA-ACCEPTS-VALID", "valid submissions cost credits")
+            yield _ACCEPTS, "valid submissions cost credits"
+            yield _REFUSES, "no valid submission was accepted in this run to compare refusals with"
 
     def _config(self, key: str) -> SchemathesisConfig:
         mode = "negative" if self.is_paid else "all"
@@ -152,7 +185,8 @@ class _Layer:
                 "generation": {"max-examples": self.examples, "database": "none"},
                 "operations": [{"include-path": CREATE, "include-method": "POST", "generation": {"mode": mode}}],
                 "checks": {
-                    "positive_data_acceptance": {"expected-statuses": ["2xx", "402", "403", "404", "409", "429"]}
+                    "positive_data_acceptance": {"expected-statuses": ["2xx", "402", "403", "404", "409", "429"]},
+                    "negative_data_rejection": {"expected-statuses": ["4xx", "5xx"]},
                 },
                 "phases": {
                     "examples": free,

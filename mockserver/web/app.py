@@ -206,6 +206,7 @@ class Application:
             files=self._make_files(intake),
             body_limit=self.options.bounds.body_bytes,
             upload_limit=self.options.bounds.upload_bytes,
+            only_keys=self.options.only_keys,
         )
 
     def _make_files(self, intake: Intake) -> FilesApi:

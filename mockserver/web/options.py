@@ -51,6 +51,8 @@ class Options:
     callback_ca: Path | None = None
     public_url: str | None = None
     control_token: str | None = field(default=None, repr=False)
+    only_keys: tuple[str, ...] = field(default=(), repr=False)
+    """The API keys there are; none means that any key is an account."""
     loopback: bool = True
     bounds: Bounds = Bounds()
 

@@ -5,7 +5,9 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from itertools import count
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -21,6 +23,14 @@ from mockserver.web.app import Application
 from tests.bad_servers.house import Bad, Body, Hook, Pass, Wire, callback, newcomers, requests, rewritten
 from tests.bad_servers.money import Settle, settling
 
+_OTHERS = (
+    "CALLBACK-RETRIED",
+    "CALLBACK-LOST-CONNECTION-IS-RETRIED",
+    "CALLBACK-OTHER-STATUS-IS-RETRIED",
+    "CALLBACK-TIMEOUT",
+    "CALLBACK-BODY-IS-THE-TASK",
+)
+"""What can't hold where nothing comes at the end."""
 Spoil = Callable[[Application], None]
 Post = Callable[[Dispatch], Awaitable[httpx.Response]]
 JSON = {"content-type": "application/json"}
@@ -226,7 +236,75 @@ def allowing(part: str) -> Any:
     return requests(change)
 
 
+def elsewhere(dispatch: Dispatch) -> Dispatch:
+    """To a path of the server's own choice, on the host that was given."""
+    parts = urlsplit(dispatch.url)
+    return replace(dispatch, url=f"{parts.scheme}://{parts.netloc}/callback")
+
+
+def before_the_end(app: Application) -> None:
+    """When the work begins, instead of at the end."""
+    world, move, send = app.node.world, app.node.world._move_task, app.node.courier.send
+
+    def moved(task: Task, at_ms: int) -> None:
+        was = task.state
+        move(task, at_ms)
+        if was is State.PENDING and task.state is State.PROCESSING and task.callback_url:
+            body = json.dumps({"id": task.id, "status": "completed"}).encode()
+            send(Dispatch(delivery_id="early", attempt=1, url=task.callback_url, body=body, timeout_ms=10_000))
+
+    world._move_task = moved  # type: ignore[method-assign]
+    world._plan_callback = lambda *_: None  # type: ignore[method-assign]
+
+
+def billed_later(app: Application) -> Hook:
+    """The bill of a task that calls back comes five seconds after its end, and after the callback."""
+    world, settle = app.node.world, app.node.world._settle
+    waiting: list[tuple[Any, Task, int]] = []
+
+    def later(tenant: Any, task: Task, at_ms: int) -> None:
+        if task.callback_url is None:
+            settle(tenant, task, at_ms)
+        else:
+            waiting.append((tenant, task, at_ms + 5_000))
+
+    async def hook(wire: Wire, forward: Pass) -> None:
+        for one in [one for one in waiting if one[2] <= app.node.clock.now_ms()]:
+            waiting.remove(one)
+            settle(*one)
+        await forward(wire)
+
+    world._settle = later  # type: ignore[method-assign]
+    return hook
+
+
+def once_in_twenty(app: Application, times: int) -> None:
+    """Each twentieth first attempt goes out so many times."""
+    send, numbers = app.node.courier.send, count(1)
+
+    def changed(dispatch: Dispatch) -> None:
+        is_chosen = dispatch.attempt == 1 and next(numbers) % 20 == 0
+        for number in range(times if is_chosen else 1):
+            send(replace(dispatch, delivery_id="double") if number else dispatch)
+
+    app.node.courier.send = changed  # type: ignore[method-assign]
+
+
 BAD = {
+    "elsewhere": Bad("calls back at a path of its own", "CALLBACK-URL-UNTOUCHED", spoil=sending(elsewhere)),
+    "before_the_end": Bad(
+        "the callback comes when the work begins, and none at the end",
+        "CALLBACK-ONLY-AT-THE-END",
+        also=frozenset({"CALLBACK-SENT", *_OTHERS}),
+        spoil=before_the_end,
+    ),
+    "billed_later": Bad("the bill comes 5 s after the callback", "CALLBACK-AFTER-BILLING", hook=billed_later),
+    "one_in_twenty_twice": Bad(
+        "one callback in twenty comes twice", "CALLBACK-SENT", spoil=lambda app: once_in_twenty(app, 2)
+    ),
+    "one_in_twenty_lost": Bad(
+        "one callback in twenty never comes", "CALLBACK-SENT", spoil=lambda app: once_in_twenty(app, 0)
+    ),
     "before_billing": Bad("the callback comes before the bill", "CALLBACK-AFTER-BILLING", spoil=before_billing),
     "silent_on_failure": Bad(
         "no callback on failure", "CALLBACK-SENT", also=frozenset({"CALLBACK-RETRIED"}), spoil=never_on(State.FAILED)

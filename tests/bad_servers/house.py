@@ -83,9 +83,9 @@ Hook = Callable[[Wire, Pass], Awaitable[None]]
 class BadServer:
     """A context manager; `url` answers inside. `spoil` changes the application before it serves."""
 
-    def __init__(self, profile: str, folder: Path, bad: "Bad") -> None:
+    def __init__(self, profile: str, folder: Path, bad: "Bad", **told: Any) -> None:
         self._bad = bad
-        options: dict[str, Any] = {"clock": Mode.MANUAL, "allow_local_callbacks": True, "profile": profile}
+        options: dict[str, Any] = {"clock": Mode.MANUAL, "allow_local_callbacks": True, "profile": profile, **told}
         if bad.document is not None:
             options["document"] = _written(folder, bad.document)
         self.app = Application(Options(**options))
@@ -198,8 +198,9 @@ class Bad:
 
 
 @contextmanager
-def served(bad: Bad, folder: Path) -> Any:
-    with BadServer(bad.profile, folder, bad) as server:
+def served(bad: Bad, folder: Path, **options: Any) -> Any:
+    """The address of a bad server, with these options of the fake beside its own."""
+    with BadServer(bad.profile, folder, bad, **options) as server:
         yield server.url
 
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from mockserver.web.app import Application
-from tests.bad_servers.house import BATCH, LIST, MODELS, Bad, Body, Hook, Pass, Wire, answers, requests
+from tests.bad_servers.house import BATCH, LIST, MODELS, Bad, Body, Hook, Pass, Wire, answers, bodies, requests
 
 
 def data(path: str, change: Any) -> Any:
@@ -95,9 +95,19 @@ def unknown_are_failed(wire: Wire) -> None:
         wire.json = told | {"data": [*told["data"], *lost]}
 
 
+def credits_as_text(body: Body) -> None:
+    for one in body["data"]:
+        if "credits_used" in one:
+            one["credits_used"] = f"{one['credits_used']}"
+
+
+def without_object(body: Body) -> None:
+    body.pop("object", None)
+
+
 _ALSO = {
     "list_of_all": frozenset({"LIST-AGREES-WITH-QUERY"}),
-    "unknown_are_failed": frozenset({"BATCH-OWN-ONLY"}),
+    "unknown_are_failed": frozenset({"BATCH-OWN-ONLY", "LIST-COMPLETE"}),
 }
 
 BAD = {
@@ -138,5 +148,12 @@ BAD = {
             "MODELS-ARE-THOSE-ALLOWED",
             data(MODELS, lambda _: [{"id": "kling-o1-video-edit-fast"}]),
         ),
+        (
+            "list_amounts_as_text",
+            "the list shows credits as texts",
+            "LIST-TYPES",
+            bodies(credits_as_text, of="lists"),
+        ),
+        ("list_without_object", "the list has no `object`", "LIST-COMPLETE", bodies(without_object, of="lists")),
     )
 }

@@ -231,6 +231,7 @@ def limited_for_ever() -> Any:
             limited[wire.key] = wire
         elif wire.creates and wire.key in limited:
             wire.status, wire.answer = 429, limited[wire.key].answer
+            wire.answer_headers = limited[wire.key].answer_headers
 
     return answers(change)
 

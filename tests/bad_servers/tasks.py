@@ -429,7 +429,7 @@ BAD = {
     "ids_again": Bad(
         "an id is given twice, now and then",
         "TASK-ID-UNIQUE",
-        also=frozenset({"BILLING-CHARGED-ON-COMPLETION"}),
+        also=frozenset({"BILLING-CHARGED-ON-COMPLETION", "CALLBACK-BODY-IS-THE-TASK"}),
         hook=ids_again(),
     ),
     "no_estimate": Bad("no estimate of the time", "TASK-ESTIMATES-ITS-TIME", hook=bodies(no_estimate, of="created")),

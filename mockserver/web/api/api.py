@@ -3,7 +3,7 @@
 The way of a request goes one way: authenticate, find the operation, validate, command, reply, body.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from mockserver.contract.behaviour import FILE_ROLES, UPLOADS, Role
 from mockserver.contract.objection import shown
@@ -18,7 +18,7 @@ from mockserver.simulation.scenario import UNACCEPTED, Effect
 from mockserver.simulation.task import Event, Task
 from mockserver.simulation.world import World
 from mockserver.web.api.body import TaskBodies
-from mockserver.web.api.identity import Headers, tenant_asking
+from mockserver.web.api.identity import Headers, tenant_asking, tenant_of
 from mockserver.web.api.intake import Call, Intake, Order
 from mockserver.web.api.listing import Listing
 from mockserver.web.api.refused import RefusedError, error, on_the_wire, retry_after, scripted, too_many_tenants
@@ -40,10 +40,12 @@ class Api:
         files: FilesApi,
         body_limit: int,
         upload_limit: int,
+        only_keys: Iterable[str] = (),
     ) -> None:
         self._node, self._registry, self.intake = node, registry, intake
         self._bodies, self._files, self._listing = bodies, files, Listing(registry, bodies)
         self.body_limit = body_limit
+        self._known = frozenset(map(tenant_of, only_keys))
         self._upload_limits = {one.path: upload_limit for one in registry.operations if one.role in UPLOADS}
         self._roles: dict[Role, Callable[[Call], Answer]] = {
             Role.CREATE_TASK: self._create,
@@ -68,7 +70,7 @@ class Api:
         encoding = headers.get(b"content-encoding")
         if encoding is not None and encoding.lower() != b"identity":
             return self.general("unsupported_encoding", path, received=shown(encoding.decode("latin-1")))
-        tenant = tenant_asking(headers)
+        tenant = tenant_asking(headers, self._known)
         if tenant is None:
             return error(route.operations[0].errors["unauthorized"])
         resident = self._node.worlds.here(tenant)

@@ -12,9 +12,10 @@ _LONG_ENOUGH = 8
 """A key shorter than this would be half told by its last four characters."""
 
 
-def tenant_asking(headers: Headers) -> str | None:
-    """The tenant of a request; None where it carries no key."""
-    return _tenant_of_header(headers.get(b"authorization", b""))
+def tenant_asking(headers: Headers, known: frozenset[str] = frozenset()) -> str | None:
+    """The tenant of a request; None where it carries no key, or one that is not known, if only some are."""
+    tenant = _tenant_of_header(headers.get(b"authorization", b""))
+    return None if known and tenant not in known else tenant
 
 
 @lru_cache(maxsize=10_000)

@@ -1,0 +1,160 @@
+"""A server in real time, once the tasks that were bought are under way: their ends, and what is left to see then."""
+
+import time
+
+from contract_tests.document import UC_PER_CREDIT
+from contract_tests.server import reading
+from contract_tests.server.auditor import AUDITED
+from contract_tests.server.callbacks import judge_retries
+from contract_tests.server.calling import Noted, judge_early, judge_one, too_early
+from contract_tests.server.case import Case
+from contract_tests.server.endings import fetched
+from contract_tests.server.listener import Box
+from contract_tests.server.listing import BATCH, LIST, items
+from contract_tests.server.live import FAILED, REAL, paying, talk_of
+from contract_tests.server.probe import Need, Setting, probe
+from contract_tests.server.shelf import Bought, Item
+from contract_tests.server.target import UnmetError
+
+_LONGEST_S = 1_800.0
+_LEFT_S = 60.0
+"""Of the run's time, for what comes after the waiting."""
+_CALLBACK_S = 10.0
+"""How long after the end of its task a callback is waited for."""
+_QUIET_S = 9.0
+"""How long after the last attempt one too many is waited for: the next delay would be 8 s."""
+_LOOK_S = 0.25
+
+
+@probe("TASK-ENDS", *AUDITED, "RESULT-LINK-WORKS", needs=REAL)
+def to_the_end(setting: Setting) -> None:
+    """Poll all that was bought until it has ended, or the time for waiting is over."""
+    shelf, case = paying(setting)
+    shelf.get(Item.PLAIN)
+    started, ends = time.monotonic(), _patience_ends(setting)
+    while shelf.open and time.monotonic() < ends:
+        case.let_pass(setting.target.settings.poll_s)
+        if shelf.look():
+            shelf.reckon()
+    shelf.reckon()
+    for seen in shelf.auditor.tasks.values():
+        for link in reading.links(seen.ended) if seen.status == "completed" else ():
+            setting.judge.that("RESULT-LINK-WORKS", *fetched(setting, link), "200 and a file")
+        if seen.ended is not None:
+            setting.target.memory.end(seen.id)
+    if shelf.open:
+        ids = ", ".join(seen.id for seen in shelf.open)
+        raise UnmetError(f"after {time.monotonic() - started:.0f} s there was no end of {ids}: raise --deadline")
+    setting.judge.that("TASK-ENDS", True, "")
+
+
+def _patience_ends(setting: Setting) -> float:
+    """When to stop waiting, in monotonic time: early enough that something is left for what follows."""
+    now = time.monotonic()
+    left = setting.target.ends_s - now
+    return now + min(_LONGEST_S, max(left - _LEFT_S, left / 2))
+
+
+@probe("BILLING-RELEASED-ON-FAILURE", "BILLING-FAILURE-NOT-CHARGED", *FAILED, needs=REAL)
+def failed(setting: Setting) -> None:
+    """The task whose video leads nowhere has failed, as the auditor has seen; else nothing is known of failures."""
+    bought = setting.shelf.ended(Item.FAILING)
+    status = reading.at(bought.seen.ended, "status")
+    if status != "failed":
+        raise UnmetError(f"the task whose video leads nowhere ended {status}: this server did not fetch it")
+
+
+_CALLED = ("CALLBACK-SENT", "CALLBACK-ONLY-AT-THE-END", "CALLBACK-BODY-IS-THE-TASK", "CALLBACK-URL-UNTOUCHED")
+_CALLING = REAL | {Need.CALLBACKS}
+
+
+@probe(*_CALLED, "CALLBACK-KEEPS-THE-KEY", "CALLBACK-STOPS-ON-SUCCESS", needs=_CALLING)
+def accepted_callback(setting: Setting) -> None:
+    """The callback of the plain task, which was answered with 200: one, and no other."""
+    shelf, case = paying(setting)
+    bought, talk = shelf.ended(Item.PLAIN), talk_of(setting, case)
+    box = _waited(bought, case, 1)
+    since = judge_one(talk, box, "one callback once the task has ended")
+    talk.require("CALLBACK-STOPS-ON-SUCCESS", len(since) <= 1, box, "no other attempt after a 200")
+
+
+_RETRIED = ("CALLBACK-RETRIED", "CALLBACK-RETRY-DELAYS", "CALLBACK-GIVES-UP", "CALLBACK-SAME-BODY")
+
+
+@probe("CALLBACK-SENT", *_RETRIED, needs=_CALLING)
+def refused_callback(setting: Setting) -> None:
+    """The callback of a task whose receiver never accepts it: every attempt."""
+    shelf, case = paying(setting)
+    bought, talk = shelf.ended(Item.FAILING, Item.LARGE), talk_of(setting, case)
+    box = _waited(bought, case, 4)
+    if len(judge_early(talk, box)) < len(box.deliveries):
+        raise UnmetError("a callback came before the end of its task, so which attempt is which is not known")
+    talk.require("CALLBACK-SENT", bool(box.deliveries), box, "a callback once the task has ended")
+    judge_retries(talk, box)
+
+
+def _waited(bought: Bought, case: Case, attempts: int) -> Box:
+    """What came by a while after the end, and what came a while after that. Raises UnmetError without a callback
+    URL."""
+    box = bought.box
+    if box is None:
+        raise UnmetError("the task was submitted without a callback URL")
+    if bought.is_shared:
+        raise UnmetError("a repeated submission made a task of its own, which calls back at the same URL")
+    ends = (bought.ended_s or time.monotonic()) + _CALLBACK_S
+    while len(box.deliveries) < attempts and time.monotonic() < ends:
+        case.let_pass(_LOOK_S)
+    last_s = max((one.clock_s for one in box.deliveries), default=time.time())
+    case.let_pass(max(0.0, last_s + _QUIET_S - time.time()))
+    return box
+
+
+@probe("CALLBACK-AFTER-BILLING", needs=_CALLING)
+def billed_before_called(setting: Setting) -> None:
+    """When the callback of the plain task came, the credits showed at least its charge. One that never comes is
+    another check's finding."""
+    shelf, _ = paying(setting)
+    bought = shelf.ended(Item.PLAIN)
+    before, reserved = bought.before, bought.seen.reserved_uc
+    if reading.at(bought.seen.ended, "status") != "completed" or before is None or reserved is None:
+        raise UnmetError("needs a completed task, and the credits before it")
+    if bought.box is None or setting.judge.is_found("BILLING-CHARGED-ON-COMPLETION"):
+        raise UnmetError("needs a callback URL, and a task that is charged")
+    for delivery in bought.box.deliveries:
+        noted = delivery.noted.balance if isinstance(delivery.noted, Noted) else None
+        if noted is not None and not too_early(delivery):
+            moved = noted.used - before.used
+            setting.judge.that("CALLBACK-AFTER-BILLING", moved >= reserved, _used(moved), _used(reserved))
+
+
+def _used(amount_uc: int) -> str:
+    return f"used_credits moved by {amount_uc / UC_PER_CREDIT:g} since the submission"
+
+
+@probe("LIST-OWN-ONLY", "BATCH-OWN-ONLY", needs=REAL | {Need.OTHER_KEY, Need.OBSERVED})
+def apart(setting: Setting) -> None:
+    """The other account is shown nothing of what this one has bought."""
+    ours, stranger = setting.shelf.get(Item.PLAIN).id, setting.case(other=True)
+    for check_id, answer in (
+        ("LIST-OWN-ONLY", stranger.send("GET", LIST)),
+        ("BATCH-OWN-ONLY", stranger.send("POST", BATCH, json={"task_ids": [ours]})),
+    ):
+        if answer.status != 200:
+            raise UnmetError(f"the second API key was answered {answer.told}")
+        shown = [one.get("id") for one in items(answer)]
+        setting.judge.that(check_id, ours not in shown, f"{shown}", "nothing of another account")
+
+
+@probe("TASK-END-IS-FINAL", "TASK-END-KEEPS-ITS-BODY", "TASK-STAYS", "BILLING-STANDS-STILL", needs=REAL)
+def afterwards(setting: Setting) -> None:
+    """At last, what has ended is looked at once more, and the credits stand still."""
+    shelf, _ = paying(setting)
+    shelf.ended(Item.PLAIN, Item.FAILING, Item.LARGE)
+    shelf.look_again()
+    shelf.reckon()
+    shelf.reckon()
+
+
+CALLED = (accepted_callback, refused_callback, billed_before_called)
+LATE = (to_the_end, failed, apart, *CALLED)
+"""What needs tasks that were bought, most of it their end."""

@@ -1,0 +1,226 @@
+"""Servers judged as the live API is, in real time and for money: what is missing is named, nobody is accused, and no
+more is spent than the plan says, by the mock's own ledger."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from contract_tests.cli import main
+from contract_tests.document import UC_PER_CREDIT
+from contract_tests.judge import Outcome
+from contract_tests.report import Report
+from contract_tests.server import fake as fakes
+from contract_tests.server.course import course
+from contract_tests.server.fake import fake
+from contract_tests.server.live import NOWHERE
+from contract_tests.server.probe import Need
+from contract_tests.server.run import LAYERS, Options, judge_server, opened
+from contract_tests.server.target import Settings
+from mockserver.testing import MockServer
+from mockserver.web.app import Application
+from tests.bad_servers.house import Bad, Hook, Pass, Wire, served
+
+KEY, OTHER_KEY = "sk-real-money-0123456789", "sk-other-money-987654321"
+FAST: dict[str, Any] = {"clock": "real", "task_seconds": 0.2, "only_keys": (KEY, OTHER_KEY)}
+IMAGE = "https://example.com/winter.jpg"
+
+
+def judged(url: str, **options: Any) -> Report:
+    told = {"timeout_s": 2, "key": KEY, "other_key": OTHER_KEY, "poll_s": 0.05, "image_url": IMAGE}
+    settings = Settings(url=url, **told | options.pop("settings", {}))
+    told = {"control": False, "quick": True, "examples": 2, "max_credits": 1_000, "deadline_s": 120.0} | options
+    with opened(Options(settings=settings, **told)) as run:
+        return judge_server(run, lambda *_: None)
+
+
+def nobody_is_accused(report: Report) -> None:
+    found = (*report.of(Outcome.BROKEN), *report.of(Outcome.WARNED))
+    assert not [(one.check.id, one.finding and one.finding.received) for one in found]
+    assert not report.aborted
+
+
+def reasons(report: Report) -> dict[str, str]:
+    return {one.check.id: one.reason for one in report.of(Outcome.NOT_JUDGED)}
+
+
+def reserved_uc(mock: MockServer) -> int:
+    books = mock.get("/ledger")["accounts"]
+    return sum(one["amount_uc"] for book in books for one in book["transfers"] if one["kind"] == "pending")
+
+
+@pytest.mark.parametrize(
+    ("server", "settings", "check_id", "told"),
+    [
+        ({"credits": 3}, {}, "BILLING-RESERVED-ON-SUBMISSION", "answered 402 insufficient_quota"),
+        ({"only_keys": ("sk-of-somebody-else",)}, {}, "TASK-UNKNOWN-IS-404", Need.KEY.value),
+        ({}, {"key": None, "other_key": None}, "PROMPT-LENGTH", Need.KEY.value),
+        ({}, {"other_key": None}, "TASK-FOREIGN-IS-CLOSED", Need.OTHER_KEY.value),
+        ({}, {"other_key": "sk-a-wrong-second-key"}, "TASK-FOREIGN-IS-CLOSED", "second API key is not accepted"),
+        ({"allow_local_callbacks": False}, {}, "CALLBACK-SENT", Need.CALLBACKS.value),
+        ({}, {"image_url": None}, "MODEL-DENIED-IS-403", Need.CONTROL.value),
+        ({"task_seconds": 100_000.0}, {}, "TASK-ENDS", "there was no end of task-unified-"),
+    ],
+    ids=[
+        "purse",
+        "unknown key",
+        "no key",
+        "no second key",
+        "wrong second key",
+        "no callbacks",
+        "no control",
+        "endless",
+    ],
+)
+@pytest.mark.parametrize("profile", ["documented", "observed"])
+def test_what_is_missing_is_named_and_nobody_is_accused(
+    server: dict[str, Any], settings: dict[str, Any], check_id: str, told: str, profile: str
+) -> None:
+    deadline_s = 6.0 if "task_seconds" in server else 120.0
+    with MockServer(profile=profile, **FAST | server) as mock:
+        report = judged(mock.url, settings=settings, profile=profile, deadline_s=deadline_s)
+    nobody_is_accused(report)
+    assert told in reasons(report)[check_id]
+    assert report.exit_code == 0
+
+
+def test_an_endless_task_costs_its_own_checks_only() -> None:
+    with MockServer(**FAST | {"task_seconds": 100_000.0}) as mock:
+        report = judged(mock.url, deadline_s=6.0)
+    held = {one.check.id for one in report.of(Outcome.HELD)}
+    assert held >= {"BILLING-RESERVED-ON-SUBMISSION", "IDEMPOTENCY-SAME-TASK", "PROMPT-LENGTH", "SCHEMA-BODY"}
+    assert {"TASK-ENDS", "RESULT-LINK-WORKS", "BILLING-CHARGED-ON-COMPLETION"} <= reasons(report).keys()
+
+
+# --- at a path, and with nothing bought
+
+
+@contextmanager
+def at_a_path(folder: Path) -> Iterator[str]:
+    """The fake under /base, on a clock that is held."""
+
+    def make(app: Application) -> Hook:
+        app.public_url = None  # type: ignore[assignment]
+
+        async def hook(wire: Wire, forward: Pass) -> None:
+            is_media = wire.path.startswith(("/media", "/_mock_media", "/files"))
+            if wire.path.startswith("/base/"):
+                wire.path = wire.path.removeprefix("/base")
+            elif not is_media:
+                wire.path = "/nothing-here"
+            await forward(wire)
+
+        return hook
+
+    with served(Bad("is at a path", "", hook=make), folder) as url:
+        yield f"{url}/base"
+
+
+@pytest.mark.parametrize("control", [True, False])
+def test_a_server_at_a_path_is_judged_like_any_other(control: bool, tmp_path: Path) -> None:
+    with at_a_path(tmp_path) as url:
+        report = judged(url, control=control, max_credits=0 if not control else None, settings={"key": None})
+    found = {one.check.id for one in report.of(Outcome.BROKEN)}
+    assert found <= (set() if control else {"SCHEMA-AUTH"})
+
+
+def test_an_address_where_something_else_answers_is_not_judged(tmp_path: Path) -> None:
+    with at_a_path(tmp_path) as url:
+        done = CliRunner().invoke(main, ["server", url.removesuffix("/base")])
+    assert done.exit_code == 3
+    assert "answers, but is not this API" in done.output
+
+
+def test_without_credits_to_spend_a_refusal_is_not_taken_for_a_promise_kept() -> None:
+    with MockServer(**FAST) as mock:
+        report = judged(mock.url, max_credits=0)
+        assert reserved_uc(mock) == 0
+    nobody_is_accused(report)
+    assert {"PROMPT-LENGTH", "IMAGE-COUNT", "VIDEO-FORMAT", "FIELDS-REQUIRED"} <= reasons(report).keys()
+    assert "0 credits are left under --max-credits" in reasons(report)["BILLING-RESERVED-ON-SUBMISSION"]
+    assert "0 credits are left under --max-credits" in reasons(report)["IDEMPOTENCY-SAME-TASK"]
+
+
+# --- the money
+
+
+@pytest.mark.parametrize("profile", ["documented", "observed"])
+@pytest.mark.parametrize("cap", [0, 61.2, 183.6, 400])
+def test_never_more_than_the_plan_by_the_ledger(profile: str, cap: float) -> None:
+    with MockServer(profile=profile, **FAST) as mock:
+        settings = Settings(url=mock.url, key=KEY, other_key=OTHER_KEY, poll_s=0.05, image_url=IMAGE)
+        options = Options(settings=settings, control=False, quick=True, max_credits=cap, profile=profile, examples=2)
+        with opened(options) as run:
+            plan = run.plan()
+            nobody_is_accused(judge_server(run, lambda *_: None))
+        assert reserved_uc(mock) <= plan.most_uc <= cap * UC_PER_CREDIT
+        assert run.target.budget.spent_uc <= plan.most_uc
+        assert (reserved_uc(mock) > 0) == (cap > 0)
+
+
+def test_a_dry_run_shows_the_plan_and_buys_nothing() -> None:
+    with MockServer(**FAST) as mock:
+        environment = {"EVOLINK_API_KEY": KEY, "EVOLINK_OTHER_API_KEY": OTHER_KEY}
+        arguments = ["server", mock.url, "--no-control", "--max-credits", "500", "--dry-run"]
+        done = CliRunner(env=environment).invoke(main, arguments)
+        assert reserved_uc(mock) == 0
+    assert done.exit_code == 0
+    assert "Plan: 3 paid submissions, 183.6 credits at most" in done.output
+    assert "No more than 306 credits will be reserved" in done.output
+    assert KEY not in done.output
+
+
+# --- one check alone
+
+
+@pytest.mark.parametrize(
+    ("check_id", "paid"),
+    [
+        ("BILLING-PRICE", 1),
+        ("VIDEO-FORMAT", 1),
+        ("CALLBACK-RETRIED", 3),
+        ("TASK-UNKNOWN-IS-404", 0),
+        ("SCHEMA-BODY", 0),
+    ],
+)
+def test_a_check_alone_buys_what_it_needs(check_id: str, paid: int) -> None:
+    chosen = course(LAYERS, frozenset({check_id}), has_control=False)
+    assert sum(one.paid for one in chosen.probes) == paid
+
+
+def test_every_check_that_is_judged_can_be_asked_for_alone() -> None:
+    for has_control in (True, False):
+        whole = course(LAYERS, frozenset(), has_control=has_control)
+        for one in whole.probes:
+            for check_id in one.judges:
+                assert one in course(LAYERS, frozenset({check_id}), has_control=has_control).probes
+
+
+# --- the rehearsal
+
+
+def rehearsed(profile: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> Report:
+    monkeypatch.setattr(fakes, "AS_LIVE_TASK_S", 0.3)
+    with fake(profile, seed, as_live=True) as started:
+        keys = {"key": started.keys[0], "other_key": started.keys[1]}
+        return judged(started.url, seed=seed, profile=profile, certificate=started.certificate, settings=keys)
+
+
+@pytest.mark.parametrize("profile", ["documented", "observed"])
+def test_the_rehearsal_holds(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = rehearsed(profile, 0, monkeypatch)
+    nobody_is_accused(report)
+    held = {one.check.id for one in report.of(Outcome.HELD)}
+    assert held >= {"BILLING-CHARGED-ON-COMPLETION", "BILLING-RELEASED-ON-FAILURE", "CALLBACK-AFTER-BILLING"}
+    assert held >= {"CALLBACK-GIVES-UP", "CALLBACK-RETRY-DELAYS", "IDEMPOTENCY-CONFLICT", "RESULT-LINK-WORKS"}
+    assert "TASK-ERROR-CODE-KNOWN" in held, f"the task of {NOWHERE} failed"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("profile", ["documented", "observed"])
+@pytest.mark.parametrize("seed", range(1, 10))
+def test_the_rehearsal_holds_whatever_is_drawn(profile: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody_is_accused(rehearsed(profile, seed, monkeypatch))

@@ -1,0 +1,195 @@
+"""What a server says is read in one place: any JSON at all, and no reader fails; callbacks are known wherever they
+arrive."""
+
+import http.client
+import json
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contract_tests.check import Layer, checks
+from contract_tests.document import CREATE, CREDITS, MODEL, TASK
+from contract_tests.judge import BrokenPromiseError, Judge
+from contract_tests.server import reading
+from contract_tests.server.address import AddressError, callback_address, server_address
+from contract_tests.server.auditor import Auditor
+from contract_tests.server.listener import Listener
+from contract_tests.server.promised import promised, template
+
+_NAMES = ("id", "status", "progress", "results", "error", "code", "type", "usage", "credits_reserved", "data", "user")
+_WORDS = ("pending", "completed", "failed", "task-unified-1-a", "task_error", "")
+_LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.sampled_from(_WORDS)
+ANYTHING = st.recursive(
+    _LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_NAMES), inner, max_size=6),
+    max_leaves=12,
+)
+
+
+@given(ANYTHING)
+@settings(max_examples=200, deadline=None)
+def test_no_reader_fails(value: Any) -> None:
+    assert isinstance(reading.fields(value), dict)
+    assert isinstance(reading.listed(value), list)
+    assert isinstance(reading.shown(value), str)
+    assert all(isinstance(link, str) for link in reading.links(value))
+    assert reading.amount_uc(value) is None or not isinstance(value, bool)
+    reading.balance(value)
+    reading.at(value, "data", "user")
+    for method, path, status in (("POST", CREATE, 200), ("GET", TASK, 404), ("GET", CREDITS, 200)):
+        known = promised(method, path, status)
+        assert known is not None
+        known.absent(value)
+        known.wrong_types(value)
+
+
+@given(st.lists(st.tuples(st.sampled_from("sqb"), ANYTHING), max_size=6))
+@settings(max_examples=200, deadline=None)
+def test_an_auditor_takes_anything(said: list[tuple[str, Any]]) -> None:
+    auditor = Auditor(Judge(checks(*Layer)))
+    auditor.submitted({"status": "pending", "progress": 0, "model": MODEL}, "task-unified-1-a", MODEL)
+    for kind, body in said:
+        try:
+            if kind == "s":
+                auditor.submitted(body, "task-unified-1-b", MODEL)
+            elif kind == "q":
+                auditor.queried(body, "task-unified-1-a")
+            else:
+                auditor.balanced(body)
+        except BrokenPromiseError as broken:
+            assert broken.received  # noqa: PT017
+
+
+@pytest.mark.parametrize("text", ["", "{", "NaN", "1e999", "[" * 100_000, "[" * 65 + "]" * 65, '"\\ud800'])
+def test_what_is_no_json_is_none(text: str) -> None:
+    assert reading.parsed(text) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [("0", 0.0), (" 30 ", 30.0), ("Thu, 01 Jan 1970 00:01:40 GMT", 40.0), ("Thu, 01 Jan 1970 00:00:10 GMT", 0.0)]
+    + [(wrong, None) for wrong in (None, "", "soon", "-1", "1.5", "٣", "Fri, 32 Nov 99999 99:99:99 GMT", "0x10")],
+)
+def test_retry_after(told: str | None, seconds: float | None) -> None:
+    assert reading.seconds_told(told, 60.0) == seconds
+
+
+def test_what_examples_show_is_expected() -> None:
+    known = promised("GET", CREDITS, 200)
+    assert known is not None
+    assert set(known.absent({"data": {"user": {}}})) == {
+        "data.token",
+        "data.user.remaining_credits",
+        "data.user.used_credits",
+        "message",
+        "success",
+    }
+    assert template("/v1/tasks/anything") == TASK
+
+
+# --- addresses
+
+
+@pytest.mark.parametrize(
+    "given_address", ["http://127.0.0.1:8787", "https://api.evolink.ai/", "http://[::1]:1/base/path", "http://h/v10"]
+)
+def test_an_address_is_kept(given_address: str) -> None:
+    assert server_address(given_address) == given_address.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("http://h/v1", "what stands before /v1, here http://h"),
+        ("http://h/base/v1/credits", "here http://h/base"),
+        ("http://h/_mock/health", "here http://h"),
+        ("https://sk-secret:pass@h", "credentials in https://h"),
+        ("http://h:99999", "Port out of range"),
+        ("http://h?key=sk-secret", "a query or fragment"),
+        ("http://[::1", "an http or https address"),
+        ("h:8787", "an http or https address"),
+        ("http://", "an http or https address"),
+    ],
+)
+def test_a_wrong_address_is_told(wrong: str, told: str) -> None:
+    with pytest.raises(AddressError) as caught:
+        server_address(wrong)
+    assert told in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_callback_address_may_have_a_path() -> None:
+    assert callback_address("https://tunnel.example/a/") == "https://tunnel.example/a"
+    with pytest.raises(AddressError, match="--callback-url"):
+        callback_address("tunnel.example")
+
+
+# --- callbacks
+
+
+def post(listener: Listener, target: str, body: bytes, **headers: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(listener.url).port or 0, timeout=5)
+    connection.request("POST", target, body=body, headers=headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def of_task(task_id: str) -> bytes:
+    return json.dumps({"id": task_id}).encode()
+
+
+def test_a_callback_is_known_wherever_it_arrives() -> None:
+    with Listener(time.time) as listener:
+        box, other = listener.box(503), listener.box()
+        listener.expect(box, "task-1")
+        listener.expect(other, "task-2")
+        name = box.targets[0].split("/")[1]
+        assert post(listener, box.targets[0], b"{}") == 503
+        assert post(listener, f"/elsewhere?box={name.upper()}", b"not json") == 200
+        assert post(listener, "/", of_task("task-1")) == 200
+        assert post(listener, "/", of_task("task-9")) == 404
+        assert [one.target in box.targets for one in box.deliveries] == [True, False, False]
+        assert (other.deliveries, len(listener.strays)) == ([], 1)
+
+
+def test_a_callback_that_comes_before_its_task_is_known_is_found_later() -> None:
+    with Listener(time.time) as listener:
+        box = listener.box()
+        assert post(listener, "/lost", of_task("task-1")) == 404
+        listener.expect(box, "task-1")
+        assert [one.target for one in box.deliveries] == ["/lost"]
+        assert not listener.strays
+
+
+@pytest.mark.parametrize("length", ["x", "-1", "1.5"])
+def test_a_length_that_is_none_is_no_body(length: str) -> None:
+    with Listener(time.time) as listener:
+        box = listener.box()
+        connection = http.client.HTTPConnection("127.0.0.1", urlsplit(listener.url).port or 0, timeout=5)
+        connection.putrequest("POST", box.targets[0])
+        connection.putheader("content-length", length)
+        connection.endheaders()
+        assert connection.getresponse().status == 200
+        assert box.deliveries[0].body == b""
+
+
+def test_a_body_in_chunks_is_read() -> None:
+    with Listener(time.time) as listener:
+        box = listener.box()
+        connection = http.client.HTTPConnection("127.0.0.1", urlsplit(listener.url).port or 0, timeout=5)
+        connection.request("POST", box.targets[0], body=iter([b'{"id": ', b'"task-1"}']), encode_chunked=True)
+        assert connection.getresponse().status == 200
+        assert box.deliveries[0].body == b'{"id": "task-1"}'
+
+
+def test_our_own_address_leads_here_and_another_does_not() -> None:
+    with Listener(time.time) as listener:
+        assert listener.is_led_here(2)
+        assert not listener.strays
+        listener.url = "http://127.0.0.1:9"
+        assert not listener.is_led_here(2)
