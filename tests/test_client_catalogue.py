@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,8 +13,9 @@ import pytest
 
 from contract_tests.check import Layer, checks
 from contract_tests.client.campaign import Campaign
-from contract_tests.client.named import behaviour_of, is_long, is_stalled, named
+from contract_tests.client.behaviours.grid import behaviour_of, named, takes_real_time
 from contract_tests.client.processes import Processes
+from contract_tests.client.run import REAL
 from contract_tests.client.stage import POLLS
 from contract_tests.judge import Judge, Outcome, Result
 
@@ -48,6 +50,9 @@ def table() -> list[Client]:
     return [Client(*(cell.strip() for cell in row)) for row in rows]
 
 
+UNTIL_NEVER = ("CLIENT-ENDS-IN-TIME",)
+NEVER = replace(POLLS, pace=replace(REAL, never_s=LIMIT_S))
+"""Only time tells a missing time-out from a long one: 600 s of it, and here a few."""
 QUICK = ("unknown-fields", "service_error", "lost-answer", "query-trouble", "link-expired")
 """What a right client is tried with each time; all of it is for the long tests."""
 CATALOGUE = table()
@@ -60,7 +65,7 @@ def judged(
 ) -> dict[str, Result]:
     """The results, by check, of a client that meets these behaviours and as many drawn ones."""
     judge = Judge(checks(Layer.CLIENT))
-    options = {"profile": profile, "seed": seed, "moved_by": POLLS}
+    options = {"profile": profile, "seed": seed, "moved_by": NEVER if client.check in UNTIL_NEVER else POLLS}
     few = len(behaviours) <= len(QUICK) and not examples
     with Processes(
         client.command, parallel=2 if few else 4, limit_s=LIMIT_S if few else PATIENT_S, **options
@@ -120,7 +125,7 @@ def test_a_right_client_holds(client: Client, verdicts: dict[str, Future[dict[st
 def test_a_right_client_holds_with_every_seed(client: Client, profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
     client.skip_without_its_tools()
     monkeypatch.setenv("POLL_SECONDS", POLL_SECONDS)
-    everything = tuple(name for name, one in named().items() if not (is_stalled(one) or is_long(one)))
+    everything = tuple(name for name, one in named().items() if not takes_real_time(one))
     assert not broken(judged(client, everything, examples=10, profile=profile))
     for seed in range(1, 10):
         assert not broken(judged(client, (), examples=10, seed=seed, profile=profile))
@@ -131,5 +136,5 @@ def test_a_right_client_holds_with_every_seed(client: Client, profile: str, monk
 def test_a_mistake_is_found_without_knowing_where(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     client.skip_without_its_tools()
     monkeypatch.setenv("POLL_SECONDS", POLL_SECONDS)
-    results = judged(client, tuple(name for name, one in named().items() if not is_long(one)))
+    results = judged(client, tuple(named()))
     assert client.check in broken(results)

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from contract_tests.cli import main
-from contract_tests.client.named import named
+from contract_tests.client.behaviours.grid import named
 from contract_tests.client.program import environment, play
 
 CLIENTS = Path(__file__).parent / "clients"

@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from contract_tests.check import Layer, checks
-from contract_tests.client.behaviour import Behaviour, BehaviourError
+from contract_tests.client.behaviours.behaviour import Behaviour
+from contract_tests.client.behaviours.deviation import BehaviourError
+from contract_tests.client.behaviours.grid import behaviour_of, name_of, named
 from contract_tests.client.campaign import Campaign, NoClientError
-from contract_tests.client.named import behaviour_of, for_real_time, named
 from contract_tests.client.processes import Processes
 from contract_tests.client.stage import POLLS, scaled
 from contract_tests.judge import Judge
@@ -101,7 +102,7 @@ def client(
         campaign = Campaign(
             player=processes.player,
             judge=judge,
-            replay_of=lambda one: shlex.join([*again, "--behaviour", str(one), "--", *command]),
+            replay_of=lambda one: shlex.join([*again, "--behaviour", name_of(one), "--", *command]),
         )
         aborted = _run(campaign, behaviour, examples, seed)
     report = Report(
@@ -111,12 +112,20 @@ def client(
         elapsed_s=time.monotonic() - begun,
         seed=seed,
         results=judge.results(),
-        facts={"profile": profile, "clock": clock, "behaviours": str(len(campaign.runs))},
+        facts={"profile": profile, "clock": clock, "behaviours": str(len(campaign.runs)), **_left_open(campaign)},
         exchanges=tuple(entry.exchange() for run in campaign.runs.values() for entry in run.entries),
         aborted=aborted,
     )
     publish(report, **reports)
     raise SystemExit(report.exit_code)
+
+
+def _left_open(campaign: Campaign) -> dict[str, str]:
+    """What could not be played or judged, by its reason: nothing is left out silently."""
+    names: dict[str, list[str]] = {}
+    for name, reason in campaign.open_ends.items():
+        names.setdefault(reason, []).append(name)
+    return {f"not judged, {', '.join(cases)}": reason for reason, cases in names.items()}
 
 
 def _run(campaign: Campaign, chosen: tuple[Behaviour, ...], examples: int, seed: int) -> str:
@@ -125,7 +134,7 @@ def _run(campaign: Campaign, chosen: tuple[Behaviour, ...], examples: int, seed:
     try:
         with progress(TITLE) as campaign.tell:
             campaign.open()
-            campaign.named(chosen or for_real_time())
+            campaign.named(chosen or named().values())
             if not chosen:
                 campaign.drawn(examples, seed)
     except KeyboardInterrupt:

@@ -22,9 +22,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from contract_tests.check import Layer, checks
-from contract_tests.client.behaviour import Behaviour
+from contract_tests.client.behaviours.behaviour import Behaviour
+from contract_tests.client.behaviours.grid import behaviour_of, for_virtual_time, name_of
 from contract_tests.client.campaign import Campaign, Player
-from contract_tests.client.named import behaviour_of, for_virtual_time
 from contract_tests.client.run import Ending, Run
 from contract_tests.client.stage import STEPS, Stage
 from contract_tests.client.verdicts import hopeless
@@ -68,7 +68,7 @@ class InProcess:
         """One case."""
         key = f"sk-contract-{secrets.token_hex(12)}"
         self._stage.set_up(behaviour, key)
-        call = _Call(self._client, self._stage.mock.url, key, self._time)
+        call = _Call(self._client, self._stage.url, key, self._time)
         self._time.begin()
         ending = call.run(lambda: hopeless(self._stage.so_far(behaviour, intents)))
         return self._stage.seen(behaviour, key, ending, intents)
@@ -151,7 +151,7 @@ def judge_client(
         campaign = Campaign(
             played.player,
             judge,
-            lambda one: f"client_contract(behaviours=[{str(one)!r}], seed={seed}, profile={profile!r})",
+            lambda one: f"client_contract(behaviours=[{name_of(one)!r}], seed={seed}, profile={profile!r})",
             confirm=False,
         )
         campaign.open()

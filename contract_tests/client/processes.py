@@ -10,12 +10,13 @@ from types import TracebackType
 from typing import Self
 
 from contract_tests.client import program
-from contract_tests.client.behaviour import Behaviour
+from contract_tests.client.behaviours.behaviour import Behaviour
+from contract_tests.client.behaviours.fates import RunsAgain
 from contract_tests.client.campaign import Player
-from contract_tests.client.journal import TERMINAL
-from contract_tests.client.run import Run
+from contract_tests.client.run import Ending, Run
 from contract_tests.client.stage import TASK_S, Stage, Time
 from contract_tests.client.verdicts import hopeless
+from contract_tests.client.wire.journal import TERMINAL
 
 _LOOK_EVERY_S = 0.4
 _OF_THE_PLAIN_COURSE = 5
@@ -55,7 +56,11 @@ class Processes:
 
     @property
     def player(self) -> Player:
-        return Player(self.play, self.play_all)
+        return Player(self.play, self.play_all, self.limit_s)
+
+    def limit_s(self) -> float:
+        """How long one case may take by now."""
+        return self._limit_s + _OF_THE_PLAIN_COURSE * self._plain_s
 
     def play(self, behaviour: Behaviour, intents: int | None) -> Run:
         """One case. Raises OSError where the command can't be started."""
@@ -80,13 +85,22 @@ class Processes:
     def _play_on(self, stage: Stage, behaviour: Behaviour, intents: int | None) -> Run:
         key = f"sk-contract-{secrets.token_hex(12)}"
         stage.set_up(behaviour, key)
-        watch = _Watch(stage, behaviour, intents, self._interrupted)
-        env = program.environment(stage.variables, stage.mock.url, key)
-        limit_s = self._limit_s + _OF_THE_PLAIN_COURSE * self._plain_s
-        ending = program.play(self._command, env, limit_s=limit_s, look=watch, look_every_s=_LOOK_EVERY_S)
+        first = self._run(stage, behaviour, key, intents)
+        if not behaviour.has(RunsAgain):
+            return first
+        stage.forget()
+        return stage.seen_again(first, self._run(stage, behaviour, key, intents))
+
+    def _run(self, stage: Stage, behaviour: Behaviour, key: str, intents: int | None) -> Run:
+        ending = self._ending(stage, behaviour, key, intents)
         if intents is None:
             self._plain_s = ending.seconds
         return stage.seen(behaviour, key, ending, intents)
+
+    def _ending(self, stage: Stage, behaviour: Behaviour, key: str, intents: int | None) -> Ending:
+        watch = _Watch(stage, behaviour, intents, self._interrupted)
+        env = program.environment(stage.variables, stage.url, key)
+        return program.play(self._command, env, limit_s=self.limit_s(), look=watch, look_every_s=_LOOK_EVERY_S)
 
 
 class _Watch:
@@ -102,7 +116,7 @@ class _Watch:
         run = self._stage.so_far(self._behaviour, self._intents)
         waits = bool(run.entries) and len(run.entries) == self._seen
         self._seen = len(run.entries)
-        if any("callback_url" in (entry.record["body"] or ()) for entry in run.entries):
+        if run.names_a_callback:
             ended = any(TERMINAL.intersection(entry.told.values()) for entry in run.entries)
             if waits or not ended:
                 self._stage.let_pass(1 if waits else TASK_S)
