@@ -35,6 +35,9 @@ Client = Callable[[str, str], object] | Callable[[str, str], Awaitable[object]]
 """Called with (base_url, api_key); returns for success, raises (SystemExit too) for failure."""
 
 _LIMIT_S = 15.0
+_LATE = "it did not end in time"
+_UNEXPECTED = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, TypeError, ValueError)
+"""Errors of Python itself: who raises to say that there is no result has words of its own."""
 _LOOK_EVERY_S = 0.25
 _GRACE_S = 0.5
 
@@ -92,6 +95,7 @@ class _Call:
         self._client, self._url, self._key, self._time = client, url, key, virtual_time
         self._output = io.StringIO()
         self._code: int | None = None
+        self._crashed = False
 
     def run(self, why_stop: Callable[[], str]) -> Ending:
         """To its end, or until `why_stop` gives a reason."""
@@ -103,10 +107,18 @@ class _Call:
             while not stopped and thread.is_alive():
                 thread.join(_LOOK_EVERY_S)
                 late = time.monotonic() > started + _LIMIT_S
-                stopped = (why_stop() or ("it did not end in time" if late else "")) if thread.is_alive() else ""
+                stopped = (why_stop() or (_LATE if late else "")) if thread.is_alive() else ""
             self._time.end(_StoppedError())
             _stop(thread)
-        return Ending(None if stopped else self._code, time.monotonic() - started, self._output.getvalue(), stopped)
+        return Ending(
+            None if stopped else self._code,
+            time.monotonic() - started,
+            self._output.getvalue(),
+            stopped,
+            late=stopped == _LATE,
+            crashed=self._crashed,
+            ended_s=time.time(),
+        )
 
     def _call(self) -> None:
         try:
@@ -118,9 +130,9 @@ class _Call:
             """Nobody waits for it any more."""
         except SystemExit as ended:
             self._code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
-        except BaseException:
+        except BaseException as error:
             self._output.write(traceback.format_exc())
-            self._code = 1
+            self._code, self._crashed = 1, isinstance(error, _UNEXPECTED)
 
 
 async def _awaited(answer: Awaitable[object]) -> object:

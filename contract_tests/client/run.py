@@ -13,6 +13,8 @@ from contract_tests.client.behaviours.deviation import Operation
 from contract_tests.client.wire.journal import TERMINAL, Entry
 
 _FAILED = TERMINAL - {"completed"}
+_ASKED = (Operation.SUBMISSION, Operation.QUERY, Operation.LIST)
+"""What comes to nothing if it is refused; credits and uploads may be a matter beside the task."""
 LINK_S = 86_400
 """How long result links are valid (documented: 24 h)."""
 _CRASHES = re.compile(
@@ -118,6 +120,11 @@ class Run:
         return self.of(Operation.QUERY)
 
     @cached_property
+    def polls(self) -> tuple[Entry, ...]:
+        """Whatever it asks to learn of the end: queries, and reads of the list or of a batch."""
+        return tuple(entry for entry in self.entries if entry.kind in (Operation.QUERY, Operation.LIST))
+
+    @cached_property
     def fetches(self) -> tuple[Entry, ...]:
         return self.of(Operation.FETCH)
 
@@ -186,9 +193,14 @@ class Run:
 
 
 def is_refusal(entry: Entry) -> bool:
-    """A definite no to a submission or a query: asking again changes nothing."""
+    """A definite no to a submission or a query: there will be no result."""
+    return is_definite(entry) and entry.kind in _ASKED
+
+
+def is_definite(entry: Entry) -> bool:
+    """A definite no of the API: asking again changes nothing."""
     definite = entry.status in (400, 401, 402, 403, 404, 405, 410, 413, 415, 422)
-    return definite and entry.is_intact and entry.kind in (Operation.SUBMISSION, Operation.QUERY)
+    return definite and entry.is_intact and entry.kind is not Operation.FETCH
 
 
 def is_trouble(entry: Entry) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from contract_tests.client.run import Run, is_refusal, is_running
+from contract_tests.client.run import Run, is_definite, is_running
 from contract_tests.client.verdicts import endings, manners, money, survival
 from contract_tests.client.verdicts.judgement import MOST_RENEWALS, Judgement, Verdict, afterwards, longest, repeated
 
@@ -75,6 +75,6 @@ def hopeless(run: Run) -> str:
         return "it goes on asking for a task that has ended"
     if after is not None and after.renewals > MOST_RENEWALS:
         return "it goes on reading the task again for a link that works"
-    if any(len(longest(group, is_refusal)) >= _REFUSALS_LIMIT for group in repeated(run)):
+    if any(len(longest(group, is_definite)) >= _REFUSALS_LIMIT for group in repeated(run)):
         return "it goes on asking what was refused"
     return ""

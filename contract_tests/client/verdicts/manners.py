@@ -9,7 +9,7 @@ from typing import Any
 
 from contract_tests.client.behaviours.deviation import Operation
 from contract_tests.client.behaviours.troubles import MOVED, Vanishes
-from contract_tests.client.run import Run, is_refusal, is_running
+from contract_tests.client.run import Run, is_definite, is_running
 from contract_tests.client.verdicts.judgement import Judgement, Pair, groups, longest, pairs_of, repeated
 from contract_tests.client.wire.journal import Entry
 from contract_tests.document import contract_document
@@ -32,7 +32,8 @@ _WAIT_CAP_S = 30.0
 
 def request_valid(run: Run) -> Iterator[Judgement]:
     for entry in run.entries:
-        if entry.kind is Operation.FETCH or entry.is_made or not entry.status:
+        moved = entry.record["path"].startswith(MOVED)  # who follows without the key is refused, and right
+        if entry.kind is Operation.FETCH or entry.is_made or not entry.status or moved:
             continue
         invalid = entry.status in _INVALID or entry.code in ("not_found", "idempotency_conflict")
         unknown = entry.code in ("task_not_found", "permission_denied") and not run.behaviour.has(Vanishes)
@@ -154,7 +155,7 @@ def least_pause_s(run: Run, otherwise_s: float = _PAUSE_S) -> float:
 def no_busy_loop(run: Run) -> Iterator[Judgement]:
     least_s = least_pause_s(run)
     for group in repeated(run):
-        pairs = [(one, two) for one, two in pairwise(group) if not one.is_healthy and not is_refusal(one)]
+        pairs = [(one, two) for one, two in pairwise(group) if not one.is_healthy and not is_definite(one)]
         if not pairs:
             continue
         quick = [two for one, two in pairs if _gap_s(one, two) < least_s]
@@ -166,7 +167,7 @@ def no_busy_loop(run: Run) -> Iterator[Judgement]:
 
 def refusal_is_final(run: Run) -> Iterator[Judgement]:
     for group in repeated(run):
-        refused = longest(group, is_refusal)
+        refused = longest(group, is_definite)
         if refused:
             received = f"{len(refused)} times in a row: {refused[0]}"
             holds = len(refused) <= REFUSALS_ALLOWED

@@ -45,10 +45,10 @@ def runs_again(run: Run) -> Iterator[Judgement]:
 
 
 def retries_transient(run: Run) -> Iterator[Judgement]:
-    troubled = [entry for entry in run.queries if is_trouble(entry) or entry.fault == "stalled"]
+    troubled = [entry for entry in run.polls if is_trouble(entry) or entry.fault == "stalled"]
     if not troubled or run.ending.exit_code is None:
         return
-    last, before = run.queries[-1], run.queries[-2:-1]
+    last, before = run.polls[-1], run.polls[-2:-1]
     short = is_trouble(last) and (last.wait_s or 0.0) <= _LONG_WAIT_S
     stalled = last.fault == "stalled" and run.ending.ended_s - last.at_s < _GIVES_UP_S
     gave_up = (short or stalled) and not any(is_trouble(one) or one.fault == "stalled" for one in before)
@@ -58,9 +58,9 @@ def retries_transient(run: Run) -> Iterator[Judgement]:
 
 
 def survives_unreadable(run: Run) -> Iterator[Judgement]:
-    unread = [entry for entry in run.queries if entry.is_unreadable]
+    unread = [entry for entry in run.polls if entry.is_unreadable]
     if unread and run.ending.exit_code is not None:
-        died = run.ending.crashed and run.queries[-1] is unread[-1] and run.entries[-1] is unread[-1]
+        died = run.ending.crashed and run.polls[-1] is unread[-1] and run.entries[-1] is unread[-1]
         received = f"{run.ending}, with an error that nobody caught, right after {unread[-1]}"
         allowed = "one more query, or an error that says what happened"
         yield Judgement("CLIENT-SURVIVES-UNREADABLE", not died, received, allowed, (unread[-1],))

@@ -27,6 +27,8 @@ HERE, ELSEWHERE = "127.0.0.1", "localhost"
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: whatever is unsent is dropped, and the peer is told by RST."""
 _NOTHING_COMES = ("closed_before_answer", "closed_after_accept", "reset", "stalled")
+_CUT = len(b"HTTP/1.1 20")
+"""Where a head breaks off; many take one that ends later, between two headers, for a whole one."""
 _LOOK_S = 0.05
 _BODY_KEPT = 16_384
 Record = dict[str, Any]
@@ -205,7 +207,7 @@ def broken(fault: str, answer: Answer, body: bytes, *, is_head: bool = False) ->
     length = len(body) if fault in ("truncated_body", "cut_head") else len(got)
     head = head_of(answer.status, answer.headers if is_head else with_length(answer.headers, length))
     if fault == "cut_head":
-        return head[: len(head) // 2]
+        return head[:_CUT]
     return head + (body if fault == "short_length" else got)
 
 

@@ -48,9 +48,8 @@ class Script:
         body = answer.body
         if operation in _OPENED and answer.status < 300:
             body = self._changed(operation, path, body)
-        headers = answer.headers
-        if self._behaviour.has(LowerCaseHeaders):
-            headers = [(name.lower(), value) for name, value in headers]
+        is_lower = self._behaviour.has(LowerCaseHeaders)
+        headers = [(name.lower() if is_lower else name.title(), value) for name, value in answer.headers]
         return Answer(answer.status, headers, body, answer.is_made)
 
     def _changed(self, operation: Operation, path: str, body: bytes) -> bytes:
@@ -81,4 +80,5 @@ class Script:
 def with_length(headers: Headers, length: int) -> Headers:
     """The headers of an answer whose body has this many bytes."""
     kept = [(name, value) for name, value in headers if name.lower() not in ("content-length", "transfer-encoding")]
-    return [*kept, ("Content-Length", str(length))]
+    name = "content-length" if kept and all(one.islower() for one, _ in kept) else "Content-Length"
+    return [*kept, (name, str(length))]
