@@ -3,15 +3,14 @@
 import re
 import shutil
 import sys
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from contract_tests.check import Layer, check, checks
+from contract_tests.check import Layer, checks
 from contract_tests.client.behaviours.grid import behaviour_of, cells, named, takes_real_time
 from contract_tests.client.campaign import Campaign
 from contract_tests.client.processes import Processes
@@ -110,14 +109,14 @@ def found(results: dict[str, Result]) -> set[str]:
     return {check_id for check_id, result in results.items() if result.finding is not None}
 
 
-@pytest.fixture(scope="module")
-def verdicts() -> Iterator[dict[str, Future[dict[str, Result]]]]:
-    """Every client on the behaviours that count for it: mostly waiting, so several at once."""
+def judged_together(clients: list[Client]) -> dict[str, dict[str, Result]]:
+    """Every client that can run here, by its file, on the behaviours that count for it: mostly waiting, so several
+    at once."""
+    runnable = [one for one in clients if all(map(shutil.which, NEEDED[Path(one.file).suffix]))]
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(8) as pool:
         patch.setenv("POLL_SECONDS", POLL_SECONDS)
-        runnable = [one for one in CATALOGUE if all(map(shutil.which, NEEDED[Path(one.file).suffix]))]
-        yield {one.file: pool.submit(judged, one, one.behaviours) for one in runnable if not one.is_slow}
-        pool.shutdown(cancel_futures=True)
+        results = pool.map(lambda one: judged(one, one.behaviours), runnable)
+        return {client.file: result for client, result in zip(runnable, results, strict=True)}
 
 
 def test_the_catalogue_is_complete() -> None:
@@ -137,24 +136,22 @@ def test_the_grid_is_that_of_the_code() -> None:
     assert len(programs) >= len(GRID) - 5
 
 
-@pytest.mark.parametrize("client", MISTAKEN, ids=lambda client: client.file)
-def test_each_mistake_is_found_by_the_check_that_owns_it(
-    client: Client, verdicts: dict[str, Future[dict[str, Result]]]
-) -> None:
-    client.skip_without_its_tools()
-    results = verdicts[client.file].result()
-    assert found(results) == {client.check}
-    assert results[client.check].outcome is (Outcome.WARNED if check(client.check).warns else Outcome.BROKEN)
-    finding = results[client.check].finding
-    assert finding is not None
-    assert finding.steps
-    assert 1 <= len(finding.when) <= 2
+def test_each_mistake_is_found_by_the_check_that_owns_it() -> None:
+    results = judged_together(MISTAKEN)
+    assert {file: found(result) for file, result in results.items()} == {
+        file: {OF_FILE[file].check} for file in results
+    }
+    for file, result in results.items():
+        owned = result[OF_FILE[file].check]
+        assert owned.outcome is (Outcome.WARNED if owned.check.warns else Outcome.BROKEN)
+        assert owned.finding is not None
+        assert owned.finding.steps
+        assert 1 <= len(owned.finding.when) <= 2
 
 
-@pytest.mark.parametrize("client", [one for one in CORRECT if not one.is_slow], ids=lambda client: client.file)
-def test_a_right_client_holds(client: Client, verdicts: dict[str, Future[dict[str, Result]]]) -> None:
-    client.skip_without_its_tools()
-    assert not found(verdicts[client.file].result())
+def test_right_clients_hold() -> None:
+    results = judged_together([one for one in CORRECT if not one.is_slow])
+    assert {file: found(result) for file, result in results.items() if found(result)} == {}
 
 
 @pytest.mark.long

@@ -59,7 +59,8 @@ def _behaviours(context: click.Context, parameter: click.Parameter, texts: tuple
     type=click.FloatRange(1, 3600),
     default=TIME_LIMIT_S,
     show_default=True,
-    help="Seconds a case may take beside 5 times what the plain course took; longer than the client's own time-out.",
+    help="Seconds a case may take beside 5 times what the plain course took. What a program that outlasts them would "
+    "have done is not judged; from 600 s on it counts as never ending.",
 )
 @click.option("--intercept", is_flag=True, help="COMMAND has the live hosts written into it; lead it to the fake.")
 @click.option("--parallel", type=click.IntRange(1, 32), default=8, show_default=True, help="Cases at once.")

@@ -57,7 +57,8 @@ def deviations(*, callbacks: bool, asked: frozenset[Operation] = _ASKED) -> st.S
 def _trouble(operation: Operation, skip: st.SearchStrategy[int]) -> st.SearchStrategy[Deviation]:
     """An error, or a fault on the wire, once or twice."""
     these, times = st.just(operation), st.integers(1, 2)
-    wait, form = st.integers(0, 2), st.sampled_from(FORMS)
+    wait = st.just(0) if operation is Operation.FETCH else st.integers(0, 2)
+    form = st.sampled_from(FORMS)
     return st.one_of(
         st.builds(Answers, these, status=st.sampled_from(_STATUSES), times=times, skip=skip, wait=wait, form=form),
         st.builds(Breaks, these, fault=st.sampled_from(_QUICK_FAULTS), times=times, skip=skip),

@@ -109,7 +109,7 @@ def redirects(run: Run) -> Iterator[Judgement]:
 def retry_after(run: Run) -> Iterator[Judgement]:
     for first, then in pairs_of(repeated(run)):
         wait_s = first.wait_s
-        if wait_s is None or wait_s <= 0:
+        if wait_s is None or wait_s <= 0 or first.kind is Operation.FETCH:
             continue
         waited_s, least_s = then.at_s - first.at_s, min(wait_s, _WAIT_CAP_S)
         if run.wanted > 1 and waited_s < _AT_ONCE_S and not first.has_idempotency_key:

@@ -189,9 +189,11 @@ class Wire:
         return text.replace(self._key, masked(self._key)) if self._key else text
 
     def _readable(self, body: bytes) -> Any:
-        """JSON decoded, other text as it is, bounded; None for nothing."""
+        """JSON decoded, other text as it is, bounded; of other bytes how many; None for nothing."""
         if not body:
             return None
+        if b"\0" in body[:_BODY_KEPT]:
+            return f"({len(body)} bytes)"
         text = self._masked(body[:_BODY_KEPT].decode("utf-8", "replace"))
         try:
             return json.loads(text)
