@@ -18,7 +18,7 @@ from contract_tests.check import Layer, check, checks
 from contract_tests.client import inprocess
 from contract_tests.client.behaviours.grid import behaviour_of
 from contract_tests.client.campaign import Campaign
-from contract_tests.client.inprocess import InProcess, assert_client, client_contract, judge_client
+from contract_tests.client.inprocess import ClientWarning, InProcess, assert_client, client_contract, judge_client
 from contract_tests.client.virtual import VirtualTime
 from contract_tests.judge import Judge, Outcome
 from tests.house import CREATE, MINIMAL
@@ -51,8 +51,8 @@ class Right:
             state = self.call("GET", f"/v1/tasks/{task_id}")["status"]
             if state == "completed":
                 return
-            if state == "failed":
-                raise RuntimeError("the task has failed")
+            if state in ("failed", "cancelled"):
+                raise RuntimeError(f"the task has {state}")
         raise TimeoutError
 
     def call(self, method: str, path: str, **arguments: Any) -> Any:
@@ -98,8 +98,8 @@ async def right_async(base_url: str, api_key: str) -> None:
         key = {"idempotency-key": uuid.uuid4().hex}
         task_id = (await call("POST", CREATE, json=MINIMAL, headers=key))["id"]
         while (state := (await call("GET", f"/v1/tasks/{task_id}"))["status"]) != "completed":
-            if state == "failed":
-                raise RuntimeError("the task has failed")
+            if state in ("failed", "cancelled"):
+                raise RuntimeError(f"the task has {state}")
             await asyncio.sleep(5)
 
 
@@ -377,6 +377,17 @@ async def right_with_signals(base_url: str, api_key: str) -> None:
     loop.add_signal_handler(signal.SIGTERM, loop.stop)
     await right_async(base_url, api_key)
     assert loop.remove_signal_handler(signal.SIGTERM)
+
+
+class KnowsNoCancelled(Right):
+    def wait(self, task_id: str) -> None:
+        while self.call("GET", f"/v1/tasks/{task_id}")["status"] not in ("completed", "failed"):
+            time.sleep(3)
+
+
+def test_a_matter_of_taste_is_a_warning() -> None:
+    with pytest.warns(ClientWarning, match="CLIENT-KNOWS-CANCELLED"):
+        assert_client(KnowsNoCancelled(), behaviours=["cancelled"])
 
 
 def test_a_client_may_set_signals() -> None:

@@ -16,6 +16,7 @@ import secrets
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -29,7 +30,7 @@ from contract_tests.client.run import Ending, Run
 from contract_tests.client.stage import STEPS, Stage
 from contract_tests.client.verdicts import hopeless
 from contract_tests.client.virtual import VirtualTime
-from contract_tests.judge import Finding, Judge
+from contract_tests.judge import Finding, Judge, Outcome
 
 Client = Callable[[str, str], object] | Callable[[str, str], Awaitable[object]]
 """Called with (base_url, api_key); returns for success, raises (SystemExit too) for failure."""
@@ -173,9 +174,18 @@ def judge_client(
     return judge
 
 
+class ClientWarning(UserWarning):
+    """A finding that is no more than a warning."""
+
+
 def assert_client(client: Client, **options: Any) -> None:
-    """`judge_client`, and an AssertionError that shows each broken check with its shortest behaviour."""
-    findings = [result.finding for result in judge_client(client, **options).results() if result.finding]
+    """`judge_client`, and an AssertionError that shows each broken check with its shortest behaviour; a ClientWarning
+    for each that only warns."""
+    results = judge_client(client, **options).results()
+    for result in results:
+        if result.outcome is Outcome.WARNED and result.finding:
+            warnings.warn(_shown(result.finding), ClientWarning, stacklevel=2)
+    findings = [result.finding for result in results if result.outcome is Outcome.BROKEN and result.finding]
     if findings:
         raise AssertionError("\n\n".join(map(_shown, findings)))
 

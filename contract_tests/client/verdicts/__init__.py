@@ -1,7 +1,9 @@
 """What a run says about each check: pure functions from a run to judgements."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from contract_tests.client.behaviours.troubles import Redirects
 from contract_tests.client.run import Run, is_definite, is_running
 from contract_tests.client.verdicts import endings, manners, money, survival
 from contract_tests.client.verdicts.judgement import MOST_RENEWALS, Judgement, Verdict, afterwards, longest, repeated
@@ -11,6 +13,8 @@ __all__ = ["Judgement", "broken", "hopeless", "judgements", "undecided"]
 _REQUESTS_LIMIT = 600
 _REFUSALS_LIMIT = 10
 _IDLE_LIMIT = 4
+_WHATEVER_HAPPENS = ("CLIENT-PAYS-ONCE", "CLIENT-KEY-STAYS", "CLIENT-KEY-NOT-PRINTED")
+"""No document speaks of redirects: what a client makes of one is a matter of taste, but for these."""
 
 _VERDICTS: tuple[Verdict, ...] = (
     manners.request_valid,
@@ -42,8 +46,11 @@ _VERDICTS: tuple[Verdict, ...] = (
 
 def judgements(run: Run) -> Iterator[Judgement]:
     """Every check that this run has a say in."""
+    redirected = run.behaviour.has(Redirects)
     for verdict in _VERDICTS:
-        yield from verdict(run)
+        for one in verdict(run):
+            is_taste = redirected and not one.holds and one.check_id not in _WHATEVER_HAPPENS
+            yield replace(one, check_id="CLIENT-REDIRECTS") if is_taste else one
 
 
 def broken(run: Run) -> tuple[str, ...]:
