@@ -63,7 +63,7 @@ def _behaviours(context: click.Context, parameter: click.Parameter, texts: tuple
     "have done is not judged; from 600 s on it counts as never ending.",
 )
 @click.option("--intercept", is_flag=True, help="COMMAND has the live hosts written into it; lead it to the fake.")
-@click.option("--parallel", type=click.IntRange(1, 32), default=8, show_default=True, help="Cases at once.")
+@click.option("--parallel", type=click.IntRange(1, 32), default=12, show_default=True, help="Cases at once.")
 @report_options
 def client(
     command: tuple[str, ...],

@@ -19,6 +19,7 @@ import traceback
 import warnings
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from json import JSONDecodeError
 from types import TracebackType
 from typing import Any, Self
 
@@ -37,7 +38,7 @@ Client = Callable[[str, str], object] | Callable[[str, str], Awaitable[object]]
 
 _LIMIT_S = 15.0
 _LATE = "it did not end in time"
-_UNEXPECTED = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, TypeError, ValueError)
+_UNEXPECTED = (AttributeError, JSONDecodeError, LookupError, NameError, TypeError, UnicodeError)
 """Errors of Python itself: who raises to say that there is no result has words of its own."""
 _LOOK_EVERY_S = 0.25
 _GRACE_S = 0.5

@@ -19,6 +19,7 @@ from contract_tests.client.verdicts import hopeless
 from contract_tests.client.wire.journal import TERMINAL
 
 _LOOK_EVERY_S = 0.4
+_PLAIN_S = 30.0
 _OF_THE_PLAIN_COURSE = 5
 """A case may take this many times as long as the plain course, beside the limit."""
 
@@ -59,7 +60,9 @@ class Processes:
         return Player(self.play, self.play_all, self.limit_s)
 
     def limit_s(self) -> float:
-        """How long one case may take by now."""
+        """How long one case may take by now; the plain course has at least as long as any may."""
+        if not self._plain_s:
+            return max(self._limit_s, _PLAIN_S)
         return self._limit_s + _OF_THE_PLAIN_COURSE * self._plain_s
 
     def play(self, behaviour: Behaviour, intents: int | None) -> Run:

@@ -17,12 +17,13 @@ _ASKED = (Operation.SUBMISSION, Operation.QUERY, Operation.LIST)
 """What comes to nothing if it is refused; credits and uploads may be a matter beside the task."""
 LINK_S = 86_400
 """How long result links are valid (documented: 24 h)."""
-_CRASHES = re.compile(
-    r"Traceback \(most recent call last\)|^Node\.js v\d|^Exception in thread|^panic: |panicked at "
-    r"|^\s+at .+:\d+:\d+\)?$|^(?:jq: error|parse error|jq: parse error)|unbound variable$",
-    re.MULTILINE,
-)
+_CRASHES = re.compile(r"^Node\.js v\d|^Exception in thread|^panic: |panicked at ", re.MULTILINE)
 """How runtimes say that a program died of what it did not expect."""
+_LAST_WORDS = re.compile(r"^(?:jq: |parse error)|unbound variable$")
+"""The same of a shell, where nothing else was said after it."""
+_TRACEBACK = "Traceback (most recent call last)"
+_LOGGED = re.compile(r"error|critical|exception|warn", re.IGNORECASE)
+"""What stands before a traceback that somebody caught and logged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Pace:
     for `enough_s` is not watched any longer: it may go on."""
 
     least_poll_s: float
+    least_repeat_s: float
     most_poll_s: float | None = None
     patience_s: float = 300.0
     patience_polls: int = 30
@@ -40,8 +42,10 @@ class Pace:
     enough_s: float = 7200.0
 
 
-REAL = Pace(least_poll_s=0.1)
-VIRTUAL = Pace(least_poll_s=1.0, most_poll_s=60.0, patience_polls=0, never_s=0.0, enough_s=1800.0)
+REAL = Pace(least_poll_s=0.1, least_repeat_s=0.1)
+VIRTUAL = Pace(
+    least_poll_s=1.0, least_repeat_s=0.05, most_poll_s=60.0, patience_polls=0, never_s=0.0, enough_s=1800.0
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,14 @@ class Ending:
 
 def shows_a_crash(output: str) -> bool:
     """Whether a program that printed this died of what it did not expect, as far as its runtime says so."""
-    return _CRASHES.search(output) is not None
+    lines = [line for line in output.splitlines() if line.strip()]
+    uncaught = [
+        number
+        for number, line in enumerate(lines)
+        if line.startswith(_TRACEBACK) and not (number and _LOGGED.search(lines[number - 1]))
+    ]
+    last = bool(lines) and _LAST_WORDS.search(lines[-1]) is not None
+    return bool(uncaught) or last or _CRASHES.search(output) is not None
 
 
 @dataclass(frozen=True, slots=True)

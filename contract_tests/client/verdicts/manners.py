@@ -20,8 +20,6 @@ _QUICK_REPEATS_ALLOWED = 3
 """Some libraries repeat a GET by themselves, once, when a connection that was kept open turns out to be closed."""
 _AT_ONCE_S = 0.25
 """Of a client that wants several tasks, a submission this soon was sent beside the other, not after its answer."""
-_PAUSE_S = 0.05
-"""Shorter than this is no pause."""
 _NO_PAUSE = 1.3
 """What takes no longer than this many times one step of the client without a pause has no pause either."""
 _LONGEST_PAUSE_S = 1.0
@@ -146,14 +144,14 @@ def _without_pause(run: Run, pairs: list[Pair]) -> list[Pair]:
     return pairs if len(pairs) > 3 and typical_s < least_pause_s(run, 0.0) else []
 
 
-def least_pause_s(run: Run, otherwise_s: float = _PAUSE_S) -> float:
+def least_pause_s(run: Run, otherwise_s: float) -> float:
     """What is shorter than this is no pause for this client: starting a program takes its time as well."""
     step_s = run.habit.step_s or 0.0
     return max(otherwise_s, min(_NO_PAUSE * step_s, _LONGEST_PAUSE_S))
 
 
 def no_busy_loop(run: Run) -> Iterator[Judgement]:
-    least_s = least_pause_s(run)
+    least_s = least_pause_s(run, run.pace.least_repeat_s)
     for group in repeated(run):
         pairs = [(one, two) for one, two in pairwise(group) if not one.is_healthy and not is_definite(one)]
         if not pairs:
