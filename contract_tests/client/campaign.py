@@ -85,8 +85,16 @@ class Campaign:
     def intents(self) -> int:
         return max(1, len(self.runs[PLAIN].accepted))
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it hangs even where everything goes well: each case would only take as long again."""
+        return self.runs[PLAIN].ending.late
+
     def named(self, chosen: Iterable[Behaviour]) -> None:
         """Play and judge each in its order; what says how long the client waits by itself comes first."""
+        if self.is_stuck:
+            self.open_ends["every other behaviour"] = "the plain course did not come to its end"
+            return
         asked = [one for one in dict.fromkeys(chosen) if not self._is_left_out(one)]
         probed = [PROBES[operation] for one in asked for operation in self.fitting.waits_of(one)]
         self._play(dict.fromkeys(one for one in probed if one not in self.runs))
@@ -102,7 +110,7 @@ class Campaign:
 
     def drawn(self, examples: int, seed: int) -> None:
         """Play and judge so many drawn behaviours; what breaks a check is shrunk."""
-        if not examples:
+        if not examples or self.is_stuck:
             return
         collected: list[Behaviour] = []
         _given(self._strategy(), collected.append, examples, seed)

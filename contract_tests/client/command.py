@@ -12,7 +12,7 @@ import click
 from contract_tests.check import Layer, checks
 from contract_tests.client.behaviours.behaviour import Behaviour
 from contract_tests.client.behaviours.deviation import BehaviourError
-from contract_tests.client.behaviours.grid import behaviour_of, name_of, named
+from contract_tests.client.behaviours.grid import behaviour_of, cells, name_of, named
 from contract_tests.client.campaign import Campaign, NoClientError
 from contract_tests.client.processes import Processes
 from contract_tests.client.stage import POLLS, scaled
@@ -126,7 +126,17 @@ def _left_open(campaign: Campaign) -> dict[str, str]:
     names: dict[str, list[str]] = {}
     for name, reason in campaign.open_ends.items():
         names.setdefault(reason, []).append(name)
-    return {f"not judged, {', '.join(cases)}": reason for reason, cases in names.items()}
+    return {f"not judged, {reason}": ", ".join(_in_short(cases)) for reason, cases in names.items()}
+
+
+def _in_short(names: list[str]) -> list[str]:
+    """Names of behaviours; all cells of a row are `row-*`."""
+    rows: dict[str, set[str]] = {}
+    for cell in cells():
+        rows.setdefault(cell.where, set()).add(cell.name)
+    whole = {row: row_names for row, row_names in rows.items() if row_names <= set(names) and len(row_names) > 1}
+    left = set(names).difference(*whole.values())
+    return [*(f"{row}-*" for row in whole if row), *(name for name in names if name in left)]
 
 
 def _run(campaign: Campaign, chosen: tuple[Behaviour, ...], examples: int, seed: int) -> str:

@@ -96,7 +96,7 @@ class Processes:
 
     def _run(self, stage: Stage, behaviour: Behaviour, key: str, intents: int | None) -> Run:
         ending = self._ending(stage, behaviour, key, intents)
-        if intents is None:
+        if intents is None and not ending.late:
             self._plain_s = ending.seconds
         return stage.seen(behaviour, key, ending, intents)
 
