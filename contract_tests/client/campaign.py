@@ -98,6 +98,7 @@ class Campaign:
         asked = [one for one in dict.fromkeys(chosen) if not self._is_left_out(one)]
         probed = [PROBES[operation] for one in asked for operation in self.fitting.waits_of(one)]
         self._play(dict.fromkeys(one for one in probed if one not in self.runs))
+        asked = [one for one in asked if not self._is_left_out(one)]
         self._play(sorted((one for one in asked if one not in self.runs), key=self.fitting.seconds_of, reverse=True))
         for behaviour in asked:
             self._judge(behaviour)

@@ -58,6 +58,9 @@ class Fitting:
             return "it names a callback URL" if needs.startswith("no-") else "it names no callback URL"
         if "several" in needs and self.plain.wanted < 2:
             return "it wants one task"
+        longest_s = max((self.habit.wait_s(operation) for operation in self.waits_of(behaviour)), default=0.0)
+        if longest_s > _MOST_WAIT_S - _LEAST_MORE_S:
+            return f"it waits {longest_s:.0f} s by itself, so that no Retry-After up to 30 s shows anything"
         if self.limit_s and self.seconds_of(behaviour) > self.limit_s and not self._is_endless(behaviour):
             return f"takes about {self.seconds_of(behaviour):.0f} s at its pace; --time-limit is shorter"
         return ""

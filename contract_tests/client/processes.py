@@ -5,7 +5,7 @@ import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
@@ -40,14 +40,14 @@ class Processes:
     ) -> None:
         self._command, self._limit_s = command, limit_s
         self._plain_s = 0.0
-        self._stages = [Stage(profile, seed + number, moved_by, intercept=intercept) for number in range(parallel)]
+        self._stages = (Stage(profile, seed + one, moved_by, intercept=intercept) for one in range(parallel))
+        self._parallel, self._starting = parallel, threading.Lock()
         self._free: queue.SimpleQueue[Stage] = queue.SimpleQueue()
         self._running = ExitStack()
         self._interrupted = threading.Event()
 
     def __enter__(self) -> Self:
-        for stage in self._stages:
-            self._free.put(self._running.enter_context(stage))
+        self._free.put(self._running.enter_context(next(self._stages)))
         return self
 
     def __exit__(
@@ -67,7 +67,7 @@ class Processes:
 
     def play(self, behaviour: Behaviour, intents: int | None) -> Run:
         """One case. Raises OSError where the command can't be started."""
-        stage = self._free.get()
+        stage = self._one_that_is_free()
         try:
             return self._play_on(stage, behaviour, intents)
         finally:
@@ -75,7 +75,7 @@ class Processes:
 
     def play_all(self, behaviours: Sequence[Behaviour], intents: int | None) -> Iterator[Run]:
         """As many cases at once as there are stages; each run as soon as it has ended."""
-        with ThreadPoolExecutor(len(self._stages)) as pool:
+        with ThreadPoolExecutor(self._parallel) as pool:
             cases = [pool.submit(self.play, behaviour, intents) for behaviour in behaviours]
             try:
                 for case in as_completed(cases):
@@ -84,6 +84,16 @@ class Processes:
                 self._interrupted.set()
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
+
+    def _one_that_is_free(self) -> Stage:
+        """A stage, started when it is first needed."""
+        with suppress(queue.Empty):
+            return self._free.get_nowait()
+        with self._starting:
+            stage = next(self._stages, None)
+            if stage is not None:
+                return self._running.enter_context(stage)
+        return self._free.get()
 
     def _play_on(self, stage: Stage, behaviour: Behaviour, intents: int | None) -> Run:
         key = f"sk-contract-{secrets.token_hex(12)}"
