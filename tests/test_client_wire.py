@@ -14,6 +14,7 @@ from contract_tests.client.behaviours.troubles import FAULTS
 from contract_tests.client.run import Ending, Run
 from contract_tests.client.stage import STEPS, Stage
 from contract_tests.client.wire.journal import Entry
+from mockserver.testing import CallbackReceiver
 from tests.house import CREATE, MINIMAL
 
 KEY = "sk-contract-0123456789abcdef"
@@ -204,3 +205,16 @@ def test_what_is_told_of_an_error_is_what_the_document_has(stage: Stage) -> None
         answer = raw(stage, request("GET", "/v1/tasks/task-unified-1-a", b"", "Connection: close"))
         found.append(json.loads(told(answer)[2])["error"]["code"])
     assert found == ["unauthorized", "task_not_found", "rate_limit_exceeded", "internal_error"]
+
+
+def test_a_callback_tells_what_a_query_would(stage: Stage) -> None:
+    with CallbackReceiver() as receiver:
+        stage.set_up(parsed("odd-ids+unknown-fields"), KEY)
+        body = json.dumps({**MINIMAL, "callback_url": f"{receiver.url}?secret=s3"}).encode()
+        made = request("POST", CREATE, body, "Content-Type: application/json", "Connection: close")
+        task_id = json.loads(told(raw(stage, made))[2])["id"]
+        stage.let_pass(5)
+        [came] = receiver.requests
+    assert (came.json["id"], came.json["status"]) == (task_id, "completed")
+    assert "x_unknown" in came.json
+    assert [entry.record["body"]["callback_url"] for entry in stage.entries()] == [f"{receiver.url}?secret=s3"]

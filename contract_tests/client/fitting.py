@@ -54,8 +54,8 @@ class Fitting:
         missing = operations_of(behaviour) - self.asked - {Operation.SUBMISSION, Operation.QUERY}
         if missing:
             return f"in the plain course it asked for no {', '.join(sorted(missing))}"
-        if "callbacks" in needs and self.plain.names_a_callback == needs.startswith("no-"):
-            return "it names a callback URL" if needs.startswith("no-") else "it names no callback URL"
+        if "callbacks" in needs and not self.plain.names_a_callback:
+            return "it names no callback URL"
         if "several" in needs and self.plain.wanted < 2:
             return "it wants one task"
         longest_s = max((self.habit.wait_s(operation) for operation in self.waits_of(behaviour)), default=0.0)

@@ -75,7 +75,7 @@ def waits_long_enough(run: Run) -> Iterator[Judgement]:
     few = not pace.patience_polls or len(run.queries) < pace.patience_polls
     short = few and waited_s < pace.patience_s
     gave_up = is_running(last) and run.ending.is_error and not run.told
-    if gave_up and not short and pace.patience_polls:
+    if gave_up and pace.patience_polls and (run.names_a_callback or not short):
         return  # how long it would wait between queries that are not made this often, nobody knows
     received = f"{run.ending} after {len(run.queries)} queries in {waited_s:.1f} s, the last told {last.state}"
     allowed = f"{pace.patience_s:g} s" + (f", or {pace.patience_polls} queries" if pace.patience_polls else "")

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 from contract_tests.client.behaviours.deviation import Answer, Operation
 from contract_tests.client.behaviours.troubles import LATE_S, MOVED
+from contract_tests.client.wire.callbacks import PREFIX, Callbacks, for_receiver
 from contract_tests.client.wire.http1 import NotHttpError, Request, asked_of, head_of, read_request
 from contract_tests.client.wire.journal import operation_of
 from contract_tests.client.wire.script import Script, with_length
@@ -44,6 +45,7 @@ class Wire:
         self.port: int = self._socket.getsockname()[1]
         self.records: list[Record] = []
         self._script: Script | None = None
+        self._callbacks = Callbacks("")
         self._key, self._case = "", 0
         self._now_ms: Callable[[], int] = lambda: 0
         self._loop = asyncio.new_event_loop()
@@ -75,7 +77,7 @@ class Wire:
         """A new case; what is left of the last one ends unanswered."""
         self._case += 1
         self.records = []
-        self._script, self._key = script, key
+        self._script, self._key, self._callbacks = script, key, Callbacks(self.url)
 
     def _run(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
@@ -103,8 +105,10 @@ class Wire:
 
     async def _answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Whether the connection goes on."""
-        script, path = self._script, request.target.partition("?")[0]
-        query = request.target.partition("?")[2]
+        script = self._script
+        path, _, query = request.target.partition("?")
+        if script is not None and path.startswith(PREFIX):
+            return await self._called_back(script, request, path, writer)
         operation = operation_of(request.method, path.removeprefix(MOVED))
         record = self._noted(request, path, query, operation)
         if script is None:
@@ -119,9 +123,22 @@ class Wire:
         record["answer_headers"] = {name.lower(): value for name, value in answer.headers}
         return await self._sent(effect.fault, answer, record, request, reader, writer)
 
+    async def _called_back(self, script: Script, request: Request, path: str, writer: asyncio.StreamWriter) -> bool:
+        """Carry a callback to the receiver that the client named, and its answer back to the fake."""
+        target = self._callbacks.target_of(path)
+        if target is None:
+            return False
+        port, path, led = for_receiver(request, target)
+        answer = await asked_of(port, led, path, script.told_by_callback(request.body))
+        writer.write(broken("", answer, answer.body))
+        await writer.drain()
+        return request.keeps_alive
+
     async def _from_fake(self, script: Script, request: Request, operation: Operation) -> Answer:
         target = script.to_the_fake(request.target.removeprefix(MOVED))
         body = request.body
+        if operation is Operation.SUBMISSION:
+            body = self._callbacks.led_here(body)
         if operation is Operation.LIST:
             body = script.to_the_fake(body.decode("utf-8", "replace")).encode()
         return await asked_of(self._fake_port, request, target, body)

@@ -52,6 +52,12 @@ class Script:
         headers = [(name.lower() if is_lower else name.title(), value) for name, value in answer.headers]
         return Answer(answer.status, headers, body, answer.is_made)
 
+    def told_by_callback(self, body: bytes) -> bytes:
+        """What a callback tells of a task: what a query would."""
+        found = _TASK_ID.search(body.decode("utf-8", "replace"))
+        path = f"/v1/tasks/{found[0] if found else ''}{self._tail}"
+        return self._changed(Operation.QUERY, path, body)
+
     def _changed(self, operation: Operation, path: str, body: bytes) -> bytes:
         try:
             told = json.loads(body)
