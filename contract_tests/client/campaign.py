@@ -91,7 +91,7 @@ class Campaign:
         return self.runs[PLAIN].ending.late
 
     def named(self, chosen: Iterable[Behaviour]) -> None:
-        """Play and judge each in its order; what says how long the client waits by itself comes first."""
+        """Play and judge each, the simpler ones first; before that is played how long the client waits by itself."""
         if self.is_stuck:
             self.open_ends["every other behaviour"] = "the plain course did not come to its end"
             return
@@ -100,7 +100,7 @@ class Campaign:
         self._play(dict.fromkeys(one for one in probed if one not in self.runs))
         asked = [one for one in asked if not self._is_left_out(one)]
         self._play(sorted((one for one in asked if one not in self.runs), key=self.fitting.seconds_of, reverse=True))
-        for behaviour in asked:
+        for behaviour in sorted(asked, key=lambda one: len(one.deviations)):
             self._judge(behaviour)
 
     def _is_left_out(self, behaviour: Behaviour) -> bool:

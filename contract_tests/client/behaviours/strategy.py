@@ -6,7 +6,7 @@ from contract_tests.client.behaviours import openings
 from contract_tests.client.behaviours.behaviour import Behaviour
 from contract_tests.client.behaviours.deviation import Deviation, Operation
 from contract_tests.client.behaviours.fates import FAILURES, Callbacks, Fails, LinkExpires, NoCredits, Queued, Slow
-from contract_tests.client.behaviours.troubles import FORMS, Answers, Breaks, LinkDies, Redirects, Vanishes
+from contract_tests.client.behaviours.troubles import FORMS, Answers, Breaks, LinkDies, Vanishes
 
 MOST = 3
 _STATUSES = (429, 500, 502, 503)
@@ -42,7 +42,6 @@ def deviations(*, callbacks: bool, asked: frozenset[Operation] = _ASKED) -> st.S
         st.builds(Queued, seconds=st.integers(1, 5)),
         st.builds(Vanishes, after=st.integers(0, 2)),
         st.builds(LinkExpires, seconds=st.sampled_from((0, 4))),
-        st.builds(Redirects, st.sampled_from(tuple(_ASKED))),
         st.just(NoCredits()),
     ]
     kinds += [_trouble(one, skip=st.just(0)) for one in sorted(asked - _ASKED - {Operation.OTHER})]

@@ -31,6 +31,9 @@ _NOTHING_COMES = ("closed_before_answer", "closed_after_accept", "reset", "stall
 _CUT = len(b"HTTP/1.1 20")
 """Where a head breaks off; many take one that ends later, between two headers, for a whole one."""
 _LOOK_S = 0.05
+_IDLE_S = 9.0
+"""So long a connection stays open for another request: longer than clients pause, and not for ever, since some end
+only when it closes."""
 _BODY_KEPT = 16_384
 Record = dict[str, Any]
 
@@ -92,14 +95,14 @@ class Wire:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         rest = b""
         try:
-            while (request := await read_request(reader, writer, rest)) is not None:
+            while (request := await _next(reader, writer, rest)) is not None:
                 rest = request.rest
                 if not await self._answer(request, reader, writer):
                     break
         except NotHttpError:
             writer.write(head_of(400, [("Content-Length", "0"), ("Connection", "close")]))
         except OSError:
-            """The client has left."""
+            """The client has left, or has been silent for too long."""
         finally:
             writer.close()
 
@@ -216,6 +219,12 @@ class Wire:
             return json.loads(text)
         except ValueError:
             return text
+
+
+async def _next(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, rest: bytes) -> Request | None:
+    """The next request of a connection; None where the client has left. Raises NotHttpError, OSError."""
+    async with asyncio.timeout(_IDLE_S):
+        return await read_request(reader, writer, rest)
 
 
 def broken(fault: str, answer: Answer, body: bytes, *, is_head: bool = False) -> bytes:
