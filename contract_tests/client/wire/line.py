@@ -13,6 +13,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -36,6 +37,21 @@ _IDLE_S = 9.0
 only when it closes."""
 _BODY_KEPT = 16_384
 Record = dict[str, Any]
+_UNANSWERED: Record = {"status": 0, "answer": None, "answer_headers": {}, "fault": "stalled", "task_id": None, "made": False}
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """One request, and the connection that it came by."""
+
+    request: Request
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def reset(self) -> None:
+        """End the connection so that the client sees a reset."""
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.writer.transport.abort()
 
 
 class Wire:
@@ -116,15 +132,14 @@ class Wire:
         record = self._noted(request, path, query, operation)
         if script is None:
             return False
-        effect = script.effect(
-            request.method, path, query, operation, record["at_ms" if self._virtual else "real_ms"] / 1000
-        )
+        now_s = record["at_ms" if self._virtual else "real_ms"] / 1000
+        effect = script.effect(request.method, path, query, operation, now_s)
         answer = await self._from_fake(script, request, operation) if effect.reaches else None
         answer = script.opened(operation, path.removeprefix(MOVED), effect.answer or answer or Answer(502, []))
         record |= {"status": answer.status, "made": effect.answer is not None, "fault": effect.fault or None}
         record["task_id"] = _task_id(operation, path, answer)
         record["answer_headers"] = {name.lower(): value for name, value in answer.headers}
-        return await self._sent(effect.fault, answer, record, request, reader, writer)
+        return await self._sent(effect.fault, answer, record, _Visit(request, reader, writer))
 
     async def _called_back(self, script: Script, request: Request, path: str, writer: asyncio.StreamWriter) -> bool:
         """Carry a callback to the receiver that the client named, and its answer back to the fake."""
@@ -146,29 +161,20 @@ class Wire:
             body = script.to_the_fake(body.decode("utf-8", "replace")).encode()
         return await asked_of(self._fake_port, request, target, body)
 
-    async def _sent(
-        self,
-        fault: str,
-        answer: Answer,
-        record: Record,
-        request: Request,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-    ) -> bool:
-        if fault in ("late", "stalled") and not await self._held(fault, reader):
+    async def _sent(self, fault: str, answer: Answer, record: Record, visit: _Visit) -> bool:
+        """Send an answer with what breaks in it; whether the connection goes on."""
+        if fault in ("late", "stalled") and not await self._held(fault, visit.reader):
             record["fault"] = "stalled"
             return False
-        is_head = request.method == "HEAD"
-        body = b"" if is_head else answer.body
-        sent = broken(fault, answer, body, is_head=is_head)
         if fault == "reset":
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            writer.transport.abort()
-        writer.write(sent)
+            visit.reset()
+            return False
+        is_head = visit.request.method == "HEAD"
+        body = b"" if is_head else answer.body
         record["answer"] = self._readable(_got(fault, body))
-        record["answered_ms"] = time.time_ns() // 1_000_000
-        await writer.drain()
-        return request.keeps_alive and fault in ("", "malformed_json", "late")
+        visit.writer.write(broken(fault, answer, body, is_head=is_head))
+        await visit.writer.drain()
+        return visit.request.keeps_alive and fault in ("", "malformed_json", "late")
 
     async def _held(self, fault: str, reader: asyncio.StreamReader) -> bool:
         """Hold an answer back; whether it may be given after all. A stalled one may not."""
@@ -179,31 +185,36 @@ class Wire:
 
     def _noted(self, request: Request, path: str, query: str, operation: Operation) -> Record:
         """A record of a request, not answered yet."""
-        token = (request.header("authorization") or "").removeprefix("Bearer ").strip()
-        carried = [name for name, value in request.headers if self._key and self._key in value]
-        carried += ["URL"] if self._key and self._key in unquote(request.target) else []
         real_ms = time.time_ns() // 1_000_000
+        told = unquote(query)
         record: Record = {
             "sequence": len(self.records) + 1,
             "at_ms": self._now_ms() if self._virtual or operation is Operation.FETCH else real_ms,
             "real_ms": real_ms,
             "method": request.method,
             "path": self._masked(path),
-            "query": self._masked(unquote(query) if self._key in unquote(query) else query),
+            "query": self._masked(told) if self._key in told else query,
             "headers": {name: self._masked(value) for name, value in request.headers},
             "body": self._readable(request.body),
-            "status": 0,
-            "answer": None,
-            "answer_headers": {},
-            "fault": "stalled",
-            "task_id": None,
+            **_UNANSWERED,
             "operation": operation,
-            "key_in": carried,
-            "other_key": masked(token) if token and token != self._key and operation is not Operation.FETCH else None,
-            "made": False,
+            "key_in": self._carriers(request),
+            "other_key": None if operation is Operation.FETCH else self._other_key(request),
         }
         self.records.append(record)
         return record
+
+    def _carriers(self, request: Request) -> list[str]:
+        """Where in its head a request carries the client's key."""
+        if not self._key:
+            return []
+        named = [name for name, value in request.headers if self._key in value]
+        return [*named, *(["URL"] if self._key in unquote(request.target) else [])]
+
+    def _other_key(self, request: Request) -> str | None:
+        """A key that is not the one that the client was told, masked."""
+        token = (request.header("authorization") or "").removeprefix("Bearer ").strip()
+        return masked(token) if token and token != self._key else None
 
     def _masked(self, text: str) -> str:
         return text.replace(self._key, masked(self._key)) if self._key else text
