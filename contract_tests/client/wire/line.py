@@ -37,7 +37,14 @@ _IDLE_S = 9.0
 only when it closes."""
 _BODY_KEPT = 16_384
 Record = dict[str, Any]
-_UNANSWERED: Record = {"status": 0, "answer": None, "answer_headers": {}, "fault": "stalled", "task_id": None, "made": False}
+_UNANSWERED: Record = {
+    "status": 0,
+    "answer": None,
+    "answer_headers": {},
+    "fault": "stalled",
+    "task_id": None,
+    "made": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
