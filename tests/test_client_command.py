@@ -128,6 +128,12 @@ def test_a_failure_that_only_the_callback_told_explains_an_error() -> None:
     assert result.exit_code == 0, result.output
 
 
+def test_a_link_that_was_dead_before_it_was_seen_is_no_lateness() -> None:
+    behaviour = ("--behaviour", "link-expires:seconds=0+slow:seconds=5")
+    result = run(*behaviour, "--", *PYTHON_CLIENT)
+    assert result.exit_code == 0, result.output
+
+
 def test_nothing_has_to_be_drawn() -> None:
     result = run("--examples", "0", "--behaviour", "plain", "--", *PYTHON_CLIENT)
     assert result.exit_code == 0, result.output

@@ -196,7 +196,7 @@ class Wire:
         told = unquote(query)
         record: Record = {
             "sequence": len(self.records) + 1,
-            "at_ms": self._now_ms() if self._virtual or operation is Operation.FETCH else real_ms,
+            "at_ms": self._now_ms(),
             "real_ms": real_ms,
             "method": request.method,
             "path": self._masked(path),
