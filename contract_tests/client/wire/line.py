@@ -124,8 +124,8 @@ class Wire:
                     break
         except NotHttpError:
             writer.write(head_of(400, [("Content-Length", "0"), ("Connection", "close")]))
-        except OSError:
-            """The client has left, or has been silent for too long."""
+        except (OSError, asyncio.CancelledError):
+            """The client has left, or has been silent for too long, or the wire is stopped."""
         finally:
             writer.close()
 
