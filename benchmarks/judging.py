@@ -12,8 +12,8 @@ import httpx
 
 from benchmarks.processes import ROOT
 from benchmarks.table import Row
+from contract_tests.client.behaviours.grid import for_virtual_time
 from contract_tests.client.inprocess import judge_client
-from contract_tests.client.named import for_virtual_time
 
 _DRAWN_BEHAVIOURS = 100
 _CLIENT = ROOT / "tests" / "clients" / "sync_correct.py"

@@ -39,13 +39,14 @@ class Layer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One promise. `source` says where the contract makes it."""
+    """One promise. `source` says where the contract makes it; `warns`: to break it is a warning, never more."""
 
     id: str
     layer: Layer
     promise: str
     source: str
     evidence: Evidence
+    warns: bool = False
 
 
 def checks(*layers: Layer) -> tuple[Check, ...]:
@@ -67,4 +68,11 @@ def _read(layer: Layer) -> Iterator[Check]:
     text = resources.files("contract_tests").joinpath("checks", f"{layer}.yaml").read_text("utf-8")
     entries: dict[str, dict[str, Any]] = yaml.safe_load(text) or {}
     for check_id, entry in entries.items():
-        yield Check(check_id, layer, entry["promise"], entry["source"], Evidence(entry["evidence"]))
+        yield Check(
+            check_id,
+            layer,
+            entry["promise"],
+            entry["source"],
+            Evidence(entry["evidence"]),
+            entry.get("warns", False),
+        )

@@ -127,7 +127,7 @@ class Judge:
     def _result(self, one: Check) -> Result:
         times, finding = self._times[one.id], self._findings.get(one.id)
         if finding is not None:
-            firm = self.strict or one.evidence.is_firm
+            firm = not one.warns and (self.strict or one.evidence.is_firm)
             return Result(one, Outcome.BROKEN if firm else Outcome.WARNED, times, finding)
         if times:
             return Result(one, Outcome.HELD, times)

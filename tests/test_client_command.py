@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -14,7 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from contract_tests.cli import main
-from contract_tests.client.named import named
+from contract_tests.client import processes
+from contract_tests.client.behaviours.grid import named
 from contract_tests.client.program import environment, play
 
 CLIENTS = Path(__file__).parent / "clients"
@@ -55,6 +57,42 @@ def test_a_wrong_client_exits_1_with_journal_and_replay(tmp_path: Path) -> None:
     assert "CLIENT-PAYS-ONCE" in again.output
 
 
+def test_a_time_out_longer_than_the_limit_is_not_judged() -> None:
+    command = (sys.executable, str(CLIENTS / "sync_correct_long_timeouts.py"))
+    result = run("--time-limit", "1", "--behaviour", "query-stalled", "--", *command)
+    assert result.exit_code == 0, result.output
+    assert "raise --time-limit above its own time-outs" in result.output
+    assert "query-stalled" in result.output
+
+
+def test_a_plain_course_that_does_not_end_could_not_be_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_PLAIN_S", 1.0)
+    monkeypatch.setenv("POLL_SECONDS", "30")
+    result = run("--time-limit", "1", "--", *PYTHON_CLIENT)
+    assert result.exit_code == 3
+    assert "raise --time-limit" in result.output
+
+
+def test_what_is_not_played_is_told_with_its_reason() -> None:
+    behaviours = ("credits-busy", "callback-late", "slow-as-estimated", "first-of-several-fails", "plain")
+    result = run(*(word for one in behaviours for word in ("--behaviour", one)), "--", *PYTHON_CLIENT)
+    assert result.exit_code == 0
+    shown = [line for line in result.output.splitlines() if "not judged, " in line]
+    assert len(shown) == 4
+    assert any("asked for no credits: credits-busy" in line for line in shown)
+
+
+def test_a_finding_shows_the_last_words_and_runs_again_by_its_name() -> None:
+    loud = "import os, sys, json; print('key', os.environ['EVOLINK_API_KEY'])"
+    source = f"{loud}; sys.path.insert(0, {str(CLIENTS)!r}); import sync_prints_progress"
+    result = run("--behaviour", "absent-fields", "--", sys.executable, "-c", source)
+    assert result.exit_code == 1
+    assert "printed: KeyError: 'progress'" in result.output
+    assert "--behaviour absent-fields --" in result.output
+    assert "CLIENT-KEY-NOT-PRINTED" in result.output
+    assert not re.search(r"sk-contract-[0-9a-f]{24}", result.output)
+
+
 def test_the_scaled_clock_runs_by_itself() -> None:
     command = (sys.executable, str(CLIENTS / "sync_correct.py"))
     result = run("--clock", "scaled", "--behaviour", "slow", "--", *command)
@@ -87,6 +125,12 @@ def test_a_command_that_sends_nothing_could_not_be_judged() -> None:
 def test_a_failure_that_only_the_callback_told_explains_an_error() -> None:
     behaviour = ("--behaviour", "unknown-fields+fails:code=service_error")
     result = run(*behaviour, "--", sys.executable, str(CLIENTS / "callback_correct.py"))
+    assert result.exit_code == 0, result.output
+
+
+def test_a_link_that_was_dead_before_it_was_seen_is_no_lateness() -> None:
+    behaviour = ("--behaviour", "link-expires:seconds=0+slow:seconds=5")
+    result = run(*behaviour, "--", *PYTHON_CLIENT)
     assert result.exit_code == 0, result.output
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -14,9 +15,9 @@ import pytest
 
 from contract_tests.check import Layer, check, checks
 from contract_tests.client import inprocess
+from contract_tests.client.behaviours.grid import behaviour_of
 from contract_tests.client.campaign import Campaign
-from contract_tests.client.inprocess import InProcess, assert_client, client_contract, judge_client
-from contract_tests.client.named import behaviour_of
+from contract_tests.client.inprocess import ClientWarning, InProcess, assert_client, client_contract, judge_client
 from contract_tests.client.virtual import VirtualTime
 from contract_tests.judge import Judge, Outcome
 from tests.house import CREATE, MINIMAL
@@ -49,8 +50,8 @@ class Right:
             state = self.call("GET", f"/v1/tasks/{task_id}")["status"]
             if state == "completed":
                 return
-            if state == "failed":
-                raise RuntimeError("the task has failed")
+            if state in ("failed", "cancelled"):
+                raise RuntimeError(f"the task has {state}")
         raise TimeoutError
 
     def call(self, method: str, path: str, **arguments: Any) -> Any:
@@ -67,11 +68,13 @@ class Right:
         raise RuntimeError("no answer")
 
     def pause(self, response: httpx.Response) -> None:
-        told = response.headers.get("retry-after", "3")
-        if told.isdigit():
-            time.sleep(float(told))
-        else:
-            time.sleep(4)
+        time.sleep(told_to_wait(response))
+
+
+def told_to_wait(response: httpx.Response) -> float:
+    """The seconds of Retry-After, or until its date; 3 where nothing is told."""
+    told = response.headers.get("retry-after", "3")
+    return float(told) if told.isdigit() else max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
 
 
 async def right_async(base_url: str, api_key: str) -> None:
@@ -80,20 +83,22 @@ async def right_async(base_url: str, api_key: str) -> None:
 
         async def call(method: str, path: str, **arguments: Any) -> Any:
             for _ in range(6):
+                pause_s = 4.0
                 try:
                     response = await api.request(method, path, **arguments)
                     if response.status_code not in PASSING:
                         return response.raise_for_status().json()
+                    pause_s = told_to_wait(response)
                 except (httpx.TransportError, ValueError):
                     """Once more."""
-                await asyncio.sleep(4)
+                await asyncio.sleep(pause_s)
             raise RuntimeError("no answer")
 
         key = {"idempotency-key": uuid.uuid4().hex}
         task_id = (await call("POST", CREATE, json=MINIMAL, headers=key))["id"]
         while (state := (await call("GET", f"/v1/tasks/{task_id}"))["status"]) != "completed":
-            if state == "failed":
-                raise RuntimeError("the task has failed")
+            if state in ("failed", "cancelled"):
+                raise RuntimeError(f"the task has {state}")
             await asyncio.sleep(5)
 
 
@@ -155,7 +160,7 @@ WRONG = [
     (NoKey(), "lost-answer", "CLIENT-PAYS-ONCE"),
     (Busy(), "plain", "CLIENT-POLL-CADENCE"),
     (Lazy(), "slow-as-estimated", "CLIENT-POLL-CADENCE"),
-    (Restless(), "query-busy", "CLIENT-RETRY-AFTER"),
+    (Restless(), "answers:operation=query,status=429,wait=3", "CLIENT-RETRY-AFTER"),
     (GivesUp(), "slow-as-estimated", "CLIENT-WAITS-LONG-ENOUGH"),
     (Endless(), "service_error", "CLIENT-STOPS-AT-TERMINAL"),
     (Leaky(), "plain", "CLIENT-KEY-NOT-PRINTED"),
@@ -267,8 +272,8 @@ def test_the_message_shows_behaviour_journal_and_replay() -> None:
     message = str(caught.value)
     assert "CLIENT-PAYS-ONCE" in message
     assert "the first submission is taken, and the answer lost" in message
-    assert f"POST {CREATE} -> 200 (closed_after_accept)" in message
-    assert "client_contract(behaviours=['breaks:operation=submission,fault=closed_after_accept" in message
+    assert f"POST {CREATE} -> never arrived (closed_after_accept)" in message
+    assert "client_contract(behaviours=['lost-answer'], seed=0" in message
 
 
 def test_the_fixture_judges_a_client(evolink_client_contract: Callable[..., None]) -> None:
@@ -343,3 +348,14 @@ def test_one_failure_among_several_tasks_counts() -> None:
 def test_tasks_in_parallel_are_not_taken_for_repeats() -> None:
     behaviours = ["plain", "submission-busy", "no-credits", "lost-answer", "query-lost-often", "service_error"]
     assert not broken(judge_client(Parallel(), behaviours=behaviours))
+
+
+class KnowsNoCancelled(Right):
+    def wait(self, task_id: str) -> None:
+        while self.call("GET", f"/v1/tasks/{task_id}")["status"] not in ("completed", "failed"):
+            time.sleep(3)
+
+
+def test_a_matter_of_taste_is_a_warning() -> None:
+    with pytest.warns(ClientWarning, match="CLIENT-KNOWS-CANCELLED"):
+        assert_client(KnowsNoCancelled(), behaviours=["cancelled"])

@@ -2,24 +2,28 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.strategies import SearchStrategy
 
-from contract_tests.client.behaviour import PLAIN, Behaviour
-from contract_tests.client.named import name_of, needs_callbacks, needs_several_tasks
+from contract_tests.client.behaviours.behaviour import PLAIN, Behaviour
+from contract_tests.client.behaviours.grid import name_of
+from contract_tests.client.behaviours.strategy import behaviours
+from contract_tests.client.fitting import PROBES, Fitting
 from contract_tests.client.run import Run
-from contract_tests.client.strategy import behaviours
-from contract_tests.client.verdicts import Judgement, broken, judgements
+from contract_tests.client.verdicts import Judgement, broken, judgements, undecided
+from contract_tests.exchange import redacted
 from contract_tests.judge import BrokenPromiseError, Judge
 
 SHRINK_S = 20.0
 """How long a shorter case is looked for; what is left is shown as it is."""
 
 _PRINTED = 1_000
-"""Characters of a client's output that are shown where it did nothing else."""
+"""Characters of a client's output that are shown."""
+_LINES = 6
+"""Lines of it, the last ones."""
 
 Tell = Callable[[str, int, int], None]
 """Progress: what was just done, how many are done, of how many."""
@@ -31,10 +35,12 @@ def _quiet(*_: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """How a client is run: `play` one behaviour (given how many tasks it is known to want), or several at once."""
+    """How a client is run: `play` one behaviour (given how many tasks it is known to want), or several at once.
+    `limit_s`: how long one case may take in real time; 0 where time is virtual."""
 
     play: Callable[[Behaviour, int | None], Run]
     play_all: Callable[[Sequence[Behaviour], int | None], Iterable[Run]]
+    limit_s: Callable[[], float] = lambda: 0.0
 
 
 class NoClientError(Exception):
@@ -44,7 +50,8 @@ class NoClientError(Exception):
 @dataclass(slots=True)
 class Campaign:
     """One client judged. `replay_of` gives the command that shows a behaviour again; `confirm`: times are real, so
-    what breaks once is run once more before it counts."""
+    what breaks once is run once more before it counts. `runs` are by the behaviour that was asked for, whatever it
+    became for this client; `open_ends` tells of each case that could not be played, or not judged, why."""
 
     player: Player
     judge: Judge
@@ -52,20 +59,26 @@ class Campaign:
     confirm: bool = True
     tell: Tell = field(default=_quiet)
     runs: dict[Behaviour, Run] = field(default_factory=dict)
+    open_ends: dict[str, str] = field(default_factory=dict)
     shrink_s: float = SHRINK_S
+    fitting: Fitting = field(default_factory=Fitting)
 
     def open(self) -> Run:
-        """The plain course: how many tasks the client wants, and whether it uses callbacks. Judged as well.
+        """The plain course: how many tasks the client wants, and what is usual for it. Judged as well.
 
-        Raises NoClientError if it asked the fake for nothing, or for somebody else.
+        Raises NoClientError if it asked the fake for nothing, or for somebody else, or did not come to its end.
         """
         run = self.player.play(PLAIN, None)
+        others = [one for one in run.entries if one.record["other_key"]]
         if not run.entries:
             raise NoClientError(f"the client sent nothing to the API it was told of; {run.ending}{_printed(run)}")
-        if run.with_other_keys:
-            raise NoClientError(f"the client sent another key than it was told: {run.with_other_keys[0]}")
+        if others:
+            raise NoClientError(f"the client sent another key than it was told: {others[0]}")
+        if run.ending.late and undecided(run):
+            raise NoClientError(f"the plain course, in which everything goes well, is {undecided(run)}")
+        self.fitting = Fitting(run, self.player.limit_s())
         self.runs[PLAIN] = run
-        self._judge(run)
+        self._judge(PLAIN)
         return run
 
     @property
@@ -73,39 +86,64 @@ class Campaign:
         return max(1, len(self.runs[PLAIN].accepted))
 
     @property
-    def uses_callbacks(self) -> bool:
-        return any("callback_url" in task for task in self.runs[PLAIN].tasks.values())
+    def is_stuck(self) -> bool:
+        """Whether it hangs even where everything goes well: each case would only take as long again."""
+        return self.runs[PLAIN].ending.late
 
     def named(self, chosen: Iterable[Behaviour]) -> None:
-        """Play and judge each in its order."""
-        fitting = [one for one in chosen if self._means_something(one)]
-        self._play([one for one in fitting if one not in self.runs])
-        for behaviour in fitting:
-            self._judge(self.runs[behaviour])
+        """Play and judge each, the simpler ones first; before that is played how long the client waits by itself."""
+        if self.is_stuck:
+            self.open_ends["every other behaviour"] = "the plain course did not come to its end"
+            return
+        asked = [one for one in dict.fromkeys(chosen) if not self._is_left_out(one)]
+        probed = [PROBES[operation] for one in asked for operation in self.fitting.waits_of(one)]
+        self._play(dict.fromkeys(one for one in probed if one not in self.runs))
+        asked = [one for one in asked if not self._is_left_out(one)]
+        self._play(sorted((one for one in asked if one not in self.runs), key=self.fitting.seconds_of, reverse=True))
+        for behaviour in sorted(asked, key=lambda one: len(one.deviations)):
+            self._judge(behaviour)
 
-    def _means_something(self, behaviour: Behaviour) -> bool:
-        called_back = self.uses_callbacks or not needs_callbacks(behaviour)
-        return called_back and (self.intents > 1 or not needs_several_tasks(behaviour))
+    def _is_left_out(self, behaviour: Behaviour) -> bool:
+        reason = self.fitting.why_not(behaviour)
+        if reason:
+            self.open_ends[name_of(behaviour)] = reason
+        return bool(reason)
 
     def drawn(self, examples: int, seed: int) -> None:
         """Play and judge so many drawn behaviours; what breaks a check is shrunk."""
-        if not examples:
+        if not examples or self.is_stuck:
             return
-        strategy = behaviours(callbacks=self.uses_callbacks)
         collected: list[Behaviour] = []
-        _given(strategy, collected.append, examples, seed)
-        self._play([one for one in dict.fromkeys(collected) if one not in self.runs])
+        _given(self._strategy(), collected.append, examples, seed)
+        self._play(dict.fromkeys(one for one in collected if one not in self.runs))
         for behaviour in collected:
-            for check_id in broken(self.runs[behaviour]):
+            for check_id in broken(self._known(self.runs[behaviour])):
                 if not self.judge.is_found(check_id):
                     self._shrink(check_id, examples, seed)
         for behaviour in collected:
-            self._judge(self.runs[behaviour])
+            self._judge(behaviour)
 
-    def _play(self, todo: Sequence[Behaviour]) -> None:
-        for done, run in enumerate(self.player.play_all(todo, self.intents), start=1):
-            self.runs[run.behaviour] = run
-            self.tell(name_of(run.behaviour), done, len(todo))
+    def _strategy(self) -> SearchStrategy[Behaviour]:
+        return behaviours(callbacks=self.fitting.plain.names_a_callback, asked=self.fitting.asked)
+
+    def _play(self, todo: Iterable[Behaviour]) -> None:
+        fitted: dict[Behaviour, list[Behaviour]] = {}
+        for one in todo:
+            fitted.setdefault(self.fitting.fitted(one), []).append(one)
+        played = self.player.play_all(list(fitted), self.intents)
+        for done, run in enumerate(played, start=1):
+            for one in fitted[run.behaviour]:
+                self._keep(one, run)
+            self.tell(name_of(fitted[run.behaviour][0]), done, len(fitted))
+
+    def _keep(self, behaviour: Behaviour, run: Run) -> None:
+        self.runs[behaviour] = run
+        self.fitting.learn(run)
+        if reason := undecided(run):
+            self.open_ends[name_of(behaviour)] = reason
+
+    def _play_one(self, behaviour: Behaviour) -> Run:
+        return self.player.play(self.fitting.fitted(behaviour), self.intents)
 
     def _shrink(self, check_id: str, examples: int, seed: int) -> None:
         """Let Hypothesis look for the simplest behaviour that breaks this check, for a bounded time."""
@@ -116,35 +154,40 @@ class Campaign:
             if behaviour not in self.runs:
                 if time.monotonic() > until:
                     return
-                self.runs[behaviour] = self.player.play(behaviour, self.intents)
-            if check_id in broken(self.runs[behaviour]):
+                self.runs[behaviour] = self._play_one(behaviour)
+            if check_id in broken(self._known(self.runs[behaviour])):
                 smallest.append(behaviour)
                 raise _BreaksError
 
         try:
-            _given(behaviours(callbacks=self.uses_callbacks), holds, examples, seed)
+            _given(self._strategy(), holds, examples, seed)
         except _BreaksError:
-            self._judge(self.runs[smallest[-1]], only=check_id)
+            self._judge(smallest[-1], only=check_id)
 
-    def _judge(self, run: Run, only: str | None = None) -> None:
-        for judgement in judgements(run):
+    def _judge(self, behaviour: Behaviour, only: str | None = None) -> None:
+        for judgement in judgements(self._known(self.runs[behaviour])):
             if only in (None, judgement.check_id):
-                self._judge_one(run, judgement)
+                self._judge_one(behaviour, judgement)
 
-    def _judge_one(self, run: Run, judgement: Judgement) -> None:
+    def _known(self, run: Run) -> Run:
+        """A run beside what is usual for this client."""
+        return replace(run, habit=self.fitting.habit)
+
+    def _judge_one(self, behaviour: Behaviour, judgement: Judgement) -> None:
+        run = self.runs[behaviour]
         try:
-            self.judge.that(judgement.check_id, judgement.holds, judgement.received, judgement.documented)
+            self.judge.that(judgement.check_id, judgement.holds, judgement.received, judgement.allowed)
         except BrokenPromiseError as error:
-            if self._is_confirmed(run, judgement.check_id):
-                self.judge.replay = lambda _: self.replay_of(run.behaviour)
+            if self._is_confirmed(behaviour, judgement.check_id):
+                self.judge.replay = lambda _: self.replay_of(behaviour)
                 steps = [entry.exchange() for entry in judgement.entries]
                 self.judge.found(error, steps=steps, notes=notes(run), when=run.behaviour.lines)
 
-    def _is_confirmed(self, run: Run, check_id: str) -> bool:
+    def _is_confirmed(self, behaviour: Behaviour, check_id: str) -> bool:
         if not self.confirm:
             return True
-        again = self.player.play(run.behaviour, run.intents)
-        return check_id in broken(again)
+        run = self.runs[behaviour]
+        return check_id in broken(self._known(self.player.play(run.behaviour, run.intents)))
 
 
 class _BreaksError(Exception):
@@ -152,19 +195,25 @@ class _BreaksError(Exception):
 
 
 def notes(run: Run) -> tuple[str, ...]:
-    """What a reader sees at a glance: all that the client asked, how it ended."""
+    """What a reader sees at a glance: all that the client asked, how it ended, the last that it printed."""
     shown = [str(entry) for entry in run.entries[:20]]
     left = len(run.entries) - len(shown)
     return (
         *shown,
         *([f"... {left} more requests"] if left else []),
         str(run.ending),
+        *(f"printed: {line}" for line in _last_lines(run) if run.ending.is_error),
     )
 
 
-def _printed(run: Run) -> str:
+def _last_lines(run: Run) -> list[str]:
     """The end of what the client printed, without its key."""
-    last = run.ending.output.replace(run.key or "\0", "...").strip()[-_PRINTED:]
+    hidden = redacted(run.ending.output, frozenset({run.key} if run.key else ()))
+    return [line[:_PRINTED] for line in hidden.splitlines() if line.strip()][-_LINES:]
+
+
+def _printed(run: Run) -> str:
+    last = "\n".join(_last_lines(run))
     return f". It printed: {last}" if last else ""
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from contract_tests.check import Layer, checks
-from contract_tests.client.behaviour import Behaviour, BehaviourError
+from contract_tests.client.behaviours.behaviour import Behaviour
+from contract_tests.client.behaviours.deviation import BehaviourError
+from contract_tests.client.behaviours.grid import behaviour_of, cells, name_of, named
 from contract_tests.client.campaign import Campaign, NoClientError
-from contract_tests.client.named import behaviour_of, for_real_time, named
 from contract_tests.client.processes import Processes
 from contract_tests.client.stage import POLLS, scaled
 from contract_tests.judge import Judge
@@ -58,10 +59,11 @@ def _behaviours(context: click.Context, parameter: click.Parameter, texts: tuple
     type=click.FloatRange(1, 3600),
     default=TIME_LIMIT_S,
     show_default=True,
-    help="Seconds a case may take beside 5 times what the plain course took; longer than the client's own time-out.",
+    help="Seconds a case may take beside 5 times what the plain course took. What a program that outlasts them would "
+    "have done is not judged; from 600 s on it counts as never ending.",
 )
 @click.option("--intercept", is_flag=True, help="COMMAND has the live hosts written into it; lead it to the fake.")
-@click.option("--parallel", type=click.IntRange(1, 32), default=8, show_default=True, help="Cases at once.")
+@click.option("--parallel", type=click.IntRange(1, 32), default=12, show_default=True, help="Cases at once.")
 @report_options(Layer.CLIENT)
 def client(
     command: tuple[str, ...],
@@ -101,7 +103,7 @@ def client(
         campaign = Campaign(
             player=processes.player,
             judge=judge,
-            replay_of=lambda one: shlex.join([*again, "--behaviour", str(one), "--", *command]),
+            replay_of=lambda one: shlex.join([*again, "--behaviour", name_of(one), "--", *command]),
         )
         aborted = _run(campaign, behaviour, examples, seed)
     report = Report(
@@ -111,12 +113,30 @@ def client(
         elapsed_s=time.monotonic() - begun,
         seed=seed,
         results=judge.results(),
-        facts={"profile": profile, "clock": clock, "behaviours": str(len(campaign.runs))},
+        facts={"profile": profile, "clock": clock, "behaviours": str(len(campaign.runs)), **_left_open(campaign)},
         exchanges=tuple(entry.exchange() for run in campaign.runs.values() for entry in run.entries),
         aborted=aborted,
     )
     report = publish(report, **reports)
     raise SystemExit(report.exit_code)
+
+
+def _left_open(campaign: Campaign) -> dict[str, str]:
+    """What could not be played or judged, by its reason: nothing is left out silently."""
+    names: dict[str, list[str]] = {}
+    for name, reason in campaign.open_ends.items():
+        names.setdefault(reason, []).append(name)
+    return {f"not judged, {reason}": ", ".join(_in_short(cases)) for reason, cases in names.items()}
+
+
+def _in_short(names: list[str]) -> list[str]:
+    """Names of behaviours; all cells of a row are `row-*`."""
+    rows: dict[str, set[str]] = {}
+    for cell in cells():
+        rows.setdefault(cell.where, set()).add(cell.name)
+    whole = {row: row_names for row, row_names in rows.items() if row_names <= set(names) and len(row_names) > 1}
+    left = set(names).difference(*whole.values())
+    return [*(f"{row}-*" for row in whole if row), *(name for name in names if name in left)]
 
 
 def _run(campaign: Campaign, chosen: tuple[Behaviour, ...], examples: int, seed: int) -> str:
@@ -125,7 +145,7 @@ def _run(campaign: Campaign, chosen: tuple[Behaviour, ...], examples: int, seed:
     try:
         with progress(TITLE) as campaign.tell:
             campaign.open()
-            campaign.named(chosen or for_real_time())
+            campaign.named(chosen or named().values())
             if not chosen:
                 campaign.drawn(examples, seed)
     except KeyboardInterrupt:

@@ -16,25 +16,30 @@ import secrets
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from json import JSONDecodeError
 from types import TracebackType
 from typing import Any, Self
 
 from contract_tests.check import Layer, checks
-from contract_tests.client.behaviour import Behaviour
+from contract_tests.client.behaviours.behaviour import Behaviour
+from contract_tests.client.behaviours.grid import behaviour_of, for_virtual_time, name_of
 from contract_tests.client.campaign import Campaign, Player
-from contract_tests.client.named import behaviour_of, for_virtual_time
 from contract_tests.client.run import Ending, Run
 from contract_tests.client.stage import STEPS, Stage
 from contract_tests.client.verdicts import hopeless
 from contract_tests.client.virtual import VirtualTime
-from contract_tests.judge import Finding, Judge
+from contract_tests.judge import Finding, Judge, Outcome
 
 Client = Callable[[str, str], object] | Callable[[str, str], Awaitable[object]]
 """Called with (base_url, api_key); returns for success, raises (SystemExit too) for failure."""
 
 _LIMIT_S = 15.0
+_LATE = "it did not end in time"
+_UNEXPECTED = (AttributeError, JSONDecodeError, LookupError, NameError, TypeError, UnicodeError)
+"""Errors of Python itself: who raises to say that there is no result has words of its own."""
 _LOOK_EVERY_S = 0.25
 _GRACE_S = 0.5
 
@@ -68,7 +73,7 @@ class InProcess:
         """One case."""
         key = f"sk-contract-{secrets.token_hex(12)}"
         self._stage.set_up(behaviour, key)
-        call = _Call(self._client, self._stage.mock.url, key, self._time)
+        call = _Call(self._client, self._stage.url, key, self._time)
         self._time.begin()
         ending = call.run(lambda: hopeless(self._stage.so_far(behaviour, intents)))
         return self._stage.seen(behaviour, key, ending, intents)
@@ -92,6 +97,7 @@ class _Call:
         self._client, self._url, self._key, self._time = client, url, key, virtual_time
         self._output = io.StringIO()
         self._code: int | None = None
+        self._crashed = False
 
     def run(self, why_stop: Callable[[], str]) -> Ending:
         """To its end, or until `why_stop` gives a reason."""
@@ -103,10 +109,18 @@ class _Call:
             while not stopped and thread.is_alive():
                 thread.join(_LOOK_EVERY_S)
                 late = time.monotonic() > started + _LIMIT_S
-                stopped = (why_stop() or ("it did not end in time" if late else "")) if thread.is_alive() else ""
+                stopped = (why_stop() or (_LATE if late else "")) if thread.is_alive() else ""
             self._time.end(_StoppedError())
             _stop(thread)
-        return Ending(None if stopped else self._code, time.monotonic() - started, self._output.getvalue(), stopped)
+        return Ending(
+            None if stopped else self._code,
+            time.monotonic() - started,
+            self._output.getvalue(),
+            stopped,
+            late=stopped == _LATE,
+            crashed=self._crashed,
+            ended_s=time.time(),
+        )
 
     def _call(self) -> None:
         try:
@@ -118,9 +132,9 @@ class _Call:
             """Nobody waits for it any more."""
         except SystemExit as ended:
             self._code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
-        except BaseException:
+        except BaseException as error:
             self._output.write(traceback.format_exc())
-            self._code = 1
+            self._code, self._crashed = 1, isinstance(error, _UNEXPECTED)
 
 
 async def _awaited(answer: Awaitable[object]) -> object:
@@ -151,7 +165,7 @@ def judge_client(
         campaign = Campaign(
             played.player,
             judge,
-            lambda one: f"client_contract(behaviours=[{str(one)!r}], seed={seed}, profile={profile!r})",
+            lambda one: f"client_contract(behaviours=[{name_of(one)!r}], seed={seed}, profile={profile!r})",
             confirm=False,
         )
         campaign.open()
@@ -161,9 +175,18 @@ def judge_client(
     return judge
 
 
+class ClientWarning(UserWarning):
+    """A finding that is no more than a warning."""
+
+
 def assert_client(client: Client, **options: Any) -> None:
-    """`judge_client`, and an AssertionError that shows each broken check with its shortest behaviour."""
-    findings = [result.finding for result in judge_client(client, **options).results() if result.finding]
+    """`judge_client`, and an AssertionError that shows each broken check with its shortest behaviour; a ClientWarning
+    for each that only warns."""
+    results = judge_client(client, **options).results()
+    for result in results:
+        if result.outcome is Outcome.WARNED and result.finding:
+            warnings.warn(_shown(result.finding), ClientWarning, stacklevel=2)
+    findings = [result.finding for result in results if result.outcome is Outcome.BROKEN and result.finding]
     if findings:
         raise AssertionError("\n\n".join(map(_shown, findings)))
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 
-from contract_tests.client.run import Ending
+from contract_tests.client.run import Ending, shows_a_crash
 
 _OUTPUT_BYTES = 65_536
 _GRACE_S = 1.0
+_LATE = "it did not end in time (--time-limit)"
 
 Look = Callable[[], str]
 """Asked while the program runs: why it is to be stopped; empty to let it go on."""
@@ -39,8 +40,16 @@ def play(command: Sequence[str], env: dict[str, str], *, limit_s: float, look: L
             stopped = _wait(process, started + limit_s, look, look_every_s)
         finally:
             _end_group(process)
-        seconds = time.monotonic() - started
-        return Ending(None if stopped else process.returncode, seconds, _tail(output), stopped)
+        seconds, printed = time.monotonic() - started, _tail(output)
+        return Ending(
+            None if stopped else process.returncode,
+            seconds,
+            printed,
+            stopped,
+            late=stopped == _LATE,
+            crashed=shows_a_crash(printed),
+            ended_s=time.time(),
+        )
 
 
 def _wait(process: subprocess.Popen[bytes], until: float, look: Look, look_every_s: float) -> str:
@@ -52,7 +61,7 @@ def _wait(process: subprocess.Popen[bytes], until: float, look: Look, look_every
         stopped = look()
         if stopped:
             return stopped
-    return "it did not end in time (--time-limit)"
+    return _LATE
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

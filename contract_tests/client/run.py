@@ -1,43 +1,66 @@
-"""What a client did in one case: the journal, how it ended, the money."""
+"""What a client did in one case: the journal, how it ended, the money; and what is usual for this client."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
-from contract_tests.client.behaviour import Behaviour
-from contract_tests.client.journal import TERMINAL, Entry, Kind
+from contract_tests.client.behaviours.behaviour import Behaviour
+from contract_tests.client.behaviours.deviation import Operation
+from contract_tests.client.wire.journal import TERMINAL, Entry
 
 _FAILED = TERMINAL - {"completed"}
+_ASKED = (Operation.SUBMISSION, Operation.QUERY, Operation.LIST)
+"""What comes to nothing if it is refused; credits and uploads may be a matter beside the task."""
 LINK_S = 86_400
 """How long result links are valid (documented: 24 h)."""
+_CRASHES = re.compile(r"^Node\.js v\d|^Exception in thread|^panic: |panicked at ", re.MULTILINE)
+"""How runtimes say that a program died of what it did not expect."""
+_LAST_WORDS = re.compile(r"^(?:jq: |parse error)|unbound variable$")
+"""The same of a shell, where nothing else was said after it."""
+_TRACEBACK = "Traceback (most recent call last)"
+_LOGGED = re.compile(r"error|critical|exception|warn", re.IGNORECASE)
+"""What stands before a traceback that somebody caught and logged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What is asked of a client's cadence, in seconds of the clock that its sleeping moves; `most_poll_s` and
-    `patience_s` (how long a running task is waited for) are None where only the real time of the client counts."""
+    """What is asked of a client's cadence, in seconds of the clock that its sleeping moves; `most_poll_s` is None
+    where only the real time of the client counts. A program that has not ended after `never_s` of real time never
+    will; one that was stopped earlier may have a time-out of its own that is longer. Who has asked for a running task
+    for `enough_s` is not watched any longer: it may go on."""
 
     least_poll_s: float
+    least_repeat_s: float
     most_poll_s: float | None = None
-    patience_s: float | None = None
+    patience_s: float = 300.0
     patience_polls: int = 30
+    never_s: float = 600.0
+    enough_s: float = 7200.0
 
 
-REAL = Pace(least_poll_s=0.1)
-VIRTUAL = Pace(least_poll_s=1.0, most_poll_s=60.0, patience_s=300.0)
+REAL = Pace(least_poll_s=0.1, least_repeat_s=0.1)
+VIRTUAL = Pace(
+    least_poll_s=1.0, least_repeat_s=0.05, most_poll_s=60.0, patience_polls=0, never_s=0.0, enough_s=1800.0
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the program ended: `exit_code` by itself, or None: it was stopped because of `stopped`.
-
-    `output` is what it printed last, as it is: not for reports.
-    """
+    """How the program ended: `exit_code` by itself, or None: it was stopped because of `stopped`, `late` for want of
+    time. `output` is what it printed last, as it is: not for reports. `crashed`: by what it did not expect.
+    `ended_s`: unix seconds, real."""
 
     exit_code: int | None
     seconds: float
     output: str = ""
     stopped: str = ""
+    late: bool = False
+    crashed: bool = False
+    ended_s: float = 0.0
 
     @property
     def is_success(self) -> bool:
@@ -53,11 +76,39 @@ class Ending:
         return f"exit {self.exit_code} after {self.seconds:.1f} s"
 
 
+def shows_a_crash(output: str) -> bool:
+    """Whether a program that printed this died of what it did not expect, as far as its runtime says so."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    uncaught = [
+        number
+        for number, line in enumerate(lines)
+        if line.startswith(_TRACEBACK) and not (number and _LOGGED.search(lines[number - 1]))
+    ]
+    last = bool(lines) and _LAST_WORDS.search(lines[-1]) is not None
+    return bool(uncaught) or last or _CRASHES.search(output) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """What is usual for this client, in seconds: `poll_s` between two queries of a running task, `step_s` from the
+    answer that told the end to the fetch of the result (what one step takes it without any pause), `repeat_s` between
+    a request that met trouble and its repeat, where nothing told it to wait; None where it has not shown it."""
+
+    poll_s: float | None = None
+    step_s: float | None = None
+    repeat_s: dict[Operation, float] = field(default_factory=dict)
+
+    def wait_s(self, operation: Operation) -> float:
+        """How long it waits by itself before it asks the same again."""
+        return max(self.repeat_s.get(operation, 0.0), self.poll_s or 0.0)
+
+
 @dataclass(frozen=True)
 class Run:
     """One case. `intents` is how many tasks the program wants (as its plain course showed); `tasks` are records of
     the control API; `charged` the ids that were paid for once everything had come to its end; `told` the states
-    that callbacks told the client; `with_other_keys` what it asked with another key than the one it was told."""
+    that callbacks told whoever listens at the callback URL; `known` the tasks that an earlier run of the program saw
+    completed."""
 
     behaviour: Behaviour
     entries: tuple[Entry, ...]
@@ -68,21 +119,27 @@ class Run:
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     charged: tuple[str, ...] = ()
     told: dict[str, str] = field(default_factory=dict)
-    with_other_keys: tuple[Entry, ...] = ()
+    known: frozenset[str] = frozenset()
+    habit: Habit = field(default_factory=Habit)
 
     @cached_property
     def submissions(self) -> tuple[Entry, ...]:
-        return self.of(Kind.SUBMISSION)
+        return self.of(Operation.SUBMISSION)
 
     @cached_property
     def queries(self) -> tuple[Entry, ...]:
-        return self.of(Kind.QUERY)
+        return self.of(Operation.QUERY)
+
+    @cached_property
+    def polls(self) -> tuple[Entry, ...]:
+        """Whatever it asks to learn of the end: queries, and reads of the list or of a batch."""
+        return tuple(entry for entry in self.entries if entry.kind in (Operation.QUERY, Operation.LIST))
 
     @cached_property
     def fetches(self) -> tuple[Entry, ...]:
-        return self.of(Kind.FETCH)
+        return self.of(Operation.FETCH)
 
-    def of(self, kind: Kind) -> tuple[Entry, ...]:
+    def of(self, kind: Operation) -> tuple[Entry, ...]:
         return tuple(entry for entry in self.entries if entry.kind is kind)
 
     @cached_property
@@ -97,13 +154,28 @@ class Run:
 
     @cached_property
     def completed(self) -> frozenset[str]:
-        """The tasks that the client was told are completed."""
+        """The tasks that the client was told are completed, in an answer to itself."""
         told = [(task_id, state) for entry in self.entries for task_id, state in entry.told.items()]
-        return frozenset(task_id for task_id, state in (*told, *self.told.items()) if state == "completed")
+        return frozenset(task_id for task_id, state in told if state == "completed")
 
     @property
     def has_done_its_job(self) -> bool:
         return len(self.completed) >= self.wanted
+
+    @property
+    def may_have_done_its_job(self) -> bool:
+        """Also by what callbacks told: whether the program that was started heard them, nobody knows."""
+        return len(self.completed | self.known_by_callback | self.known) >= self.wanted
+
+    @property
+    def known_by_callback(self) -> frozenset[str]:
+        """The tasks whose callback told that they are completed."""
+        return frozenset(task_id for task_id, state in self.told.items() if state == "completed")
+
+    @cached_property
+    def names_a_callback(self) -> bool:
+        bodies = [entry.record["body"] for entry in self.submissions]
+        return any(isinstance(body, dict) and "callback_url" in body for body in bodies)
 
     @cached_property
     def bad_news(self) -> Entry | None:
@@ -132,11 +204,46 @@ class Run:
 
 
 def is_refusal(entry: Entry) -> bool:
-    """A definite no to a submission or a query: asking again changes nothing."""
+    """A definite no to a submission or a query: there will be no result."""
+    return is_definite(entry) and entry.kind in _ASKED
+
+
+def is_definite(entry: Entry) -> bool:
+    """A definite no of the API: asking again changes nothing."""
     definite = entry.status in (400, 401, 402, 403, 404, 405, 410, 413, 415, 422)
-    return definite and entry.is_intact and entry.kind in (Kind.SUBMISSION, Kind.QUERY)
+    return definite and entry.is_intact and entry.kind is not Operation.FETCH
 
 
 def is_trouble(entry: Entry) -> bool:
     """Something that may pass: too many requests, a server's trouble, a lost connection."""
-    return entry.status in (429, 500, 502, 503) or str(entry.fault).startswith("closed")
+    return entry.status in (429, 500, 502, 503) or entry.is_lost
+
+
+def is_running(entry: Entry) -> bool:
+    """Whether a query was told that its task goes on."""
+    return entry.state is not None and entry.state not in TERMINAL
+
+
+def habit_of(run: Run) -> Habit:
+    """What one run shows of its client."""
+    return Habit(
+        poll_s=_median_gap(run.queries, lambda one, two: one.task_id == two.task_id and is_running(one)),
+        step_s=_least_gap(run.entries, lambda one, two: one.state == "completed" and two.kind is Operation.FETCH),
+        repeat_s={
+            one.kind: two.at_s - one.at_s
+            for one, two in pairwise(run.entries)
+            if one.kind is two.kind and one.target == two.target and is_trouble(one) and one.wait_s is None
+        },
+    )
+
+
+_Pair = Callable[[Entry, Entry], bool]
+
+
+def _median_gap(entries: tuple[Entry, ...], counts: _Pair) -> float | None:
+    gaps = [two.at_s - one.at_s for one, two in pairwise(entries) if counts(one, two)]
+    return median(gaps) if gaps else None
+
+
+def _least_gap(entries: tuple[Entry, ...], counts: _Pair) -> float | None:
+    return min((two.at_s - one.at_s for one, two in pairwise(entries) if counts(one, two)), default=None)

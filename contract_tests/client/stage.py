@@ -1,23 +1,24 @@
-"""A fake made ready for one case after the other, and what it saw of each."""
+"""A fake made ready for one case after the other, with a wire before it, and what was seen of each."""
 
 import os
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
-from contract_tests.client.behaviour import Behaviour
-from contract_tests.client.journal import Entry, entry_of
+from contract_tests.client.behaviours.behaviour import Behaviour
 from contract_tests.client.run import REAL, VIRTUAL, Ending, Pace, Run
+from contract_tests.client.wire.journal import Entry, entry_of
+from contract_tests.client.wire.line import Wire
+from contract_tests.client.wire.script import Script
 from mockserver.testing import MockServer
 
 TASK_S = 2.0
 """How long a task takes unless the behaviour says otherwise: two queries, where queries move the clock."""
-MEDIA_HOST = "localhost"
-"""Results lie on another host than the API (127.0.0.1), as they do in reality."""
-_JOURNAL = 1_000
+_MOST = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def scaled(speed: float) -> Time:
 
 
 class Stage:
-    """One fake. Between `set_up` and `seen` one client plays one case.
+    """One fake. Between `set_up` and `seen` one client plays one case, at `url`.
 
     `intercept`: programs started with `variables` reach it at the live hosts, and no other host.
     """
@@ -49,14 +50,19 @@ class Stage:
         self.time, self._intercept = moved_by, intercept
         self._running = ExitStack()
         self.variables: Mapping[str, str] = os.environ
-        self.mock = MockServer(profile=profile, seed=seed, task_seconds=TASK_S, media_host=MEDIA_HOST)
+        self._wire = Wire(virtual=moved_by.virtual)
+        self.mock = MockServer(profile=profile, seed=seed, task_seconds=TASK_S, public_url=self._wire.elsewhere)
+        self.url = self._wire.url
+        self._before = 0
 
     def __enter__(self) -> Self:
         with ExitStack() as running:
             running.enter_context(self.mock)
             self.mock.put("/clock", self.time.clock)
+            self._wire.start(urlsplit(self.mock.url).port or 0, self._now_ms)
+            running.callback(self._wire.stop)
             if self._intercept:
-                self.variables = running.enter_context(self.mock.intercepted())
+                self.variables = running.enter_context(self.mock.intercepted(self._wire.port))
             self._running = running.pop_all()
         return self
 
@@ -65,23 +71,31 @@ class Stage:
     ) -> None:
         self._running.close()
 
+    def _now_ms(self) -> int:
+        return int(self.mock.get("/clock")["now_ms"])
+
     def set_up(self, behaviour: Behaviour, key: str) -> None:
         """Forget the last case; this one is about to begin. Its clock shows what the client's own shows."""
         self.mock.post("/reset")
-        now_ms = time.time_ns() // 1_000_000
         if self.time.clock["mode"] != "real":
-            self.mock.put("/clock", {"now_ms": now_ms})
+            self.mock.put("/clock", {"now_ms": time.time_ns() // 1_000_000})
         account = behaviour.account()
         if account:
             self.mock.put(f"/accounts/{key}", account)
-        scenario = behaviour.scenario(now_ms / 1000)
+        scenario = behaviour.scenario()
         if scenario["rules"]:
             self.mock.post("/scenarios", scenario, key=key)
+        self._before = 0
+        self._wire.begin(Script(behaviour, self._wire.url, self._wire.elsewhere), key)
 
     def entries(self) -> tuple[Entry, ...]:
         """All that came since, whatever key it carried."""
-        records = self.mock.get("/requests", limit=_JOURNAL)["requests"]
+        records = self._wire.records[self._before :]
         return tuple(entry_of(record, virtual=self.time.virtual) for record in records)
+
+    def forget(self) -> None:
+        """What came so far belongs to an earlier run of the same program."""
+        self._before = len(self._wire.records)
 
     def so_far(self, behaviour: Behaviour, intents: int | None) -> Run:
         """What a client that still runs has done."""
@@ -95,11 +109,10 @@ class Stage:
     def seen(self, behaviour: Behaviour, key: str, ending: Ending, intents: int | None) -> Run:
         """What the client did, and what it paid once every task has come to its end."""
         entries = self.entries()
-        own = {record["sequence"] for record in self.mock.get("/requests", key=key, limit=_JOURNAL)["requests"]}
         told = {one["task_id"]: one for one in self.mock.get("/callbacks", key=key)["callbacks"]}
         delivered = {task_id for task_id, one in told.items() if one["state"] == "delivered"}
         self.mock.post("/clock/advance", {"until_idle": True})
-        tasks = {one["id"]: one for one in self.mock.get("/tasks", key=key, limit=_JOURNAL)["tasks"]}
+        tasks = {one["id"]: one for one in self.mock.get("/tasks", key=key, limit=_MOST)["tasks"]}
         return Run(
             behaviour=behaviour,
             entries=entries,
@@ -110,10 +123,14 @@ class Stage:
             tasks=tasks,
             charged=self._charged(key),
             told={task_id: tasks[task_id]["state"] for task_id in delivered if task_id in tasks},
-            with_other_keys=tuple(
-                one for one in entries if one.record["tenant"] and one.record["sequence"] not in own
-            ),
         )
+
+    def seen_again(self, first: Run, run: Run) -> Run:
+        """The second run of a program in one world, without what belongs to its first."""
+        tasks = {name: task for name, task in run.tasks.items() if name not in first.tasks}
+        charged = tuple(name for name in run.charged if name not in first.charged)
+        told = {name: state for name, state in run.told.items() if name not in first.told}
+        return replace(run, tasks=tasks, charged=charged, told=told, known=first.completed | first.known_by_callback)
 
     def _charged(self, key: str) -> tuple[str, ...]:
         books = self.mock.get("/ledger", key=key)["accounts"]

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+from contract_tests.client.signals import Signals
+
 _SCHEDULE = {"asyncio", "selectors", "threading", "queue", "concurrent", "uvloop", "uvicorn", "trio", "logging"}
 _JUDGE = {"hypothesis", "pytest", "_pytest", "pluggy", "mockserver", "contract_tests"}
 _REAL = frozenset(_SCHEDULE | _JUDGE)
@@ -32,6 +34,7 @@ class VirtualTime:
         self._active = False
         self._real_async_sleep = asyncio.sleep
         self._real = {name: getattr(time, name) for name in ("sleep", "time", "monotonic", "perf_counter")}
+        self._signals = Signals(self._is_mine, lambda: self._slept_s)
 
     @contextmanager
     def patched(self) -> Iterator[None]:
@@ -39,20 +42,23 @@ class VirtualTime:
         self._outside = frozenset(thread.ident or 0 for thread in threading.enumerate())
         patches = [(self._real["sleep"], self._sleep), (self._real_async_sleep, self._async_sleep)]
         patches += [(self._real[name], self._clock(name)) for name in ("time", "monotonic", "perf_counter")]
+        patches += self._signals.patches()
         places = _places(patches)
+        places += [(owner, name, getattr(owner, name), mine) for owner, name, mine in self._signals.loop_patches()]
         self._active = True
         try:
-            for module, name, _, mine in places:
-                setattr(module, name, mine)
+            for owner, name, _, mine in places:
+                setattr(owner, name, mine)
             yield
         finally:
             self._active = False
-            for module, name, real, _ in places:
-                setattr(module, name, real)
+            for owner, name, real, _ in places:
+                setattr(owner, name, real)
 
     def begin(self) -> None:
         """A new case: nobody has slept yet."""
         self._slept_s, self._end = 0.0, None
+        self._signals.forget()
 
     def end(self, error: BaseException) -> None:
         """Raise this where somebody sleeps next: the gentlest way to stop a client."""
@@ -65,10 +71,16 @@ class VirtualTime:
         if self._end is not None:
             raise self._end
         with self._lock:
-            left_s = due_s - self._slept_s
-            if left_s > 0:
-                self._advance(left_s)
-                self._slept_s = due_s
+            while (rings_s := self._signals.due_s) is not None and rings_s <= due_s:
+                self._move_to(rings_s)
+                self._signals.ring()
+            self._move_to(due_s)
+
+    def _move_to(self, due_s: float) -> None:
+        left_s = due_s - self._slept_s
+        if left_s > 0:
+            self._advance(left_s)
+            self._slept_s = due_s
 
     def _sleep(self, seconds: float, /) -> None:
         if not self._is_mine():
@@ -97,8 +109,8 @@ class VirtualTime:
         return now
 
 
-_Place = tuple[ModuleType, str, Any, Any]
-"""A module, a name in it, what it has there, what it is to have."""
+_Place = tuple[Any, str, Any, Any]
+"""A module or class, a name in it, what it has there, what it is to have."""
 
 
 def _places(patches: list[tuple[Any, Any]]) -> list[_Place]:

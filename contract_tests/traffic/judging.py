@@ -66,7 +66,7 @@ def _facts(traffic: Traffic, talks: list[Talk]) -> dict[str, str]:
 def _judge(judge: Judge, talk: Talk, traffic: Traffic) -> None:
     for judgement in _told(talk, traffic):
         try:
-            judge.that(judgement.check_id, judgement.holds, judgement.received, judgement.documented)
+            judge.that(judgement.check_id, judgement.holds, judgement.received, judgement.allowed)
         except BrokenPromiseError as broken:
             shown = [str(entry) for entry in talk.entries[:_SHOWN]]
             left = len(talk.entries) - len(shown)

@@ -4,12 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from contract_tests.client.behaviour import PLAIN
-from contract_tests.client.journal import Entry, Kind, entry_of
+from contract_tests.client.behaviours.behaviour import PLAIN
+from contract_tests.client.behaviours.deviation import Operation
 from contract_tests.client.run import REAL, Ending, Run
+from contract_tests.client.wire.journal import Entry, operation_of
 from contract_tests.exchange import as_text
 from contract_tests.traffic.source import Traffic
 
+_SEEN = {"stalled": "late", "unknown_fields": None}
+"""What a held answer is to a client that waits for it, and one with more members to a client that reads its own."""
 _UNFILLED = "(received)"
 """What stands in the document's text where an answer to a real mistake says what came."""
 
@@ -36,7 +39,7 @@ class Talk:
         """The submissions that made a task, the first of each."""
         made: dict[str | None, Entry] = {}
         for entry in self.entries:
-            if entry.kind is Kind.SUBMISSION and entry.record["task_id"]:
+            if entry.kind is Operation.SUBMISSION and entry.record["task_id"]:
                 made.setdefault(entry.record["task_id"], entry)
         return list(made.values())
 
@@ -53,17 +56,11 @@ class Talk:
             entries=tuple(self.entries),
             ending=_Unknown(0, 0.0),
             pace=REAL,
-            key=self._end_of_key,
+            key=_end_of_key(self.tenant),
             intents=self.intents,
             tasks=self.tasks,
             charged=tuple(str(entry.record["task_id"]) for entry in self.accepted if not self._has_failed(entry)),
         )
-
-    @property
-    def _end_of_key(self) -> str:
-        """The journal tells the last four characters of a key that is long enough, and no more."""
-        end, _, _ = self.tenant.partition("-")
-        return end if len(end) == len("last") else ""
 
     def _has_failed(self, entry: Entry) -> bool:
         state = self.tasks.get(str(entry.record["task_id"]), {}).get("state")
@@ -72,21 +69,37 @@ class Talk:
 
 def talks_of(traffic: Traffic) -> list[Talk]:
     """By key, and then by the body that was submitted; what belongs to no submission makes a talk of its own."""
-    entries = [entry_of(record, virtual=False) for record in traffic.requests if _is_meant(record)]
+    entries = [_entry(record) for record in traffic.requests if _is_meant(record)]
     bodies = {
         entry.record["task_id"]: as_text(entry.record["body"])
         for entry in entries
-        if entry.kind is Kind.SUBMISSION and entry.record["task_id"]
+        if entry.kind is Operation.SUBMISSION and entry.record["task_id"]
     }
     talks: dict[tuple[str, str], Talk] = {}
     for entry in entries:
         tenant = str(entry.record["tenant"] or "")
-        about = _body(entry) if entry.kind is Kind.SUBMISSION else bodies.get(entry.task_id, "")
+        about = _body(entry) if entry.kind is Operation.SUBMISSION else bodies.get(entry.task_id, "")
         talk = talks.setdefault((tenant, about), Talk(tenant))
         talk.entries.append(entry)
         if entry.task_id in traffic.tasks:
             talk.tasks[str(entry.task_id)] = traffic.tasks[str(entry.task_id)]
     return list(talks.values())
+
+
+def _entry(record: dict[str, Any]) -> Entry:
+    """A record of the mock's journal as it looks from the client: faults, and whether a URL carries the key, whose
+    last four characters the journal tells."""
+    fault = _SEEN.get(record["fault"], record["fault"])
+    end = _end_of_key(str(record["tenant"] or ""))
+    key_in = ["URL"] if end and f"=…{end}" in record["query"] else []
+    kind = operation_of(record["method"], record["path"])
+    return Entry({**record, "fault": fault, "made": False, "key_in": key_in}, kind, record["real_ms"] / 1000)
+
+
+def _end_of_key(tenant: str) -> str:
+    """The name of a world begins with the last four characters of a key that is long enough."""
+    end, _, _ = tenant.partition("-")
+    return end if len(end) == len("last") else ""
 
 
 def _is_meant(record: dict[str, Any]) -> bool:

@@ -99,12 +99,13 @@ class MockServer(LocalMock):
         self._background = Background("mockserver")
 
     @contextmanager
-    def intercepted(self) -> Iterator[dict[str, str]]:
-        """While inside, a program started with these variables reaches this mock at the live hosts, and no other.
+    def intercepted(self, port: int | None = None) -> Iterator[dict[str, str]]:
+        """While inside, a program started with these variables reaches this mock at the live hosts, and no other;
+        or whoever stands before it at this port of loopback.
 
         Raises InterceptionError without the extra `intercept`.
         """
-        with Interceptor(urlsplit(self.url).port or 0) as interceptor:
+        with Interceptor(port or urlsplit(self.url).port or 0) as interceptor:
             yield environment(interceptor, self.url).applied_to(os.environ)
 
     def _up(self) -> Control:

@@ -244,50 +244,62 @@ def elsewhere(dispatch: Dispatch) -> Dispatch:
 
 def before_the_end(app: Application) -> None:
     """When the work begins, instead of at the end."""
-    world, move, send = app.node.world, app.node.world._move_task, app.node.courier.send
 
-    def moved(task: Task, at_ms: int) -> None:
-        was = task.state
-        move(task, at_ms)
-        if was is State.PENDING and task.state is State.PROCESSING and task.callback_url:
-            body = json.dumps({"id": task.id, "status": "completed"}).encode()
-            send(Dispatch(delivery_id="early", attempt=1, url=task.callback_url, body=body, timeout_ms=10_000))
+    def spoil(resident: Resident) -> None:
+        timers = resident.world.timers
+        plan = timers.plan
 
-    world._move_task = moved  # type: ignore[method-assign]
-    world._plan_callback = lambda *_: None  # type: ignore[method-assign]
+        def planned(due_ms: int, subject: Task | Delivery) -> None:
+            if isinstance(subject, Delivery):
+                subject.due_ms = None
+                return
+            plan(due_ms, subject)
+            if subject.state is State.PROCESSING and subject.callback_url:
+                body = json.dumps({"id": subject.id, "status": "completed"}).encode()
+                send_more(app, replace(premature(resident, subject.callback_url), render=lambda: body))
+
+        timers.plan = planned  # type: ignore[method-assign]
+
+    newcomers(spoil)(app)
 
 
 def billed_later(app: Application) -> Hook:
     """The bill of a task that calls back comes five seconds after its end, and after the callback."""
-    world, settle = app.node.world, app.node.world._settle
-    waiting: list[tuple[Any, Task, int]] = []
+    waiting: list[tuple[int, Callable[[], None]]] = []
 
-    def later(tenant: Any, task: Task, at_ms: int) -> None:
+    def later(settle: Settle, _: Book, task: Task, at_ms: int) -> None:
         if task.callback_url is None:
-            settle(tenant, task, at_ms)
+            settle(task, at_ms)
         else:
-            waiting.append((tenant, task, at_ms + 5_000))
+            waiting.append((at_ms + 5_000, lambda: settle(task, at_ms + 5_000)))
 
     async def hook(wire: Wire, forward: Pass) -> None:
-        for one in [one for one in waiting if one[2] <= app.node.clock.now_ms()]:
+        for one in [one for one in waiting if one[0] <= app.node.clock.now_ms()]:
             waiting.remove(one)
-            settle(*one)
+            one[1]()
         await forward(wire)
 
-    world._settle = later  # type: ignore[method-assign]
+    settling(later)(app)
     return hook
 
 
 def once_in_twenty(app: Application, times: int) -> None:
     """Each twentieth first attempt goes out so many times."""
-    send, numbers = app.node.courier.send, count(1)
+    courier, numbers = app.node.mailroom.courier, count(1)
+    send = courier.send
 
     def changed(dispatch: Dispatch) -> None:
-        is_chosen = dispatch.attempt == 1 and next(numbers) % 20 == 0
-        for number in range(times if is_chosen else 1):
-            send(replace(dispatch, delivery_id="double") if number else dispatch)
+        is_chosen = dispatch.attempt == 1 and dispatch.delivery_id != "double" and next(numbers) % 20 == 0
+        if not is_chosen:
+            send(dispatch)
+        elif times == 0:
+            dispatch.owner.under_way -= 1
+            dispatch.owner.agenda.under_way.less()
+        else:
+            send(dispatch)
+            send_more(app, replace(dispatch, delivery_id="double"))
 
-    app.node.courier.send = changed  # type: ignore[method-assign]
+    courier.send = changed  # type: ignore[method-assign]
 
 
 BAD = {

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 const BASE = process.env.EVOLINK_BASE_URL;
 const KEY = process.env.EVOLINK_API_KEY;
 export const POLL_MS = 1000 * Number(process.env.POLL_SECONDS ?? "3");
-const BODY = {
+export const BODY = {
   model: "kling-o1-video-edit-fast",
   prompt: "Make it snow",
   video_urls: ["https://example.com/street.mp4"],
@@ -15,11 +15,16 @@ export class GivenUp extends Error {}
 
 export class Client {
   tries = 5;
+  timeoutMs = 3000;
+  body = BODY;
 
   async run() {
-    const task = await this.wait(await this.submit());
+    await this.fetchAll(await this.wait(await this.submit()));
+  }
+
+  async fetchAll(task) {
     for (const link of task.results) {
-      const result = await fetch(link, { signal: AbortSignal.timeout(3000) });
+      const result = await fetch(link, { signal: AbortSignal.timeout(this.timeoutMs) });
       if (!result.ok) throw new GivenUp(`the result is not there: ${result.status}`);
       await result.arrayBuffer();
     }
@@ -27,7 +32,7 @@ export class Client {
 
   async submit() {
     const headers = { "Idempotency-Key": randomUUID() };
-    return (await this.call("POST", "/v1/videos/generations", BODY, headers)).id;
+    return (await this.call("POST", "/v1/videos/generations", this.body, headers)).id;
   }
 
   async wait(taskId) {
@@ -66,7 +71,7 @@ export class Client {
       method,
       body: body && JSON.stringify(body),
       headers: { Authorization: `Bearer ${KEY}`, "Content-Type": "application/json", ...headers },
-      signal: AbortSignal.timeout(3000),
+      signal: AbortSignal.timeout(this.timeoutMs),
     });
   }
 

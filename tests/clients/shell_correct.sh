@@ -3,6 +3,7 @@
 set -euo pipefail
 
 poll_seconds=${POLL_SECONDS:-3}
+answer_seconds=3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 body='{"model": "kling-o1-video-edit-fast", "prompt": "Make it snow", "video_urls": ["https://example.com/street.mp4"]}'
@@ -27,7 +28,7 @@ send() { # METHOD PATH [MORE OF CURL ...]: the status, or 000; the body in $work
   local method=$1 path=$2
   shift 2
   : >"$work/headers"
-  curl -sS --max-time 3 -X "$method" "$EVOLINK_BASE_URL$path" -H "Authorization: Bearer $EVOLINK_API_KEY" \
+  curl -sS --max-time "$answer_seconds" -X "$method" "$EVOLINK_BASE_URL$path" -H "Authorization: Bearer $EVOLINK_API_KEY" \
     -H 'Content-Type: application/json' -D "$work/headers" -o "$work/answer" -w '%{http_code}' "$@" || echo 000
 }
 
@@ -67,7 +68,7 @@ wait_for_end() {
 fetch() {
   local link
   for link in $(jq -r '.results[]' "$work/answer"); do
-    curl -sSf --max-time 3 -o "$work/result" "$link" || give_up "the result is not there"
+    curl -sSfL --max-time "$answer_seconds" -o "$work/result" "$link" || give_up "the result is not there"
   done
 }
 

@@ -72,8 +72,9 @@ class Client:
 
     def send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json", **headers}
+        headers = {"Content-Type": "application/json", **headers}
         request = urllib.request.Request(BASE + path, data, headers, method=method)
+        request.add_unredirected_header("Authorization", f"Bearer {KEY}")
         with urllib.request.urlopen(request, timeout=self.timeout_s) as response:
             return json.loads(response.read())
 

@@ -1,24 +1,18 @@
-"""What a client sent and was answered, as the fake's journal tells it."""
+"""What a client sent and got, as the wire between it and the fake wrote it down."""
 
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from typing import Any
 
+from contract_tests.client.behaviours.deviation import Operation
+from contract_tests.client.behaviours.troubles import MOVED
 from contract_tests.exchange import Exchange, as_text
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 _TASKS = "/v1/tasks/"
-_INTACT = frozenset({None, "unknown_fields", "stalled"})
-
-
-class Kind(StrEnum):
-    """What a request is for."""
-
-    SUBMISSION = "submission"
-    QUERY = "query"
-    FETCH = "fetch"
-    OTHER = "other"
+_INTACT = frozenset({None, "late"})
+_NEVER_ARRIVED = frozenset({"closed_before_answer", "closed_after_accept", "reset", "cut_head", "stalled"})
+_LOST = (_NEVER_ARRIVED | {"truncated_body"}) - {"stalled"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +20,7 @@ class Entry:
     """One request of the client, equal to itself alone. `at_s`: unix seconds on the clock that its sleeping moves."""
 
     record: dict[str, Any]
-    kind: Kind
+    kind: Operation
     at_s: float
 
     @property
@@ -44,12 +38,33 @@ class Entry:
         return self.fault in _INTACT
 
     @property
+    def is_lost(self) -> bool:
+        """Whether the connection ended before the answer had."""
+        return self.fault in _LOST
+
+    @property
     def is_healthy(self) -> bool:
-        return self.is_intact and self.status < 400
+        return self.is_intact and self.status < 300
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether an answer came whole, by its length, that is no JSON object where one was due."""
+        came = self.fault in (None, "late", "malformed_json", "short_length")
+        return came and self.status < 300 and not isinstance(self.record["answer"], dict)
+
+    @property
+    def is_made(self) -> bool:
+        """Whether the answer did not come from the fake, so that it says nothing of the request."""
+        return bool(self.record["made"])
 
     @property
     def target(self) -> tuple[str, str]:
-        return self.record["method"], self.record["path"]
+        return self.record["method"], str(self.record["path"]).removeprefix(MOVED)
+
+    @property
+    def host(self) -> str:
+        """The host that the client meant, without its port."""
+        return str(self.record["headers"].get("host", "")).rpartition(":")[0]
 
     @property
     def idempotency_key(self) -> str | None:
@@ -64,15 +79,15 @@ class Entry:
     @property
     def task_id(self) -> str | None:
         """The task asked for, submitted or fetched."""
-        if self.kind is Kind.QUERY:
-            return str(self.record["path"]).removeprefix(_TASKS)
+        if self.kind is Operation.QUERY:
+            return self.target[1].removeprefix(_TASKS)
         task_id: str | None = self.record["task_id"]
         return task_id
 
     @property
     def state(self) -> str | None:
         """The status of the task that a query told the client."""
-        if self.kind is not Kind.QUERY or not self.is_healthy or not isinstance(self.record["answer"], dict):
+        if self.kind is not Operation.QUERY or not self.is_healthy or not isinstance(self.record["answer"], dict):
             return None
         return str(self.record["answer"].get("status"))
 
@@ -87,11 +102,16 @@ class Entry:
         return {str(one["id"]): str(one["status"]) for one in tasks if one.keys() >= {"id", "status"}}
 
     @property
-    def code(self) -> str:
-        """The error's code; empty where there is none."""
+    def error(self) -> dict[str, Any]:
+        """What an answer says of a failure, its own or its task's; empty where it says nothing."""
         answer = self.record["answer"]
         error = answer.get("error") if isinstance(answer, dict) else None
-        return str(error.get("code", "")) if isinstance(error, dict) else ""
+        return error if isinstance(error, dict) else {}
+
+    @property
+    def code(self) -> str:
+        """The error's code; empty where there is none."""
+        return str(self.error.get("code", ""))
 
     @property
     def wait_s(self) -> float | None:
@@ -104,39 +124,45 @@ class Entry:
         return parsedate_to_datetime(value).timestamp() - self.at_s
 
     def exchange(self) -> Exchange:
-        """As reports show it."""
+        """As reports show it: what never arrived is no answer."""
         record = self.record
         query = f"?{record['query']}" if record["query"] else ""
-        lost = not self.is_intact and str(self.fault).startswith("closed")
+        arrived = self.fault not in _NEVER_ARRIVED
         return Exchange(
             record["method"],
             f"http://{record['headers'].get('host', '127.0.0.1')}{record['path']}{query}",
             record["headers"],
             "" if record["body"] is None else as_text(record["body"]),
-            None if lost else self.status,
-            record["answer_headers"],
-            "" if record["answer"] is None else as_text(record["answer"]),
+            self.status if arrived else None,
+            record["answer_headers"] if arrived else {},
+            "" if record["answer"] is None or not arrived else as_text(record["answer"]),
             self.at_s,
             failure=self.fault or "",
         )
 
     def __str__(self) -> str:
-        broken = f" ({self.fault})" if self.fault else ""
+        came = f"never arrived ({self.fault})" if self.fault in _NEVER_ARRIVED else str(self.status)
+        broken = f" ({self.fault})" if self.fault and self.fault not in _NEVER_ARRIVED else ""
         told = self.state or self.code
-        return f"#{self.record['sequence']} {' '.join(self.target)} -> {self.status}{broken} {told}".rstrip()
+        asked = f"#{self.record['sequence']} {self.record['method']} {self.record['path']}"
+        return f"{asked} -> {came}{broken} {told}".rstrip()
 
 
 def entry_of(record: dict[str, Any], *, virtual: bool) -> Entry:
-    """An entry of `GET /_mock/requests`; `virtual`: the client's sleeping moves the fake's clock."""
-    return Entry(record, _kind(record), record["at_ms" if virtual else "real_ms"] / 1000)
+    """An entry of the wire's records; `virtual`: the client's sleeping moves the fake's clock."""
+    return Entry(record, record["operation"], record["at_ms" if virtual else "real_ms"] / 1000)
 
 
-def _kind(record: dict[str, Any]) -> Kind:
-    method, path = record["method"], record["path"]
+def operation_of(method: str, path: str) -> Operation:
+    """What a request is for."""
     if path.startswith("/media/"):
-        return Kind.FETCH
+        return Operation.FETCH
+    if path == "/v1/credits":
+        return Operation.CREDITS
+    if path.startswith("/api/v1/files/upload/"):
+        return Operation.UPLOAD
+    if path in ("/v1/tasks", "/v1/tasks/batch"):
+        return Operation.LIST
     if method == "POST" and path.startswith("/v1/") and path.endswith("/generations"):
-        return Kind.SUBMISSION
-    if method == "GET" and path.startswith(_TASKS):
-        return Kind.QUERY
-    return Kind.OTHER
+        return Operation.SUBMISSION
+    return Operation.QUERY if method == "GET" and path.startswith(_TASKS) else Operation.OTHER

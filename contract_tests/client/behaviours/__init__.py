@@ -1,0 +1,1 @@
+"""How the API behaves: what can be otherwise, where, and under which name."""

@@ -1,0 +1,173 @@
+"""How a client asks: requests that are valid, a key that stays where it belongs, patience between the tries."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from functools import cache
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+from contract_tests.client.behaviours.deviation import Operation
+from contract_tests.client.behaviours.troubles import MOVED, Vanishes
+from contract_tests.client.run import Run, is_definite, is_running
+from contract_tests.client.verdicts.judgement import Judgement, Pair, groups, longest, pairs_of, repeated
+from contract_tests.client.wire.journal import Entry
+from contract_tests.document import contract_document
+
+_INVALID = frozenset({400, 401, 405, 413, 415, 422})
+REFUSALS_ALLOWED = 3
+_QUICK_REPEATS_ALLOWED = 3
+"""Some libraries repeat a GET by themselves, once, when a connection that was kept open turns out to be closed."""
+_AT_ONCE_S = 0.25
+"""Of a client that wants several tasks, a submission this soon was sent beside the other, not after its answer."""
+_NO_PAUSE = 1.3
+"""What takes no longer than this many times one step of the client without a pause has no pause either."""
+_LONGEST_PAUSE_S = 1.0
+"""Whoever needs longer for one step can't be told from one who pauses."""
+_WAIT_CAP_S = 30.0
+"""The provider's own clients wait no longer than this, whatever they are told."""
+
+
+def request_valid(run: Run) -> Iterator[Judgement]:
+    for entry in run.entries:
+        moved = entry.record["path"].startswith(MOVED)  # who follows without the key is refused, and right
+        if entry.kind is Operation.FETCH or entry.is_made or not entry.status or moved:
+            continue
+        invalid = entry.status in _INVALID or entry.code in ("not_found", "idempotency_conflict")
+        unknown = entry.code in ("task_not_found", "permission_denied") and not run.behaviour.has(Vanishes)
+        received = f"{entry}: {entry.error.get('message', '')}"
+        yield Judgement("CLIENT-REQUEST-VALID", not (invalid or unknown), received, entries=(entry,))
+
+
+def request_meant(run: Run) -> Iterator[Judgement]:
+    for entry in run.submissions:
+        odd = list(_misplaced(entry.record["body"], "", is_top=True))
+        allowed = f"the names of the document, at its top: {', '.join(sorted(_known_names()))}"
+        yield Judgement("CLIENT-REQUEST-MEANT", not odd, "; ".join(odd), allowed, (entry,))
+
+
+def _misplaced(value: Any, place: str, *, is_top: bool = False) -> Iterator[str]:
+    """Members that the document allows, and that can't do what their author wanted."""
+    for name, part in value.items() if isinstance(value, dict) else ():
+        where = f"{place}.{name}" if place else str(name)
+        if name in _known_names():
+            if not is_top:
+                yield f"{where} does nothing there; {name} belongs at the top"
+        elif near := _near(str(name)):
+            yield f"{where} is no name of the document; near: {near}"
+        yield from _misplaced(part, where)
+
+
+@cache
+def _known_names() -> frozenset[str]:
+    return frozenset(contract_document()["components"]["schemas"]["VideoRequest"]["properties"])
+
+
+def _near(name: str) -> str:
+    """The known name that was meant, if any: in another spelling, or off by a letter or two."""
+    plain = {known.replace("_", ""): known for known in _known_names()}
+    found = get_close_matches(name.replace("_", "").replace("-", "").lower(), plain, 1, 0.85)
+    return plain[found[0]] if found else ""
+
+
+def key_stays(run: Run) -> Iterator[Judgement]:
+    for entry in run.entries:
+        carried = entry.record["key_in"]
+        if entry.kind is Operation.FETCH:
+            named = [one for one in ("authorization", "x-api-key") if one in entry.record["headers"]]
+            sent = list(dict.fromkeys([*named, *carried]))
+        else:
+            sent = [place for place in carried if place == "URL"]
+        if sent or entry.kind is Operation.FETCH:
+            received = f"{entry} with the key in {', '.join(sent)}"
+            yield Judgement("CLIENT-KEY-STAYS", not sent, received, "no key", (entry,))
+
+
+def key_not_printed(run: Run) -> Iterator[Judgement]:
+    if run.key:
+        holds = run.key not in run.ending.output
+        yield Judgement("CLIENT-KEY-NOT-PRINTED", holds, "the whole key in the output", entries=run.entries[-1:])
+
+
+def redirects(run: Run) -> Iterator[Judgement]:
+    """Also whether a result that was moved was fetched from there."""
+    followed = {entry.record["path"] for entry in run.entries}
+    for entry in run.entries:
+        led = 300 <= entry.status < 400
+        elsewhere = entry.record["path"].startswith(MOVED) and entry.kind is not Operation.FETCH
+        if elsewhere and entry.host == "localhost":
+            holds = not entry.record["key_in"]
+            received = f"{entry} on another host, with the key"
+            yield Judgement("CLIENT-REDIRECTS", holds, received, "no key for another host", (entry,))
+        elif led and entry.kind is Operation.FETCH and run.ending.exit_code is not None:
+            holds = f"{MOVED}{entry.record['path']}" in followed or run.ending.is_error
+            yield Judgement("CLIENT-REDIRECTS", holds, f"{run.ending} after {entry}", "follow it, or fail", (entry,))
+
+
+def retry_after(run: Run) -> Iterator[Judgement]:
+    for first, then in pairs_of(repeated(run)):
+        wait_s = first.wait_s
+        if wait_s is None or wait_s <= 0 or first.kind is Operation.FETCH:
+            continue
+        waited_s, least_s = then.at_s - first.at_s, min(wait_s, _WAIT_CAP_S)
+        if run.wanted > 1 and waited_s < _AT_ONCE_S and not first.idempotency_key:
+            continue
+        received = f"asked again after {waited_s:.2f} s; Retry-After: {first.record['answer_headers']['retry-after']}"
+        holds = waited_s >= least_s * 0.95 - 0.05
+        yield Judgement("CLIENT-RETRY-AFTER", holds, received, f"not before {least_s:.1f} s", (first, then))
+
+
+def poll_cadence(run: Run) -> Iterator[Judgement]:
+    queried = groups(run.queries, lambda entry: entry.task_id)
+    pairs = [(one, two) for one, two in pairs_of(queried) if is_running(one)]
+    if not pairs:
+        return
+    least_s, most_s = run.pace.least_poll_s, run.pace.most_poll_s
+    quick = [(one, two) for one, two in pairs if _gap_s(one, two) < least_s]
+    slow = [(one, two) for one, two in pairs if most_s is not None and _gap_s(one, two) > most_s]
+    wrong = slow or (quick if len(quick) > 1 or len(pairs) == 1 else []) or _without_pause(run, pairs)
+    gaps = ", ".join(f"{_gap_s(one, two):.2f} s" for one, two in wrong[:5])
+    allowed = f"at least {least_s:g} s between two queries" + (f", at most {most_s:g} s" if most_s else "")
+    if wrong and not slow and not quick:
+        allowed = f"a pause between two queries: one step of this program takes {run.habit.step_s:.2f} s without any"
+    shown = tuple(dict.fromkeys(entry for pair in wrong[:3] for entry in pair))
+    yield Judgement("CLIENT-POLL-CADENCE", not wrong, f"queries {gaps} apart", allowed, shown)
+
+
+def _gap_s(one: Entry, two: Entry) -> float:
+    return two.at_s - one.at_s
+
+
+def _without_pause(run: Run, pairs: list[Pair]) -> list[Pair]:
+    """All of them, if the typical one is as short as what the same program does without any pause."""
+    typical_s = median(_gap_s(one, two) for one, two in pairs)
+    return pairs if len(pairs) > 3 and typical_s < least_pause_s(run, 0.0) else []
+
+
+def least_pause_s(run: Run, otherwise_s: float) -> float:
+    """What is shorter than this is no pause for this client: starting a program takes its time as well."""
+    step_s = run.habit.step_s or 0.0
+    return max(otherwise_s, min(_NO_PAUSE * step_s, _LONGEST_PAUSE_S))
+
+
+def no_busy_loop(run: Run) -> Iterator[Judgement]:
+    least_s = least_pause_s(run, run.pace.least_repeat_s)
+    for group in repeated(run):
+        pairs = [(one, two) for one, two in pairwise(group) if not one.is_healthy and not is_definite(one)]
+        if not pairs:
+            continue
+        quick = [two for one, two in pairs if _gap_s(one, two) < least_s]
+        received = f"{len(quick)} of {len(pairs)} repeats of what failed came without a pause"
+        busy = len(quick) > _QUICK_REPEATS_ALLOWED and 2 * len(quick) > len(pairs)
+        allowed = f"at most {_QUICK_REPEATS_ALLOWED} repeats within {least_s:.2f} s"
+        yield Judgement("CLIENT-NO-BUSY-LOOP", not busy, received, allowed, tuple(quick[:5]))
+
+
+def refusal_is_final(run: Run) -> Iterator[Judgement]:
+    for group in repeated(run):
+        refused = longest(group, is_definite)
+        if refused:
+            received = f"{len(refused)} times in a row: {refused[0]}"
+            holds = len(refused) <= REFUSALS_ALLOWED
+            allowed = f"{REFUSALS_ALLOWED} times"
+            yield Judgement("CLIENT-REFUSAL-IS-FINAL", holds, received, allowed, tuple(refused[:5]))

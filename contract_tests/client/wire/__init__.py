@@ -1,0 +1,1 @@
+"""Between the client and the fake: what is carried, broken and written down."""

@@ -1,0 +1,19 @@
+"""Mistake: the key as an ordinary header, which urllib takes along to wherever a redirect leads."""
+
+import json
+import urllib.request
+from typing import Any
+
+from sync_correct import BASE, KEY, Client, main
+
+
+class Mistaken(Client):
+    def send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json", **headers}
+        request = urllib.request.Request(BASE + path, data, headers, method=method)
+        with urllib.request.urlopen(request, timeout=self.timeout_s) as response:
+            return json.loads(response.read())
+
+
+main(Mistaken())

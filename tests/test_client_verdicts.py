@@ -1,0 +1,203 @@
+"""Verdicts on made-up runs: what is asked in proportion to the client, and what a careful one may do."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contract_tests.client.behaviours.behaviour import PLAIN, Behaviour, parsed
+from contract_tests.client.behaviours.deviation import Operation
+from contract_tests.client.behaviours.grid import behaviour_of
+from contract_tests.client.behaviours.troubles import Answers
+from contract_tests.client.fitting import Fitting
+from contract_tests.client.run import REAL, Ending, Habit, Run, habit_of, shows_a_crash
+from contract_tests.client.verdicts import broken, undecided
+from contract_tests.client.wire.journal import Entry, entry_of, operation_of
+
+TASK = "task-unified-1757169743-7cvnl5zw"
+QUERY, LINK, CREATE = f"/v1/tasks/{TASK}", f"/media/{TASK}/0.mp4", "/v1/videos/generations"
+WELL = Ending(0, 1.0)
+BADLY = Ending(1, 1.0)
+UNTIMED = settings(deadline=None)
+"""A busy machine is no failure."""
+
+
+def entry(at_s: float, method: str, path: str, status: int = 200, **more: Any) -> Entry:
+    record = {
+        "sequence": 1,
+        "at_ms": at_s * 1000,
+        "real_ms": at_s * 1000,
+        "method": method,
+        "path": path,
+        "query": "",
+        "headers": {"host": "127.0.0.1:1"},
+        "body": None,
+        "status": status,
+        "answer": None,
+        "answer_headers": {},
+        "fault": None,
+        "task_id": TASK,
+        "operation": operation_of(method, path),
+        "key_in": [],
+        "other_key": None,
+        "made": status >= 300,
+    }
+    return entry_of({**record, **more}, virtual=False)
+
+
+def submission(at_s: float = 0.0, status: int = 200, **more: Any) -> Entry:
+    return entry(at_s, "POST", CREATE, status, answer={"id": TASK, "status": "pending"}, **more)
+
+
+def query(at_s: float, state: str, **more: Any) -> Entry:
+    results = {"results": ["http://localhost:1" + LINK]} if state == "completed" else {}
+    return entry(at_s, "GET", QUERY, answer={"id": TASK, "status": state, **results}, **more)
+
+
+def fetch(at_s: float, status: int = 200, **more: Any) -> Entry:
+    return entry(at_s, "GET", LINK, status, **more)
+
+
+def run(*entries: Entry, ending: Ending = WELL, behaviour: Behaviour = PLAIN, **more: Any) -> Run:
+    return Run(behaviour, entries, ending, REAL, intents=1, **more)
+
+
+@UNTIMED
+@given(reads=st.integers(1, 20), status=st.sampled_from([403, 404, 410, 500]))
+def test_a_dead_link_may_be_read_afresh(reads: int, status: int) -> None:
+    again = [one for at in range(reads) for one in (query(at + 1.0, "completed"), fetch(at + 1.5, status))]
+    behaviour = parsed(f"link-dies:status={status}")
+    assert not broken(run(submission(), *again, ending=BADLY, behaviour=behaviour))
+
+
+@UNTIMED
+@given(reads=st.integers(2, 20))
+def test_a_finished_task_is_not_read_again_without_a_reason(reads: int) -> None:
+    again = [query(at + 1.0, "completed") for at in range(reads + 1)]
+    assert broken(run(submission(), *again)) == ("CLIENT-STOPS-AT-TERMINAL",)
+
+
+def test_nobody_knows_what_another_process_was_told() -> None:
+    lost = submission(fault="closed_after_accept")
+    for ending in (WELL, BADLY):
+        assert not broken(run(lost, ending=ending, told={TASK: "completed"}))
+
+
+@UNTIMED
+@given(own_s=st.floats(0.05, 15))
+def test_a_wait_is_longer_than_what_the_client_does_anyway(own_s: float) -> None:
+    fitting = Fitting()
+    fitting.habit = Habit(repeat_s={Operation.QUERY: own_s})
+    [fitted] = fitting.fitted(behaviour_of("query-busy")).deviations
+    assert isinstance(fitted, Answers)
+    first = query(0, "pending", status=429, answer_headers={"retry-after": str(fitted.wait)})
+    heedless = run(submission(), first, query(own_s, "pending"), query(2 * own_s, "completed"))
+    heedful = run(submission(), first, query(fitted.wait, "pending"), query(fitted.wait + own_s, "completed"))
+    assert "CLIENT-RETRY-AFTER" in broken(heedless)
+    assert "CLIENT-RETRY-AFTER" not in broken(heedful)
+
+
+def test_who_waits_longer_than_any_retry_after_is_not_judged_by_it() -> None:
+    fitting = Fitting()
+    fitting.habit = Habit(repeat_s={Operation.QUERY: 40.0})
+    assert "waits 40 s by itself" in fitting.why_not(behaviour_of("query-busy"))
+    assert not fitting.why_not(behaviour_of("submission-busy"))
+
+
+def test_a_long_wait_may_be_cut_at_30_s() -> None:
+    first = query(0, "pending", status=429, answer_headers={"retry-after": "600"})
+    assert not broken(run(submission(), first, query(30, "completed")))
+    assert broken(run(submission(), first, query(20, "completed"))) == ("CLIENT-RETRY-AFTER",)
+
+
+@UNTIMED
+@given(step_s=st.floats(0.03, 0.4), pause_s=st.sampled_from([0.0, 0.2, 3.0]))
+def test_starting_a_program_is_no_pause(step_s: float, pause_s: float) -> None:
+    gap_s = step_s + pause_s
+    queries = [query(1 + number * gap_s, "processing") for number in range(6)]
+    end_s = 1 + 6 * gap_s
+    whole = run(submission(), *queries, query(end_s, "completed"), fetch(end_s + step_s))
+    busy = broken(Run(**{**vars(whole), "habit": habit_of(whole)})) if pause_s == 0 else ()
+    assert busy in ((), ("CLIENT-POLL-CADENCE",))
+    assert bool(busy) == (pause_s == 0)
+
+
+def test_a_time_out_of_its_own_is_not_judged() -> None:
+    stalled = entry(1, "GET", QUERY, 0, fault="stalled")
+    late = run(submission(), stalled, ending=Ending(None, 31.0, stopped="late", late=True))
+    assert not broken(late)
+    assert "raise --time-limit" in undecided(late)
+    never = run(submission(), stalled, ending=Ending(None, 601.0, stopped="late", late=True))
+    assert broken(never) == ("CLIENT-ENDS-IN-TIME",)
+
+
+@pytest.mark.parametrize(
+    ("code", "submissions", "found"),
+    [
+        ("content_policy_violation", 2, ()),
+        ("content_policy_violation", 3, ("CLIENT-FAILURE-IS-FINAL",)),
+        ("invalid_parameters", 4, ("CLIENT-FAILURE-IS-FINAL",)),
+        ("service_error", 4, ()),
+        ("request_cancelled", 4, ()),
+    ],
+)
+def test_what_has_to_be_changed_is_not_submitted_again(code: str, submissions: int, found: tuple[str, ...]) -> None:
+    tried = [one for at in range(submissions) for one in (submission(10.0 * at), query(10.0 * at + 5, "failed"))]
+    tasks = {f"{TASK}{number}": {"failure": code} for number in range(submissions)}
+    ended = run(*tried, ending=BADLY, tasks=tasks)
+    assert tuple(one for one in broken(ended) if one != "CLIENT-STOPS-AT-TERMINAL") == found
+
+
+def test_a_repeat_with_the_same_key_is_no_new_submission() -> None:
+    replayed = {"idempotency-replayed": "true"}
+    again = [submission(number, answer_headers=replayed) for number in (1.0, 2.0, 3.0)]
+    ended = run(submission(), *again, ending=BADLY, tasks={TASK: {"failure": "content_policy_violation"}})
+    assert not broken(ended)
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({"options": {"callback_url": "https://hooks.example.com"}}, "options.callback_url does nothing there"),
+        ({"imageUrls": []}, "imageUrls is no name of the document; near: image_urls"),
+        ({"promt": "x"}, "promt is no name of the document; near: prompt"),
+    ],
+)
+def test_what_does_nothing_in_a_request_is_told_with_its_place(body: dict[str, Any], place: str) -> None:
+    from contract_tests.client.verdicts.manners import request_meant
+
+    [judgement] = request_meant(run(entry(0, "POST", CREATE, body=body)))
+    assert not judgement.holds
+    assert place in judgement.received
+
+
+def test_an_unknown_name_like_no_other_is_no_matter() -> None:
+    assert not broken(
+        run(entry(0, "POST", CREATE, body={"seed": 1, "metadata": {"order": 7}}), query(1, "completed"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("output", "crashed"),
+    [
+        ("Traceback (most recent call last):\n  File\nKeyError: 'id'", True),
+        ("polling\nTraceback (most recent call last):\n  File\nValueError", True),
+        ("ERROR:root:no answer\nTraceback (most recent call last):\n  File\nValueError\n", False),
+        ("SyntaxError: x\n    at JSON.parse (<anonymous>)\n\nNode.js v20.1.0\n", True),
+        ("failed: SyntaxError: x\n    at JSON.parse (<anonymous>)\n", False),
+        ("parse error: Invalid numeric literal at line 1, column 10\n", True),
+        ("parse error: Invalid numeric literal at line 1, column 10\nno id, giving up\n", False),
+        ("failed: the answer was no JSON", False),
+        ("", False),
+    ],
+)
+def test_a_crash_is_told_from_an_error(output: str, crashed: bool) -> None:
+    assert shows_a_crash(output) == crashed
+
+
+def test_half_a_result_is_no_success() -> None:
+    cut = (submission(), query(1, "completed"), fetch(2, fault="truncated_body"))
+    assert broken(run(*cut)) == ("CLIENT-LOST-RESULT-IS-ERROR",)
+    assert not broken(run(*cut, ending=BADLY))
+    assert not broken(run(*cut, fetch(3)))
