@@ -9,6 +9,8 @@ from typing import Any
 from contract_tests.check import Check, check
 from contract_tests.exchange import Exchange, as_text, cut
 
+_EMPTY = '""'
+"""How an empty text is shown: a finding never says that it received nothing in particular."""
 _RECEIVED_LIMIT = 1_000
 
 
@@ -84,7 +86,7 @@ class Judge:
         self._times[check_id] += 1
         if not holds and check_id not in self._findings:
             promise = documented or check(check_id).promise
-            broken = BrokenPromiseError(check_id, cut(as_text(received), _RECEIVED_LIMIT), promise)
+            broken = BrokenPromiseError(check_id, cut(as_text(received) or _EMPTY, _RECEIVED_LIMIT), promise)
             if self.hear is None:
                 raise broken
             self.hear(broken)

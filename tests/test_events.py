@@ -55,14 +55,14 @@ def test_a_stopping_server_ends_its_streams(make_mock: MakeMock) -> None:
 
 def test_a_prompt_reader_gets_every_event_of_a_burst(make_mock: MakeMock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many times more events than may wait for a reader: who reads is waited for."""
-    monkeypatch.setattr("mockserver.web.control.stream.BACKLOG_LIMIT", 4_000)
+    monkeypatch.setattr("mockserver.web.control.stream.BACKLOG_LIMIT", 13_000)
     mock = make_mock(task_seconds=1)
-    for _ in range(3_000):
+    for _ in range(6_000):
         mock.app.api_app.answer("POST", CREATE, b"", FIELDS, msgspec.json.encode(MINIMAL))
     with Listener(mock, "/_mock/events") as listener:
         advanced = mock.advance(2)
-        assert advanced["fired_count"] == 9_000
-        assert len(listener.events(9_000)) == 9_000
+        assert advanced["fired_count"] == 18_000
+        assert len(listener.events(18_000)) == 18_000
 
 
 def test_an_advance_counts_all_whoever_is_let_go_meanwhile(mock: Mock, monkeypatch: pytest.MonkeyPatch) -> None:

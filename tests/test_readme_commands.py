@@ -159,6 +159,6 @@ def test_a_server_comes_up_when_pasted(line: str, folder: Path) -> None:
 
 
 def test_the_scenario_is_one(addresses: dict[str, str]) -> None:
-    (block,) = blocks("yaml")
+    (block,) = (block for block in blocks("yaml") if "rules:" in block)
     with MockServer() as mock:
         assert mock.post("/scenarios", yaml.safe_load(block))["name"] == "fails-then-works"

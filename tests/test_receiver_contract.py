@@ -41,7 +41,9 @@ NEED_STATE = {
 }
 
 
+@pytest.mark.long
 def test_what_only_a_drawn_sequence_finds_is_shrunk_to_the_shortest() -> None:
+    """Among the long ones: on a busy machine the shortest may be missed."""
     with at_desk("remembers_the_last_two") as origin:
         report = judged(origin, hooks(origin), cases=30, replay="again {}".format)
     assert broken(report) == ["RECEIVER-DUPLICATE-ONCE"]

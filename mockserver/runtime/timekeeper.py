@@ -125,7 +125,7 @@ class Timekeeper:
             if first is None or (target_ms is not None and first[0] > target_ms):
                 break
             await self._step(agenda, *first, target_ms)
-            if self._node.round.has_sends:
+            if self._node.round.has_sends or len(self._node.listeners) > 1:
                 await self._node.round.closed()
             await agenda.under_way.none()
             await turn.give()
