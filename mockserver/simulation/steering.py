@@ -18,6 +18,7 @@ def steer(state: State, command: commands.Steer) -> Reply:
         return Reply(refusal=Refusal.TASK_NOT_FOUND)
     if (task.state, command.event) not in TRANSITIONS:
         return Reply(refusal=Refusal.TASK_ENDED, task=task)
+    state.timers.doubtful = True
     failure = CANCELLED_CODE if command.event is Event.CANCEL else command.failure
     end_task(state, task, command.event, state.now_ms, failure, command.message)
     return Reply(task=task)

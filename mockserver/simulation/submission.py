@@ -105,9 +105,10 @@ def _accept(state: State, command: Submit, effect: Effect | None) -> Reply:
     state.active += 1
     state.tasks[task.id] = task
     state.timers.plan(task.starts_ms, task)
-    state.tell(now_ms, Happening.TASK_SUBMITTED, task_id=task.id)
-    state.tell(now_ms, Happening.CREDITS_RESERVED, task_id=task.id, amount_uc=command.terms.reserve_uc)
-    return Reply(task=task, effect=effect)
+    if state.events is not None:
+        state.tell(now_ms, Happening.TASK_SUBMITTED, task_id=task.id)
+        state.tell(now_ms, Happening.CREDITS_RESERVED, task_id=task.id, amount_uc=command.terms.reserve_uc)
+    return Reply(None, task, False, effect)
 
 
 def _draft(state: State, number: int, command: Submit, effect: Effect | None) -> Task:
@@ -122,16 +123,9 @@ def _draft(state: State, number: int, command: Submit, effect: Effect | None) ->
     else:
         queue_ms = effect.queue_ms
         ends_ms = now_ms + queue_ms + work_ms
-    return Task(
-        id=f"{TASK_ID_PREFIX}{now_ms // 1000}-{suffix}",
-        terms=terms,
-        submitted_ms=now_ms,
-        starts_ms=now_ms + queue_ms,
-        ends_ms=ends_ms,
-        held_from=state.book.account,
-        callback_url=command.callback_url,
-        effect=effect,
-    )
+    task_id = f"{TASK_ID_PREFIX}{now_ms // 1000}-{suffix}"
+    starts_ms, held_from = now_ms + queue_ms, state.book.account
+    return Task(task_id, terms, now_ms, starts_ms, ends_ms, held_from, command.callback_url, effect)
 
 
 def _receipt(command: Submit, task: Task, effect: Effect | None, now_ms: int) -> Idempotency:

@@ -66,7 +66,7 @@ class Terms(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cancelled_as: str = "failed"
 
 
-class Task(Struct, gc=False, kw_only=True):
+class Task(Struct, gc=False):
     """One generation. Its timeline is fixed at submission; only `state`, `failure` and `ended_ms` move.
 
     `gc=False` keeps a million tasks out of the garbage collector's walks: a task refers to no container

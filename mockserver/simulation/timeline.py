@@ -64,6 +64,7 @@ def forget_task(state: State, task_id: str) -> None:
     copy = 1
     while delivery := state.deliveries.pop(delivery_id(task_id, copy), None):
         delivery.due_ms = None
+        state.timers.doubtful = True
         copy += 1
     state.sends = [send for send in state.sends if send.task_id != task_id]
 

@@ -26,6 +26,8 @@ class Timers:
     """
 
     def __init__(self) -> None:
+        self.doubtful = False
+        """Whether a subject was ever ended or moved by hand: until then nothing can be stale."""
         self._heap: list[int] = []
         self._due: dict[int, Subject | list[Subject] | deque[Subject]] = {}
 
@@ -41,6 +43,7 @@ class Timers:
 
     def withdraw(self, due_ms: int, subject: Subject) -> None:
         """Take back a plan. What is planned anew could else be due there again, and before its turn."""
+        self.doubtful = True
         moment = self._due[due_ms]
         if isinstance(moment, list | deque):
             place = next(number for number, one in enumerate(moment) if one is subject)

@@ -67,5 +67,6 @@ class World(State):
         reply = _HANDLERS[type(command)](self, command)
         if timers.is_due(self.now_ms):
             fire_due(self)
-        timers.settle()
+        if timers.doubtful:
+            timers.settle()
         return Outcome(reply, events, self.sends)

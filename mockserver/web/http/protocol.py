@@ -6,7 +6,7 @@ uvicorn listens, counts connections and stops them; it asks for `connections`, `
 
 import asyncio
 from collections import deque
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Any
 
@@ -233,8 +233,8 @@ class HttpProtocol(asyncio.Protocol):
     # --- answers
 
     def head(self, status: int, headers: RawHeaders, *, closes: bool) -> bytes:
-        lines = [STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
-        lines += [b"%b: %b\r\n" % header for header in (*self._state.default_headers, *headers)]
+        lines = [STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status, _written(*self._state.default_headers)]
+        lines += [b"%b: %b\r\n" % header for header in headers]
         lines.append(b"connection: close\r\n\r\n" if closes else b"\r\n")
         return b"".join(lines)
 
@@ -289,3 +289,9 @@ class HttpProtocol(asyncio.Protocol):
         self._discarded += len(data)
         if self._discarded > _LINGER_BYTES:
             self._transport.close()
+
+
+@lru_cache(maxsize=8)
+def _written(*headers: tuple[bytes, bytes]) -> bytes:
+    """The headers that every answer has: they change once a second, with the date."""
+    return b"".join(b"%b: %b\r\n" % header for header in headers)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -164,6 +165,7 @@ class Reader:
         self._head_bytes = self._limit = self._size = 0
 
 
+@lru_cache(maxsize=1_000)
 def _taken_apart(target: bytes) -> tuple[bytes, str, bytes]:
     """(raw path, path, query) of a request target, in origin form or in absolute form (RFC 9112, 3.2)."""
     if target[:1] == b"/" and not _ODD.search(target):
