@@ -13,7 +13,7 @@ demo: $(VENV)/.ready
 	$(BIN)/mockserver demo
 
 test: $(VENV)/.ready-dev
-	$(BIN)/python -m pytest -n 2 -m "not long" $(ARGS)
+	$(BIN)/python -m pytest -n 3 -m "not long" $(ARGS)
 
 test-long: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest -n 2 -m long $(ARGS)

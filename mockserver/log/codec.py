@@ -11,6 +11,8 @@ from mockserver.simulation.task import Terms
 
 _TERMS_LIMIT = 1_000
 """Past so many the numbers begin anew."""
+_WINDOW_MS = 60_000
+"""The usual rate window, which is not written."""
 Share = Callable[[Terms], Terms]
 """Gives the one object that stands for all equal terms."""
 
@@ -30,7 +32,7 @@ class _Submit(Struct, frozen=True, gc=False, omit_defaults=True, tag_field="comm
     fingerprint: str | None = None
     idempotency_window_ms: int = 0
     requests_per_window: int | None = None
-    window_ms: int = 60_000
+    window_ms: int = _WINDOW_MS
     matches: tuple[Match, ...] = ()
     effect: Effect | None = None
 
@@ -66,7 +68,7 @@ class Codec:
             command.fingerprint,
             command.idempotency_window_ms,
             command.requests_per_window,
-            command.window_ms,
+            _WINDOW_MS if command.window_ms == _WINDOW_MS else command.window_ms,
             command.matches,
             command.effect,
         )
