@@ -209,7 +209,7 @@ def rehearsed(profile: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> Repor
         return judged(started.url, seed=seed, profile=profile, certificate=started.certificate, settings=keys)
 
 
-@pytest.mark.parametrize("profile", ["documented", "observed"])
+@pytest.mark.parametrize("profile", ["documented", pytest.param("observed", marks=pytest.mark.long)])
 def test_the_rehearsal_holds(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
     report = rehearsed(profile, 0, monkeypatch)
     nobody_is_accused(report)
