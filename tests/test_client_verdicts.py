@@ -1,5 +1,6 @@
 """Verdicts on made-up runs: what is asked in proportion to the client, and what a careful one may do."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from contract_tests.client.behaviours.deviation import Operation
 from contract_tests.client.behaviours.grid import behaviour_of
 from contract_tests.client.behaviours.troubles import Answers
 from contract_tests.client.fitting import Fitting
-from contract_tests.client.run import REAL, Ending, Habit, Run, habit_of, shows_a_crash
+from contract_tests.client.run import REAL, Ending, Habit, Run, shows_a_crash
 from contract_tests.client.verdicts import broken, undecided
 from contract_tests.client.wire.journal import Entry, entry_of, operation_of
 
@@ -118,9 +119,12 @@ def test_starting_a_program_is_no_pause(step_s: float, pause_s: float) -> None:
     queries = [query(1 + number * gap_s, "processing") for number in range(6)]
     end_s = 1 + 6 * gap_s
     whole = run(submission(), *queries, query(end_s, "completed"), fetch(end_s + step_s))
-    busy = broken(Run(**{**vars(whole), "habit": habit_of(whole)})) if pause_s == 0 else ()
-    assert busy in ((), ("CLIENT-POLL-CADENCE",))
-    assert bool(busy) == (pause_s == 0)
+    fitting = Fitting(whole)
+    assert broken(replace(whole, habit=fitting.habit)) == (
+        ("CLIENT-POLL-CADENCE",) if gap_s < REAL.least_poll_s else ()
+    )
+    fitting.learn(whole)
+    assert broken(replace(whole, habit=fitting.habit)) == (("CLIENT-POLL-CADENCE",) if pause_s == 0 else ())
 
 
 def test_a_time_out_of_its_own_is_not_judged() -> None:

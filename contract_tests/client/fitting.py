@@ -41,11 +41,10 @@ class Fitting:
         return frozenset(entry.kind for entry in self.plain.entries)
 
     def learn(self, run: Run) -> None:
-        """How long it waits by itself, from a case that shows it; one step is the shortest that it ever took."""
+        """How long it waits by itself, and how long a step takes it, from a case that shows it."""
         shown = habit_of(run)
-        steps = [one.step_s for one in (self.habit, shown) if one.step_s is not None]
         repeats = {**shown.repeat_s, **self.habit.repeat_s}
-        self.habit = replace(self.habit, repeat_s=repeats, step_s=min(steps, default=None))
+        self.habit = replace(self.habit, repeat_s=repeats, steps_s=self.habit.steps_s + shown.steps_s)
 
     def why_not(self, behaviour: Behaviour) -> str:
         """Why this client can't meet it; empty where it can."""

@@ -90,13 +90,18 @@ def shows_a_crash(output: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """What is usual for this client, in seconds: `poll_s` between two queries of a running task, `step_s` from the
+    """What is usual for this client, in seconds: `poll_s` between two queries of a running task, `steps_s` from an
     answer that told the end to the fetch of the result (what one step takes it without any pause), `repeat_s` between
     a request that met trouble and its repeat, where nothing told it to wait; None where it has not shown it."""
 
     poll_s: float | None = None
-    step_s: float | None = None
+    steps_s: tuple[float, ...] = ()
     repeat_s: dict[Operation, float] = field(default_factory=dict)
+
+    @property
+    def step_s(self) -> float | None:
+        """The shortest step it ever took; None until it took two: one alone may be a moment of a busy machine."""
+        return min(self.steps_s) if len(self.steps_s) > 1 else None
 
     def wait_s(self, operation: Operation) -> float:
         """How long it waits by itself before it asks the same again."""
@@ -228,7 +233,7 @@ def habit_of(run: Run) -> Habit:
     """What one run shows of its client."""
     return Habit(
         poll_s=_median_gap(run.queries, lambda one, two: one.task_id == two.task_id and is_running(one)),
-        step_s=_least_gap(run.entries, lambda one, two: one.state == "completed" and two.kind is Operation.FETCH),
+        steps_s=_gaps(run.entries, lambda one, two: one.state == "completed" and two.kind is Operation.FETCH),
         repeat_s={
             one.kind: two.at_s - one.at_s
             for one, two in pairwise(run.entries)
@@ -241,9 +246,9 @@ _Pair = Callable[[Entry, Entry], bool]
 
 
 def _median_gap(entries: tuple[Entry, ...], counts: _Pair) -> float | None:
-    gaps = [two.at_s - one.at_s for one, two in pairwise(entries) if counts(one, two)]
+    gaps = _gaps(entries, counts)
     return median(gaps) if gaps else None
 
 
-def _least_gap(entries: tuple[Entry, ...], counts: _Pair) -> float | None:
-    return min((two.at_s - one.at_s for one, two in pairwise(entries) if counts(one, two)), default=None)
+def _gaps(entries: tuple[Entry, ...], counts: _Pair) -> tuple[float, ...]:
+    return tuple(two.at_s - one.at_s for one, two in pairwise(entries) if counts(one, two))
