@@ -173,13 +173,7 @@ class Courier:
                 timed_out=late,
                 sent_at=sent_at,
             )
-        return Receipt(
-            delivery_id=dispatch.delivery_id,
-            attempt=dispatch.attempt,
-            status=status,
-            sent_at=sent_at,
-            owner=dispatch.owner,
-        )
+        return answered(dispatch, status, sent_at=sent_at)
 
     def _trusted(self) -> ssl.SSLContext:
         """The authorities of this machine, those of certifi, and the one given. Read once, and for https alone."""
@@ -192,6 +186,17 @@ class Courier:
                 trust.load_verify_locations(self._ca_file)
             self._trust = trust
         return self._trust
+
+
+def answered(dispatch: Dispatch, status: int, *, sent_at: float) -> Receipt:
+    """The receipt of an attempt that met an answer."""
+    return Receipt(
+        delivery_id=dispatch.delivery_id,
+        attempt=dispatch.attempt,
+        status=status,
+        sent_at=sent_at,
+        owner=dispatch.owner,
+    )
 
 
 def failed(dispatch: Dispatch, error: str, *, timed_out: bool = False, sent_at: float | None = None) -> Receipt:

@@ -246,9 +246,9 @@ class Node:
             self.mailroom.send(resident, send)
         try:
             self.commons.update(resident)
-            resident.agenda.plan(resident, resident.world.next_due_ms())
+            resident.plan()
         except LogError:
-            self._loop.call_later(_AGAIN_S, resident.agenda.plan, resident, resident.world.next_due_ms())
+            self._loop.call_later(_AGAIN_S, resident.plan)
 
     def _stop_own(self, resident: Resident) -> None:
         if resident.agenda is not self.worlds.agenda:
@@ -266,9 +266,9 @@ class Node:
             self.catch_up(resident)
         except LogError:
             if self._loop is not None:
-                self._loop.call_later(_AGAIN_S, resident.agenda.plan, resident, resident.world.next_due_ms())
+                self._loop.call_later(_AGAIN_S, resident.plan)
         else:
-            resident.agenda.plan(resident, resident.world.next_due_ms())
+            resident.plan()
 
     async def _fold(self, resident: Resident) -> None:
         """Let a snapshot stand for the oldest part of a log. Where that fails, the log is long a little longer."""
@@ -277,7 +277,7 @@ class Node:
             if self.worlds.is_here(resident) and resident.busy is None:
                 await self.worlds.fold_log(resident)
                 resident.planned_ms = None
-                resident.agenda.plan(resident, resident.world.next_due_ms())
+                resident.plan()
         except LogError as error:
             logger.error("a log can't be folded: %s", error)
             await asyncio.sleep(_TIDY_S)

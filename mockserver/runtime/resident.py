@@ -55,7 +55,11 @@ class Resident:
         agenda.under_way.add(self.under_way)
         self.agenda.under_way.less(self.under_way)
         self.agenda, self.planned_ms = agenda, None
-        agenda.plan(self, self.world.next_due_ms())
+        self.plan()
+
+    def plan(self) -> None:
+        """Say when something happens next, to the clock that it follows."""
+        self.agenda.plan(self, self.world.next_due_ms())
 
     @property
     def size(self) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 
 from mockserver.runtime.clock import monotonic_ms
-from mockserver.runtime.courier import Courier, Receipt, failed, words
+from mockserver.runtime.courier import Courier, Receipt, answered, failed, words
 from mockserver.runtime.lanes import Dispatch
 from mockserver.simulation.scenario import Fault
 from mockserver.testing.background import Background
@@ -109,13 +109,7 @@ class InProcessCourier(Courier):
             return failed(dispatch, late, timed_out=True, sent_at=sent_at)
         except Exception as error:
             return failed(dispatch, words(error), sent_at=sent_at)
-        return Receipt(
-            delivery_id=dispatch.delivery_id,
-            attempt=dispatch.attempt,
-            status=status,
-            sent_at=sent_at,
-            owner=dispatch.owner,
-        )
+        return answered(dispatch, status, sent_at=sent_at)
 
 
 async def _post(dispatch: Dispatch, body: bytes) -> int:

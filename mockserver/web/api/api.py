@@ -118,7 +118,7 @@ class Api:
     def _get_task(self, call: Call) -> Answer:
         task_id = call.route.path_values["task_id"]
         world = call.resident.world
-        foreign = task_id not in world.tasks and self._is_foreign(call.resident, task_id)
+        foreign = self._is_foreign(call.resident, task_id)
         self._admit(call)
         effect = self._struck(call, task_id)
         if not call.operation.parameter_fits("task_id", task_id):
@@ -132,7 +132,7 @@ class Api:
         """End a task of another provider, as its owner asks."""
         task_id = call.route.path_values["task_id"]
         world = call.resident.world
-        foreign = task_id not in world.tasks and self._is_foreign(call.resident, task_id)
+        foreign = self._is_foreign(call.resident, task_id)
         self._admit(call)
         effect = self._struck(call, task_id)
         task = self._own(call, task_id, foreign=foreign)
@@ -224,6 +224,8 @@ class Api:
 
     def _is_foreign(self, own: Resident, task_id: str) -> bool:
         """Whether it is somebody else's task: that is forbidden, one that nobody has is not found."""
+        if task_id in own.world.tasks:
+            return False
         worlds = self._node.worlds
         others = (name for name in worlds.names_for(task_id) if name != own.name)
         return any(task_id in worlds.here(name).world.tasks for name in others)
