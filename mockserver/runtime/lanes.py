@@ -85,6 +85,7 @@ class Lanes:
             lane.waiting = kept
             if not kept and not lane.sending:
                 del self._lanes[lane.receiver]
+                self._turns.pop(lane.receiver, None)  # a lane of the same receiver that comes later has its own turn
 
     def _enrol(self, lane: Lane) -> None:
         if self._has_room(lane):
