@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from contract_tests.client.behaviours.behaviour import PLAIN, Behaviour, parsed
@@ -116,6 +116,7 @@ def test_a_long_wait_may_be_cut_at_30_s() -> None:
 @given(step_s=st.floats(0.03, 0.4), pause_s=st.sampled_from([0.0, 0.2, 3.0]))
 def test_starting_a_program_is_no_pause(step_s: float, pause_s: float) -> None:
     gap_s = step_s + pause_s
+    assume(abs(gap_s - REAL.least_poll_s) > 1e-6)  # on the very edge, rounding decides
     queries = [query(1 + number * gap_s, "processing") for number in range(6)]
     end_s = 1 + 6 * gap_s
     whole = run(submission(), *queries, query(end_s, "completed"), fetch(end_s + step_s))
