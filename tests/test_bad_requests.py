@@ -147,7 +147,7 @@ def test_a_body_just_within_the_bound(make_mock: MakeMock) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/v1", "/v1/videos/generation", "/v1/videos/generations/", "/v1/tasks/", "/v1/tasks/a/b", "//v1/credits"],
+    ["//", "/v1", "/v1/videos/generation", "/v1/videos/generations/", "/v1/tasks/", "/v1/tasks/a/b", "//v1/credits"],
 )
 def test_an_unknown_path_404(unchanged: Mock, path: str) -> None:
     assert refused(unchanged.get(f"http://127.0.0.1:8787{path}"), 404) == f"Nothing answers GET {path}"

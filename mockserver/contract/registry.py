@@ -52,7 +52,8 @@ class _Pattern:
 
 
 class Registry:
-    """The operations of the built-in document and of those mounted beside it; `by_model` finds the one of a model."""
+    """The operations of the built-in document and of those mounted beside it; `by_model` finds the one of a model,
+    `documents` holds what was read by name, the built-in one first."""
 
     def __init__(
         self,
@@ -63,6 +64,9 @@ class Registry:
         left_out: Sequence[Fault] = (),
     ) -> None:
         self._file = document.file
+        self.documents: dict[str, Document] = {}
+        for one in (document, *([files] if files else []), *mounted):
+            self.documents.setdefault(one.file, one)
         self.profile = profile
         self.operations = [
             read_operation(document, method, path, profile)

@@ -51,6 +51,9 @@ from mockserver.web.options import Options
 
 CONTROL_PREFIX = "/_mock"
 LIVENESS_PATH = "/healthz"
+_OPEN_PATHS = frozenset({"/", "/openapi.json"})
+"""What the control document describes and anybody may read: no more than the API itself shows."""
+_BESIDE = _OPEN_PATHS | {LIVENESS_PATH}
 SAMPLES = data("fixtures", "media")
 DEFAULT_URL = "http://127.0.0.1:8787"
 
@@ -95,7 +98,7 @@ class Application:
     @staticmethod
     def takes_directly(path: str) -> bool:
         """Whether a path is the generation API's, whose answers never have to wait."""
-        return not path.startswith((CONTROL_PREFIX, MEDIA_PREFIX, FILES_PREFIX)) and path != LIVENESS_PATH
+        return not path.startswith((CONTROL_PREFIX, MEDIA_PREFIX, FILES_PREFIX)) and path not in _BESIDE
 
     def limit_of(self, path: str) -> int:
         """How many bytes a request body at this path may have."""
@@ -142,6 +145,9 @@ class Application:
         """Control and media. Control is guarded; whether the server lives, anybody may ask."""
         if scope["path"] == LIVENESS_PATH:
             await _send_json(send, 200, b'{"status":"ok"}')
+            return
+        if scope["path"] in _OPEN_PATHS:
+            await self._starlette(scope, receive, send)
             return
         if not scope["path"].startswith(CONTROL_PREFIX):
             await self._media(scope, receive, send)
@@ -224,6 +230,7 @@ class Application:
             node=self.node,
             timekeeper=Timekeeper(self.node),
             registry=self.registry,
+            control_document=self._control_document,
             scripts=self.scripts,
             journal=self.journal,
             stream=self.stream,

@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mockserver.contract.document import Document
 from mockserver.contract.objection import Objection, shown
 from mockserver.contract.registry import Registry
 from mockserver.runtime.node import Node
@@ -52,6 +53,7 @@ class Desk:
     node: Node
     timekeeper: Timekeeper
     registry: Registry
+    control_document: Document
     scripts: Scripts
     journal: Journal
     stream: EventStream

@@ -20,6 +20,7 @@ from mockserver.web.control.accounts import AccountCalls
 from mockserver.web.control.callbacks import CallbackCalls
 from mockserver.web.control.clock import ClockCalls
 from mockserver.web.control.desk import Desk, WrongError, error_response, invalid
+from mockserver.web.control.documents import DocumentCalls
 from mockserver.web.control.requests import RequestCalls
 from mockserver.web.control.scenarios import ScenarioCalls
 from mockserver.web.control.server import ServerCalls
@@ -29,7 +30,16 @@ Handler = Callable[[Request, Any], Awaitable[Response]]
 BODY_LIMIT = 1024 * 1024
 _NO_FIELDS = {"type": "object", "properties": {}, "additionalProperties": False}
 """The body of an operation that takes none: `{}` at most."""
-_NOUNS = (ServerCalls, ClockCalls, TaskCalls, AccountCalls, CallbackCalls, RequestCalls, ScenarioCalls)
+_NOUNS = (
+    ServerCalls,
+    ClockCalls,
+    TaskCalls,
+    AccountCalls,
+    CallbackCalls,
+    RequestCalls,
+    ScenarioCalls,
+    DocumentCalls,
+)
 
 
 def routes(document: Document, desk: Desk) -> list[Route]:
