@@ -12,7 +12,7 @@ _COMMANDS: dict[str, str] = {
     "receiver": "contract_tests.receiver.command:receiver",
     "server": "contract_tests.server.command:server",
     "traffic": "contract_tests.traffic.command:traffic",
-    "drift": "contract_tests.server.drift_command:drift",
+    "drift": "contract_tests.drift.command:drift",
 }
 """Loaded when asked for: Hypothesis and schemathesis take their time."""
 _STORAGE = os.path.join("~", ".cache", "evolink-mock", "hypothesis")

@@ -84,9 +84,9 @@ def evolink_client_contract() -> Callable[..., None]:
 
 
 def _options(pytestconfig: pytest.Config, url: str) -> Options:
-    from contract_tests.server.address import AddressError, server_address
     from contract_tests.server.run import Options
-    from contract_tests.server.target import Settings, keys_from_environment
+    from contract_tests.server.talk.address import AddressError, server_address
+    from contract_tests.server.talk.target import Settings, keys_from_environment
 
     key, other_key = keys_from_environment()
     try:

@@ -13,7 +13,7 @@ from contract_tests.cli import main
 from contract_tests.judge import Outcome
 from contract_tests.report import Report
 from contract_tests.server.run import Options, judge_server, opened
-from contract_tests.server.target import Settings
+from contract_tests.server.talk.target import Settings
 from tests.bad_servers import callbacks, listing, money, requests, schema, tasks, wire
 from tests.bad_servers.house import Bad, served
 

@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from contract_tests.judge import Outcome
-from contract_tests.server.live import NOWHERE
+from contract_tests.server.probes.live import NOWHERE
 from contract_tests.server.run import Options, judge_server, opened
-from contract_tests.server.target import Settings
+from contract_tests.server.talk.target import Settings
 from mockserver.simulation.clock import Mode
 from tests.bad_servers.house import Bad, served
 from tests.test_bad_servers import BAD, BAD_SCHEMAS

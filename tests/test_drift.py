@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from contract_tests.check import Check, Evidence, Layer
 from contract_tests.document import CREATE, contract_document, example_request
+from contract_tests.drift.command import drift
+from contract_tests.drift.drift import Drift, Kind, against_document, concerned, find_operation
+from contract_tests.drift.overlay import proposed
+from contract_tests.drift.recording import ALIKE, BODY_LIMIT, RecordingError, load, record
+from contract_tests.drift.shape import Beyond, key_paths, kind_of, sightings
 from contract_tests.exchange import Exchange
-from contract_tests.server.drift import Drift, Kind, against_document, concerned, find_operation
-from contract_tests.server.drift_command import drift
-from contract_tests.server.overlay import proposed
-from contract_tests.server.recording import ALIKE, BODY_LIMIT, RecordingError, load, record
-from contract_tests.server.shape import Beyond, key_paths, kind_of, sightings
 from mockserver.testing import MockServer
 from tests import reports
 

@@ -11,7 +11,7 @@ from contract_tests.report import Report
 from contract_tests.reporting import publish
 from contract_tests.server.run import LAYERS, Options, judge_server, opened
 from contract_tests.server.standing import UnreachableError
-from contract_tests.server.target import Settings
+from contract_tests.server.talk.target import Settings
 from tests.bad_servers.fuzzer import fuzzing
 from tests.bad_servers.house import Bad, served
 

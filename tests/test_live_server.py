@@ -16,10 +16,10 @@ from contract_tests.report import Report
 from contract_tests.server import fake as fakes
 from contract_tests.server.course import course
 from contract_tests.server.fake import fake
-from contract_tests.server.live import NOWHERE
-from contract_tests.server.probe import Need
+from contract_tests.server.probes.live import NOWHERE
+from contract_tests.server.probes.probe import Need
 from contract_tests.server.run import LAYERS, Options, judge_server, opened
-from contract_tests.server.target import Settings
+from contract_tests.server.talk.target import Settings
 from mockserver.testing import MockServer
 from mockserver.web.app import Application
 from tests.bad_servers.house import Bad, Hook, Pass, Wire, served

@@ -8,7 +8,7 @@ import pytest
 from contract_tests.check import Layer
 from contract_tests.judge import Outcome
 from contract_tests.server.run import Options, judge_server, opened
-from contract_tests.server.target import Settings, SilentServerError
+from contract_tests.server.talk.target import Settings, SilentServerError
 from tests.bad_servers.house import Bad, served
 from tests.bad_servers.mutants import Mutant, mutants
 

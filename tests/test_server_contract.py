@@ -20,7 +20,7 @@ from contract_tests.judge import Outcome
 from contract_tests.report import Report
 from contract_tests.server import command
 from contract_tests.server.run import LAYERS, Options, UnreachableError, judge_server, opened
-from contract_tests.server.target import Settings
+from contract_tests.server.talk.target import Settings
 from mockserver.testing import MockServer
 from tests.bad_servers.house import Bad, Wire, answers, served
 

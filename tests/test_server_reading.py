@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from contract_tests.check import Layer, checks
 from contract_tests.document import CREATE, CREDITS, MODEL, TASK
 from contract_tests.judge import BrokenPromiseError, Judge
-from contract_tests.server import reading
-from contract_tests.server.address import AddressError, callback_address, server_address
-from contract_tests.server.auditor import Auditor
-from contract_tests.server.listener import Listener
+from contract_tests.server.probes.auditor import Auditor
 from contract_tests.server.promised import promised, template
+from contract_tests.server.talk import reading
+from contract_tests.server.talk.address import AddressError, callback_address, server_address
+from contract_tests.server.talk.listener import Listener
 
 _NAMES = ("id", "status", "progress", "results", "error", "code", "type", "usage", "credits_reserved", "data", "user")
 _WORDS = ("pending", "completed", "failed", "task-unified-1-a", "task_error", "")

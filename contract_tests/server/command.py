@@ -12,16 +12,16 @@ import click
 
 from contract_tests.check import Layer, checks
 from contract_tests.document import UC_PER_CREDIT, example_request
+from contract_tests.drift.recording import record
 from contract_tests.report import COULD_NOT_JUDGE, EXIT_CODES, HOLDS
 from contract_tests.reporting import progress, publish, report_options
-from contract_tests.server import reading
-from contract_tests.server.address import AddressError, callback_address, server_address
 from contract_tests.server.fake import AS_LIVE_POLL_S, FAKE, Fake, fake, rehearsal_credits
-from contract_tests.server.memory import ForeignMemoryError
-from contract_tests.server.recording import record
 from contract_tests.server.run import EXAMPLES, LAYERS, Options, Run, judge_server, opened
 from contract_tests.server.standing import UnreachableError
-from contract_tests.server.target import Settings, keys_from_environment
+from contract_tests.server.talk import reading
+from contract_tests.server.talk.address import AddressError, callback_address, server_address
+from contract_tests.server.talk.memory import ForeignMemoryError
+from contract_tests.server.talk.target import Settings, keys_from_environment
 
 _POLL_S = 5.0
 """As often as the documentation's examples poll (facts, section 8)."""

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from contract_tests.check import Layer
-from contract_tests.server import access, aftermath, callbacks, endings, life, lifecycle, listing, live, money
-from contract_tests.server.probe import Need, Probe
+from contract_tests.server.probes import access, aftermath, callbacks, endings, life, lifecycle, listing, live, money
+from contract_tests.server.probes.probe import Need, Probe
 
 _STEERED: dict[Layer, tuple[Probe, ...]] = {
     Layer.BEHAVIOUR: (

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from contract_tests.document import UC_PER_CREDIT, highest_price_uc
-from contract_tests.server.live import BUYING, NOWHERE
+from contract_tests.server.probes.live import BUYING, NOWHERE
 
 FAKE = "fake"
 """In place of a URL: a mock that the run starts itself."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from contract_tests.server.budget import Budget, credits_of
-from contract_tests.server.probe import Probe
+from contract_tests.server.probes.probe import Probe
+from contract_tests.server.talk.budget import Budget, credits_of
 
 
 @dataclass(frozen=True, slots=True)

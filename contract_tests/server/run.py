@@ -13,18 +13,18 @@ from contract_tests.check import Layer, checks
 from contract_tests.document import UC_PER_CREDIT, highest_price_uc
 from contract_tests.judge import Judge
 from contract_tests.report import Report
-from contract_tests.server import callbacks
-from contract_tests.server.budget import Budget
-from contract_tests.server.control import Control, ControlError
 from contract_tests.server.course import Course, course
-from contract_tests.server.listener import Listener
-from contract_tests.server.memory import Memory
 from contract_tests.server.plan import Plan, plan
-from contract_tests.server.probe import Need, Setting, fault_of
+from contract_tests.server.probes import callbacks
+from contract_tests.server.probes.probe import Need, Setting, fault_of
+from contract_tests.server.probes.shelf import Shelf
 from contract_tests.server.schema import judge_schema
-from contract_tests.server.shelf import Shelf
 from contract_tests.server.standing import UnreachableError, known_profile, missing_of, require_this_api
-from contract_tests.server.target import Settings, SilentServerError, Target
+from contract_tests.server.talk.budget import Budget
+from contract_tests.server.talk.control import Control, ControlError
+from contract_tests.server.talk.listener import Listener
+from contract_tests.server.talk.memory import Memory
+from contract_tests.server.talk.target import Settings, SilentServerError, Target
 
 LAYERS = (Layer.BEHAVIOUR, Layer.CALLBACK, Layer.SCHEMA)
 EXAMPLES = 15

@@ -17,7 +17,7 @@ from schemathesis.openapi.checks import AuthScenario, IgnoredAuth
 from contract_tests.document import CREATE, contract_document
 from contract_tests.exchange import Exchange
 from contract_tests.judge import BrokenPromiseError
-from contract_tests.server.probe import Need, Setting
+from contract_tests.server.probes.probe import Need, Setting
 from contract_tests.server.sending import Sending
 
 IDS = {

@@ -14,9 +14,9 @@ from schemathesis.transport.requests import REQUESTS_TRANSPORT, RequestsTranspor
 
 from contract_tests.document import CREATE, highest_price_uc
 from contract_tests.exchange import Exchange
-from contract_tests.server import reading
-from contract_tests.server.budget import OverBudgetError
-from contract_tests.server.target import SilentServerError, Target
+from contract_tests.server.talk import reading
+from contract_tests.server.talk.budget import OverBudgetError
+from contract_tests.server.talk.target import SilentServerError, Target
 
 _MEDIA = {"video_urls": "mp4", "image_urls": "jpg"}
 _CALLBACK_FIELD = "callback_url"

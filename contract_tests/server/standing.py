@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from contract_tests.document import CREATE, example_request
-from contract_tests.server.listener import Listener
-from contract_tests.server.probe import Need
-from contract_tests.server.target import Settings, Target
+from contract_tests.server.probes.probe import Need
+from contract_tests.server.talk.listener import Listener
+from contract_tests.server.talk.target import Settings, Target
 
 _PROFILES = ("documented", "observed")
 _NOT_THERE = (404, 405, 410, 501)

@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from contract_tests.document import MODEL, UC_PER_CREDIT, create_operation, price_uc
-from contract_tests.server import reading
-from contract_tests.server.auditor import DIFFERENCES, Auditor
-from contract_tests.server.case import Answer, Case
-from contract_tests.server.probe import Need, Setting, probe
+from contract_tests.server.probes.auditor import DIFFERENCES, Auditor
+from contract_tests.server.probes.probe import Need, Setting, probe
+from contract_tests.server.talk import reading
+from contract_tests.server.talk.case import Answer, Case
 
 _WITHIN = (6, 6.5, 7.25, 9, 12.34, 19.99, 20)
 _SHORT = (1, 5.99)

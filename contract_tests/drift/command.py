@@ -10,12 +10,12 @@ from rich.text import Text
 
 from contract_tests.check import Layer, checks
 from contract_tests.document import contract_document
+from contract_tests.drift.drift import Drift, against_document, concerned
+from contract_tests.drift.overlay import proposed
+from contract_tests.drift.recording import Recording, RecordingError, load
+from contract_tests.drift.rehearsal import against_fake
 from contract_tests.report import BROKEN, COULD_NOT_JUDGE, HOLDS
 from contract_tests.reporting.clean import printable
-from contract_tests.server.drift import Drift, against_document, concerned
-from contract_tests.server.overlay import proposed
-from contract_tests.server.recording import Recording, RecordingError, load
-from contract_tests.server.rehearsal import against_fake
 
 _NAMES = 3
 """Files that a line names."""

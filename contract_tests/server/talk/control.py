@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import httpx
 
-from contract_tests.server import reading
+from contract_tests.server.talk import reading
 
 
 class ControlError(Exception):

@@ -8,13 +8,13 @@ from enum import StrEnum
 
 from contract_tests.document import MODEL
 from contract_tests.judge import Judge
-from contract_tests.server import reading
-from contract_tests.server.auditor import Auditor, Seen
-from contract_tests.server.budget import OverBudgetError
-from contract_tests.server.case import Answer, Case
-from contract_tests.server.listener import Box
-from contract_tests.server.reading import Balance
-from contract_tests.server.target import CaseOverError, UnmetError
+from contract_tests.server.probes.auditor import Auditor, Seen
+from contract_tests.server.talk import reading
+from contract_tests.server.talk.budget import OverBudgetError
+from contract_tests.server.talk.case import Answer, Case
+from contract_tests.server.talk.listener import Box
+from contract_tests.server.talk.reading import Balance
+from contract_tests.server.talk.target import CaseOverError, UnmetError
 
 _READINGS = 4
 """How often the credits are read until they show what has happened: a bill may come a moment after the end."""

@@ -13,13 +13,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from contract_tests.document import MODEL, UC_PER_CREDIT, failure_codes, price_uc
 from contract_tests.exchange import Exchange
 from contract_tests.judge import BrokenPromiseError
-from contract_tests.server import reading
-from contract_tests.server.auditor import AUDITED, TERMINAL, Auditor, Seen
-from contract_tests.server.case import Answer
-from contract_tests.server.listing import LIST, items
-from contract_tests.server.probe import Need, Setting, notes_of, probe, steps_of
-from contract_tests.server.reading import Balance
-from contract_tests.server.target import CaseOverError, UnmetError
+from contract_tests.server.probes.auditor import AUDITED, TERMINAL, Auditor, Seen
+from contract_tests.server.probes.listing import LIST, items
+from contract_tests.server.probes.probe import Need, Setting, notes_of, probe, steps_of
+from contract_tests.server.talk import reading
+from contract_tests.server.talk.case import Answer
+from contract_tests.server.talk.reading import Balance
+from contract_tests.server.talk.target import CaseOverError, UnmetError
 
 EXAMPLES, STEPS = 25, 20
 _SHRINK_S = 3.0

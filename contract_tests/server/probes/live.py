@@ -3,15 +3,15 @@ them."""
 
 from typing import Any
 
-from contract_tests.server import reading
-from contract_tests.server.access import request_schema
-from contract_tests.server.calling import Talk
-from contract_tests.server.case import Answer, Case
-from contract_tests.server.life import FIRST, judge_first_answer
-from contract_tests.server.listener import Box
-from contract_tests.server.probe import Need, Setting, probe
-from contract_tests.server.shelf import Bought, Item, Shelf
-from contract_tests.server.target import UnmetError
+from contract_tests.server.probes.access import request_schema
+from contract_tests.server.probes.calling import Talk
+from contract_tests.server.probes.life import FIRST, judge_first_answer
+from contract_tests.server.probes.probe import Need, Setting, probe
+from contract_tests.server.probes.shelf import Bought, Item, Shelf
+from contract_tests.server.talk import reading
+from contract_tests.server.talk.case import Answer, Case
+from contract_tests.server.talk.listener import Box
+from contract_tests.server.talk.target import UnmetError
 
 NOWHERE = "https://nowhere.invalid/street.mp4"
 """A video that nobody can reach: no such name exists (RFC 6761). Its task fails, if it is taken."""

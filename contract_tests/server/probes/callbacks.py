@@ -3,13 +3,13 @@
 import itertools
 
 from contract_tests.document import callback_rules, price_uc
-from contract_tests.server import reading
-from contract_tests.server.auditor import TERMINAL
-from contract_tests.server.calling import Talk, calling, judge_gaps, judge_one, judge_settled, told
-from contract_tests.server.listener import HANG, RESET, Box, id_of
-from contract_tests.server.probe import Need, Setting, probe
-from contract_tests.server.reading import Balance
-from contract_tests.server.target import UnmetError
+from contract_tests.server.probes.auditor import TERMINAL
+from contract_tests.server.probes.calling import Talk, calling, judge_gaps, judge_one, judge_settled, told
+from contract_tests.server.probes.probe import Need, Setting, probe
+from contract_tests.server.talk import reading
+from contract_tests.server.talk.listener import HANG, RESET, Box, id_of
+from contract_tests.server.talk.reading import Balance
+from contract_tests.server.talk.target import UnmetError
 
 _TIMEOUT_TOLERANCE_S = 1.5
 """A delivery's time-out runs in real time, on a machine that may be busy."""

@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from contract_tests.document import MODEL, failure_codes
 from contract_tests.judge import BrokenPromiseError
-from contract_tests.server import reading
-from contract_tests.server.auditor import AUDITED, TERMINAL, Auditor
-from contract_tests.server.case import Case
-from contract_tests.server.probe import Need, Setting, probe
+from contract_tests.server.probes.auditor import AUDITED, TERMINAL, Auditor
+from contract_tests.server.probes.probe import Need, Setting, probe
+from contract_tests.server.talk import reading
+from contract_tests.server.talk.case import Case
 
 _DAY_S = 86_400
 _TURNS = 40

@@ -8,9 +8,9 @@ from typing import Any
 import yaml
 from genson import SchemaBuilder  # type: ignore[import-untyped]
 
+from contract_tests.drift.drift import Drift, Proposal
+from contract_tests.drift.shape import Beyond, Location, kind_of, resolved
 from contract_tests.exchange import as_text
-from contract_tests.server.drift import Drift, Proposal
-from contract_tests.server.shape import Beyond, Location, kind_of, resolved
 
 _EXAMPLE = 500
 """Characters of an example that a proposal shows."""

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 from contract_tests.document import MODEL
-from contract_tests.server import reading
-from contract_tests.server.auditor import TERMINAL
-from contract_tests.server.case import Answer, Case
-from contract_tests.server.probe import Need, Setting, probe
-from contract_tests.server.target import UnmetError
+from contract_tests.server.probes.auditor import TERMINAL
+from contract_tests.server.probes.probe import Need, Setting, probe
+from contract_tests.server.talk import reading
+from contract_tests.server.talk.case import Answer, Case
+from contract_tests.server.talk.target import UnmetError
 
 LIST, BATCH, MODELS = "/v1/tasks", "/v1/tasks/batch", "/v1/models"
 _UNKNOWN = "task-unified-1757169743-00000000"

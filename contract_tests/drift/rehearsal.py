@@ -9,9 +9,9 @@ import httpx
 import msgspec
 
 from contract_tests.document import CREATE, example_request
-from contract_tests.server.drift import Drift, Kind, Operation, find_operation, merged, parsed
-from contract_tests.server.recording import Recording
-from contract_tests.server.shape import key_paths, resolved, sightings
+from contract_tests.drift.drift import Drift, Kind, Operation, find_operation, merged, parsed
+from contract_tests.drift.recording import Recording
+from contract_tests.drift.shape import key_paths, resolved, sightings
 from mockserver.testing import ControlError, MockServer
 
 PROFILES = ("documented", "observed")

@@ -3,12 +3,12 @@
 from typing import Any
 
 from contract_tests.document import CREATE, MODEL, contract_document
-from contract_tests.server import reading
-from contract_tests.server.auditor import Auditor
-from contract_tests.server.case import Case
-from contract_tests.server.probe import Need, Setting, probe
-from contract_tests.server.shelf import Item
-from contract_tests.server.target import UnmetError
+from contract_tests.server.probes.auditor import Auditor
+from contract_tests.server.probes.probe import Need, Setting, probe
+from contract_tests.server.probes.shelf import Item
+from contract_tests.server.talk import reading
+from contract_tests.server.talk.case import Case
+from contract_tests.server.talk.target import UnmetError
 
 _UNKNOWN = "task-unified-1757169743-00000000"
 _SENTINEL = "https://example.com/"

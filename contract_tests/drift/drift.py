@@ -10,9 +10,9 @@ from typing import Any
 import jsonschema_rs
 
 from contract_tests.check import Check
+from contract_tests.drift.recording import Recording
+from contract_tests.drift.shape import Beyond, Location, resolved, sightings
 from contract_tests.exchange import as_text, cut
-from contract_tests.server.recording import Recording
-from contract_tests.server.shape import Beyond, Location, resolved, sightings
 
 _JSON = "application/json"
 _SHOWN = 300

@@ -3,11 +3,11 @@
 from typing import Any
 
 from contract_tests.document import MODEL, UC_PER_CREDIT, create_operation, price_uc
-from contract_tests.server import reading
-from contract_tests.server.auditor import TERMINAL, Auditor
-from contract_tests.server.case import Case
-from contract_tests.server.endings import fetched
-from contract_tests.server.probe import Need, Setting, probe
+from contract_tests.server.probes.auditor import TERMINAL, Auditor
+from contract_tests.server.probes.endings import fetched
+from contract_tests.server.probes.probe import Need, Setting, probe
+from contract_tests.server.talk import reading
+from contract_tests.server.talk.case import Case
 
 _LONGEST_S = 1_800.0
 _SKEW_S = 5

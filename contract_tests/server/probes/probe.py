@@ -7,12 +7,12 @@ from enum import StrEnum
 
 from contract_tests.exchange import Exchange
 from contract_tests.judge import BrokenPromiseError, Judge
-from contract_tests.server.budget import OverBudgetError
-from contract_tests.server.case import Answer, Case
-from contract_tests.server.control import Control, ControlError
-from contract_tests.server.listener import Listener
-from contract_tests.server.shelf import Shelf
-from contract_tests.server.target import CaseOverError, SilentServerError, Target, UnmetError
+from contract_tests.server.probes.shelf import Shelf
+from contract_tests.server.talk.budget import OverBudgetError
+from contract_tests.server.talk.case import Answer, Case
+from contract_tests.server.talk.control import Control, ControlError
+from contract_tests.server.talk.listener import Listener
+from contract_tests.server.talk.target import CaseOverError, SilentServerError, Target, UnmetError
 
 _FINDINGS_LIMIT = 6
 """How often one probe is run again to look past what it has found."""

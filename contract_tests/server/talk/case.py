@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from contract_tests.document import CREATE, error_kinds, example_request, highest_price_uc
 from contract_tests.exchange import Exchange
-from contract_tests.server import reading
 from contract_tests.server.promised import is_documented, promised, template
-from contract_tests.server.target import CaseOverError, SilentServerError, Target, UnmetError
+from contract_tests.server.talk import reading
+from contract_tests.server.talk.target import CaseOverError, SilentServerError, Target, UnmetError
 
 WRITES = frozenset({("POST", CREATE), ("POST", "/v1/tasks/batch")})
 """All that is ever written. Everything else is a read."""

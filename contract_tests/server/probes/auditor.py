@@ -5,9 +5,9 @@ from typing import Any
 
 from contract_tests.document import UC_PER_CREDIT, contract_document, failure_codes
 from contract_tests.judge import Judge
-from contract_tests.server import reading
-from contract_tests.server.case import Answer
-from contract_tests.server.reading import Balance
+from contract_tests.server.talk import reading
+from contract_tests.server.talk.case import Answer
+from contract_tests.server.talk.reading import Balance
 
 STATUSES: tuple[str, ...] = tuple(
     contract_document()["components"]["schemas"]["Task"]["properties"]["status"]["enum"]

@@ -14,9 +14,9 @@ import httpx
 from contract_tests.document import example_request
 from contract_tests.exchange import Exchange
 from contract_tests.judge import Judge
-from contract_tests.server.budget import Budget
-from contract_tests.server.control import Control, RealTime, Time
-from contract_tests.server.memory import Memory
+from contract_tests.server.talk.budget import Budget
+from contract_tests.server.talk.control import Control, RealTime, Time
+from contract_tests.server.talk.memory import Memory
 
 ANSWER_LIMIT = 4_194_304
 """Bytes of an answer that are read; a longer one counts as no answer."""

@@ -3,18 +3,18 @@
 import time
 
 from contract_tests.document import UC_PER_CREDIT
-from contract_tests.server import reading
-from contract_tests.server.auditor import AUDITED
-from contract_tests.server.callbacks import judge_retries
-from contract_tests.server.calling import Noted, judge_early, judge_one, too_early
-from contract_tests.server.case import Case
-from contract_tests.server.endings import fetched
-from contract_tests.server.listener import Box
-from contract_tests.server.listing import BATCH, LIST, items
-from contract_tests.server.live import FAILED, REAL, paying, talk_of
-from contract_tests.server.probe import Need, Setting, probe
-from contract_tests.server.shelf import Bought, Item
-from contract_tests.server.target import UnmetError
+from contract_tests.server.probes.auditor import AUDITED
+from contract_tests.server.probes.callbacks import judge_retries
+from contract_tests.server.probes.calling import Noted, judge_early, judge_one, too_early
+from contract_tests.server.probes.endings import fetched
+from contract_tests.server.probes.listing import BATCH, LIST, items
+from contract_tests.server.probes.live import FAILED, REAL, paying, talk_of
+from contract_tests.server.probes.probe import Need, Setting, probe
+from contract_tests.server.probes.shelf import Bought, Item
+from contract_tests.server.talk import reading
+from contract_tests.server.talk.case import Case
+from contract_tests.server.talk.listener import Box
+from contract_tests.server.talk.target import UnmetError
 
 _LONGEST_S = 1_800.0
 _LEFT_S = 60.0

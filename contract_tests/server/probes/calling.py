@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract_tests.judge import Judge
-from contract_tests.server import reading
-from contract_tests.server.auditor import STATUSES, TERMINAL
-from contract_tests.server.case import Case
-from contract_tests.server.listener import Box, Delivery, Listener
-from contract_tests.server.probe import Setting
-from contract_tests.server.reading import Balance
+from contract_tests.server.probes.auditor import STATUSES, TERMINAL
+from contract_tests.server.probes.probe import Setting
+from contract_tests.server.talk import reading
+from contract_tests.server.talk.case import Case
+from contract_tests.server.talk.listener import Box, Delivery, Listener
+from contract_tests.server.talk.reading import Balance
 
 _TOLERANCE_S, _REAL_TOLERANCE_S = 0.5, 0.9
 """How far a gap between attempts may be off: on a clock that is held, and in real time on the way through a

@@ -1,0 +1,1 @@
+"""What a run asks of a server: small talks, each about a promise or a few."""

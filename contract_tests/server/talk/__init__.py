@@ -1,0 +1,1 @@
+"""How a run speaks to a server: requests, answers, callbacks, time, money."""
