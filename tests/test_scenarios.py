@@ -264,7 +264,7 @@ def test_scenarios_are_bounded(make_mock: MakeMock) -> None:
     ("written", "told"),
     [
         ("name: [", "test.yaml"),
-        ("name: 2020-01-01", "test.yaml"),
+        ("name: 2020", "test.yaml: name: received integer 2020"),
         ("name: test\nrules:\n- {then: {fault: meteor}}", 'test.yaml: rules[0].then.fault: received "meteor"'),
         ("- a list", "test.yaml: body: received array"),
         ("", "test.yaml: body: received null"),

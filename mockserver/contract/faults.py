@@ -1,6 +1,7 @@
 """What is wrong with a document that is served all the same: found at load, reported with file and place."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import jsonschema_rs
@@ -15,7 +16,12 @@ _KEYWORDS_OF = {
     "object": {"properties", "required", "additionalProperties", "maxProperties", "minProperties"},
 }
 _KIND = {"integer": "number"}
-_META = jsonschema_rs.Draft202012Validator({"$ref": "https://json-schema.org/draft/2020-12/schema"}, offline=True)
+
+
+@cache
+def _schemas() -> jsonschema_rs.Draft202012Validator:
+    """What a schema has to be itself; only mounted documents are asked."""
+    return jsonschema_rs.Draft202012Validator({"$ref": "https://json-schema.org/draft/2020-12/schema"}, offline=True)
 
 
 class Fault(NamedTuple):
@@ -77,7 +83,7 @@ def _of_keys(document: Document, place: str, node: dict[str, Any]) -> Iterator[F
 def _of_schema(document: Document, place: str, node: dict[str, Any]) -> Iterator[Fault]:
     """Keywords that are no keywords of JSON Schema, stand where they have no effect, or have a wrong value."""
     bare = {key: value for key, value in node.items() if key not in ("properties", "items")}
-    for error in _META.iter_errors(bare):
+    for error in _schemas().iter_errors(bare):
         where, told = "/".join(map(str, error.instance_path)), of_schema(error)
         words = f"not JSON Schema: received {told.received}; allowed: {told.allowed}"
         yield Fault(document.file, f"{place}/{where}".rstrip("/"), words)

@@ -6,8 +6,8 @@ from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import msgspec
-import yaml
 
+from mockserver.contract.reading import yaml12
 from mockserver.data import data
 from mockserver.testing.control import Calls, UnknownError
 from mockserver.testing.records import Credits, Delivery, Event, Recorded, Task, TaskCallbacks
@@ -143,7 +143,7 @@ class MockTenant:
 
         Raises LookupError with the names there are, or ControlError with the place that is wrong.
         """
-        written = what if isinstance(what, dict) else yaml.safe_load(_file(what).read_bytes())
+        written = what if isinstance(what, dict) else yaml12.read(_file(what).read_bytes())
         self.post("/scenarios", written, key=self.key)
         return self
 

@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from mockserver import __version__
 from mockserver.contract.document import Document, load
+from mockserver.contract.faults import Fault
 from mockserver.contract.operation import Request as RequestContract
-from mockserver.contract.overlay import load_overlay
-from mockserver.contract.reading.specs import Specs, read_specs
 from mockserver.contract.registry import Registry
 from mockserver.data import data
 from mockserver.log import Log, LogError
@@ -253,22 +251,26 @@ async def _send_json(send: Send, status: int, body: bytes) -> None:
 
 def registry_of(options: Options) -> Registry:
     """The built-in document with those of `specs` mounted beside it. Raises DocumentError."""
-    specs = specs_of(options)
+    mounted, left_out = _specs(options)
     files = load(data("openapi", "files.yaml"))
-    return Registry(_built_in(options), options.profile, specs.documents, files, specs.left_out)
+    return Registry(_built_in(options), options.profile, mounted, files, left_out)
 
 
 def documents_of(options: Options) -> list[Document]:
     """The built-in document, then the mounted ones. Raises DocumentError."""
-    return [_built_in(options), *specs_of(options).documents]
+    return [_built_in(options), *_specs(options)[0]]
 
 
-def specs_of(options: Options) -> Specs:
+def _specs(options: Options) -> tuple[list[Document], list[Fault]]:
     """What is mounted, and what is left out of it. Raises DocumentError."""
     if not options.specs:
-        return Specs()
+        return [], []
+    from mockserver.contract.overlay import load_overlay
+    from mockserver.contract.reading.specs import read_specs
+
     common = [load_overlay(file) for file in sorted(data("openapi", "overlays").glob("*.yaml"))]
-    return read_specs(options.specs, common, strict=options.strict)
+    specs = read_specs(options.specs, common, strict=options.strict)
+    return specs.documents, specs.left_out
 
 
 def _built_in(options: Options) -> Document:
@@ -296,7 +298,9 @@ def _scripts(registry: Registry, document: Document) -> Scripts:
 
 def _scenario_file(path: Path, scripts: Scripts) -> Scenario:
     """A scenario from a YAML or JSON file. Raises OptionsError with file and place."""
+    from mockserver.contract.reading import yaml12
+
     try:
-        return scripts.scenario(yaml.safe_load(path.read_bytes()))
-    except (OSError, yaml.YAMLError, ValueError, ScriptError) as error:
+        return scripts.scenario(yaml12.read(path.read_bytes()))
+    except (OSError, ValueError, RecursionError, ScriptError) as error:
         raise OptionsError(f"{path}: {error}") from error

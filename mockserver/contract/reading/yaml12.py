@@ -25,8 +25,11 @@ _Loader.yaml_implicit_resolvers = {None: [(tag, re.compile(f"(?:{one})$")) for t
 
 
 def read(source: bytes) -> Any:
-    """The value of a YAML text. Raises yaml.YAMLError, ValueError or RecursionError where it has none."""
-    return _with_text_keys(yaml.load(source, _Loader))  # noqa: S506 - it is a safe loader
+    """The value of a YAML text. Raises ValueError or RecursionError where it has none."""
+    try:
+        return _with_text_keys(yaml.load(source, _Loader))  # noqa: S506 - it is a safe loader
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
 
 
 def _with_text_keys(value: Any) -> Any:
