@@ -19,7 +19,7 @@ class ConfigError(Exception):
     """The options contradict each other or ask for what is not safe; says which."""
 
 
-_BOUNDS = {
+BOUND_OPTIONS = {
     "max_body_bytes": "body_bytes",
     "max_upload_bytes": "upload_bytes",
     "max_log_bytes": "log_bytes",
@@ -44,7 +44,7 @@ def options(host: str, arguments: dict[str, Any]) -> Options:
         raise ConfigError(
             f"--only-key: received {len(wrong)} empty or with a blank; allowed: what a header can carry"
         )
-    bounds = Bounds(**{bound: chosen.pop(name) for name, bound in _BOUNDS.items()})
+    bounds = Bounds(**{bound: chosen.pop(name) for name, bound in BOUND_OPTIONS.items()})
     chosen["profile"], chosen["clock"] = Profile(chosen["profile"]), Mode(chosen["clock"])
     if chosen.pop("realistic"):
         chosen["task_seconds"] = None

@@ -21,7 +21,7 @@ def models(registry: Registry, documents: dict[str, Document], model: str | None
         yield from (f"{one.method} {one.path}  ({one.file}): served by {one.by}" for one in registry.covered)
         yield from (f"{one.method} {one.path}  ({one.file}): not served: {one.reason}" for one in registry.unserved)
         if registry.unserved:
-            yield "What creates tasks in words of its own is served once an overlay has x-evolink-task (README)."
+            yield "What creates tasks in words of its own needs an overlay with x-evolink-task: docs/models.md."
 
 
 def faults(registry: Registry) -> Iterator[str]:

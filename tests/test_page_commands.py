@@ -1,4 +1,4 @@
-"""The commands that the README shows, run as they stand: in a folder with the files they name, on local servers."""
+"""The commands that the pages show, run as they stand: in a folder with the files they name, on local servers."""
 
 import os
 import re
@@ -11,14 +11,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-import yaml
 
 from mockserver.testing import MockServer
+from tests.pages import COMMAND, ROOT, blocks
 from tests.receivers.serving import at_desk
-from tests.test_readme import blocks
 
-ROOT = Path(__file__).parent.parent
-COMMAND = re.compile(r"^(?:[A-Z_]+=\S+ )?(?:contract-tests|mockserver|pytest) ")
 LIVE = "https://api.evolink.ai"
 SHORTER = {
     "contract-tests server": " --quick --check TASK-ID-UNIQUE",
@@ -29,18 +26,18 @@ SHORTER = {
 
 
 def commands() -> list[str]:
-    """Lines as they are written, their comments left out."""
-    lines = "\n".join(blocks("sh")).replace("\\\n", " ").splitlines()
-    return [re.sub(r"\s+# .*$", "", line) for line in lines if COMMAND.match(line)]
+    """Each command of any page once."""
+    lines = (line for block in blocks("sh") for line in block.lines())
+    return list(dict.fromkeys(line.strip() for line in lines if COMMAND.match(line)))
 
 
-ENDLESS = [line for line in commands() if line.startswith("mockserver serve")]
+ENDLESS = [line for line in commands() if "mockserver serve" in line]
 ENDING = [line for line in commands() if line not in ENDLESS and "replay" not in line]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """All files that the README speaks of."""
+    """All files that the pages speak of."""
     clients, programs = ROOT / "tests" / "clients", ROOT / "tests" / "programs"
     shutil.copy(clients / "sync_correct.py", tmp_path / "my_client.py")
     shutil.copy(clients / "node_correct.mjs", tmp_path / "my_client.mjs")
@@ -58,7 +55,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def addresses() -> Iterator[dict[str, str]]:
-    """What the servers that the README speaks of are called here."""
+    """What the servers that the pages speak of are called here."""
     with MockServer() as mock, at_desk("correct") as receiver:
         yield {"http://127.0.0.1:8787": mock.url, "http://127.0.0.1:8000": receiver}
 
@@ -107,7 +104,7 @@ def shorter(line: str) -> str:
     return line
 
 
-def test_the_readme_shows_every_command() -> None:
+def test_the_pages_show_every_command() -> None:
     shown = {" ".join(line.split()[:2]) for line in commands()}
     assert {"mockserver serve", "mockserver exec", "mockserver explain", "mockserver replay"} <= shown
     assert {f"contract-tests {one}" for one in ("server", "client", "receiver", "traffic", "drift")} <= shown
@@ -132,7 +129,7 @@ def test_a_command_works_as_it_stands(line: str, folder: Path, addresses: dict[s
 
 
 def test_what_is_recorded_is_compared(folder: Path, addresses: dict[str, str]) -> None:
-    record, drift = (line for line in ENDING if "recordings" in line)
+    record, drift = sorted((line for line in ENDING if "recordings" in line), key=lambda line: "drift" in line)
     assert run(f"{record} --layer callback", folder, addresses).returncode == 0
     done = run(drift, folder, addresses)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -140,7 +137,7 @@ def test_what_is_recorded_is_compared(folder: Path, addresses: dict[str, str]) -
 
 @pytest.mark.parametrize("line", ENDLESS)
 def test_a_server_comes_up_when_pasted(line: str, folder: Path) -> None:
-    command = f"exec {line} --port 0"
+    command = f"exec env {line} --port 0 --host 127.0.0.1"
     process = subprocess.Popen(
         ["bash", "-c", command],
         cwd=folder,
@@ -156,9 +153,3 @@ def test_a_server_comes_up_when_pasted(line: str, folder: Path) -> None:
         process.send_signal(signal.SIGINT)
         told.read()
     assert process.returncode == 0
-
-
-def test_the_scenario_is_one(addresses: dict[str, str]) -> None:
-    (block,) = (block for block in blocks("yaml") if "rules:" in block)
-    with MockServer() as mock:
-        assert mock.post("/scenarios", yaml.safe_load(block))["name"] == "fails-then-works"
