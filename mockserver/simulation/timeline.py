@@ -1,5 +1,7 @@
 """What happens by itself: tasks start and end, credits are charged or released, callbacks go out."""
 
+from collections.abc import Iterator
+
 from mockserver.simulation.callback import Delivery
 from mockserver.simulation.command import Elapse
 from mockserver.simulation.event import Happening, Reply, Send
@@ -61,12 +63,19 @@ def forget_task(state: State, task_id: str) -> None:
     task = state.tasks.pop(task_id)
     if task.callback_url is None:
         return
-    copy = 1
-    while delivery := state.deliveries.pop(delivery_id(task_id, copy), None):
+    for delivery in list(deliveries_of(state, task_id)):
+        del state.deliveries[delivery.id]
         delivery.due_ms = None
         state.timers.doubtful = True
-        copy += 1
     state.sends = [send for send in state.sends if send.task_id != task_id]
+
+
+def deliveries_of(state: State, task_id: str) -> Iterator[Delivery]:
+    """The callbacks of one task, each copy of it."""
+    copy = 1
+    while delivery := state.deliveries.get(delivery_id(task_id, copy)):
+        yield delivery
+        copy += 1
 
 
 def delivery_id(task_id: str, copy: int) -> str:

@@ -33,7 +33,7 @@ from mockserver.web.api.request_id import RequestIds
 from mockserver.web.api.script import ScriptError, Scripts
 from mockserver.web.control import guard
 from mockserver.web.control.desk import Desk, error_body
-from mockserver.web.control.routes import routes, unrouted
+from mockserver.web.control.routes import FILE_LIMIT, routes, unrouted
 from mockserver.web.control.stream import EventStream
 from mockserver.web.files.api import FilesApi
 from mockserver.web.files.blobs import Blobs
@@ -45,9 +45,11 @@ from mockserver.web.files.media import file_routes, journaled, media_route
 from mockserver.web.http.exchange import json_answer
 from mockserver.web.http.wire import ApiApp, Receive, Scope, Send
 from mockserver.web.journal import Journal
+from mockserver.web.looking.pulse import Pulse
 from mockserver.web.options import Options
 
 CONTROL_PREFIX = "/_mock"
+REPLAYS_PATH = f"{CONTROL_PREFIX}/replays"
 LIVENESS_PATH = "/healthz"
 _OPEN_PATHS = frozenset({"/", "/openapi.json"})
 """What the control document describes and anybody may read: no more than the API itself shows."""
@@ -77,6 +79,7 @@ class Application:
         self._scenarios = [_scenario_file(path, self.scripts) for path in options.scenarios]
         self.node = self._make_node()
         self.stream = EventStream(self.node.listeners, options.bounds.event_listeners)
+        self.pulse = Pulse(self.node.listeners, options.bounds.event_listeners)
         self._add_scenarios()
         self.api = self._make_api()
         header = self.registry.request_id_header
@@ -100,13 +103,16 @@ class Application:
 
     def limit_of(self, path: str) -> int:
         """How many bytes a request body at this path may have."""
-        return self.api_app.limit_of(path) if self.takes_directly(path) else self.options.bounds.body_bytes
+        if self.takes_directly(path):
+            return self.api_app.limit_of(path)
+        return FILE_LIMIT if path == REPLAYS_PATH else self.options.bounds.body_bytes
 
     async def start(self) -> None:
         self.node.start()
 
     async def stop(self) -> None:
         self.stream.close()
+        self.pulse.close()
         await self.node.stop()
 
     def health(self) -> dict[str, Any]:
@@ -232,6 +238,7 @@ class Application:
             scripts=self.scripts,
             journal=self.journal,
             stream=self.stream,
+            pulse=self.pulse,
             health=self.health,
             version=__version__,
             public_url=lambda: self.public_url,

@@ -51,6 +51,11 @@ class Entry(Struct, gc=False):
     path: str
     packed: bytes
 
+    @property
+    def task_id(self) -> str | None:
+        """The task that the answer was about."""
+        return _unpack(self.packed).task_id
+
     def record(self) -> dict[str, Any]:
         """As JSON; secrets are masked."""
         exchange = _unpack(self.packed)
@@ -102,6 +107,11 @@ class Journal:
         )
         packed = _pack(exchange)
         self._entries.append(Entry(self._sequence, at_ms, unix_ms(), answer.tenant, method, path, packed))
+
+    @property
+    def last(self) -> int:
+        """The number of the last exchange; 0 before the first."""
+        return self._sequence
 
     def entries(self, tenant: str | None = None) -> Iterator[Entry]:
         """Oldest first; of one tenant, or of all."""

@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from mockserver.simulation.command import AccountState, SetAccount
 from mockserver.simulation.ledger import UC_PER_CREDIT
-from mockserver.web.control.desk import Desk, json_response
-from mockserver.web.control.records import book_record
+from mockserver.web.control.desk import Desk, json_response, limit_asked, offset_asked
+from mockserver.web.control.records import account_record, book_record
 
 
 class AccountCalls:
@@ -19,6 +19,15 @@ class AccountCalls:
     async def get_ledger(self, request: Request, body: Any) -> Response:
         residents = await self._desk.everyone(self._desk.name_asked(request))
         return json_response({"accounts": [book_record(one.world) for one in residents]})
+
+    async def list_accounts(self, request: Request, body: Any) -> Response:
+        """Only those that are shown are loaded."""
+        worlds, search = self._desk.node.worlds, request.query_params.get("search", "")
+        names = [name for name in worlds.names() if search in name]
+        offset = offset_asked(request)
+        residents = [await self._desk.fetch(name) for name in names[offset : offset + limit_asked(request)]]
+        listed = [account_record(one, one.now_ms()) for one in residents if one.is_open]
+        return json_response({"total": len(names), "accounts": listed})
 
     async def set_account(self, request: Request, body: Any) -> Response:
         resident = await self._desk.fetch(self._desk.name_of(request.path_params["key"]))

@@ -1,7 +1,7 @@
 """What all calls of the control API share: whose world is meant, what went wrong, how answers look."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +22,12 @@ from mockserver.web.api.identity import tenant_of
 from mockserver.web.api.script import Scripts
 from mockserver.web.control.stream import EventStream
 from mockserver.web.journal import Journal
+from mockserver.web.looking.pulse import Pulse
 
 _encode = msgspec.json.Encoder(enc_hook=list).encode
 LISTED_LIMIT = 1_000
 """How many records one call lists at the most."""
-_WHOLE = re.compile(r"[0-9]{1,6}")
+_WHOLE = re.compile(r"[0-9]{1,9}")
 _REFUSED: dict[Refusal, tuple[int, str]] = {
     Refusal.TASK_NOT_FOUND: (404, "No task has this id"),
     Refusal.TASK_ENDED: (409, "The task has ended"),
@@ -57,6 +58,7 @@ class Desk:
     scripts: Scripts
     journal: Journal
     stream: EventStream
+    pulse: Pulse
     health: Callable[[], dict[str, Any]]
     version: str
     public_url: Callable[[], str]
@@ -136,7 +138,31 @@ def error_response(status: int, code: str, message: str) -> Response:
 
 def limit_asked(request: Request) -> int:
     """How many records are wanted."""
-    written = request.query_params.get("limit", "100")
-    if _WHOLE.fullmatch(written) is None or not 1 <= int(written) <= LISTED_LIMIT:
-        raise invalid(Objection("limit", shown(written), f"a whole number from 1 to {LISTED_LIMIT}"))
+    return whole_asked(request, "limit", 100, least=1, most=LISTED_LIMIT)
+
+
+def offset_asked(request: Request) -> int:
+    """How many records are passed over first."""
+    return whole_asked(request, "offset", 0)
+
+
+def whole_asked(request: Request, name: str, default: int, *, least: int = 0, most: int = 999_999_999) -> int:
+    """A parameter that is a whole number."""
+    written = request.query_params.get(name, str(default))
+    if _WHOLE.fullmatch(written) is None or not least <= int(written) <= most:
+        raise invalid(Objection(name, shown(written), f"a whole number from {least} to {most}"))
     return int(written)
+
+
+def flag_asked(request: Request, name: str) -> bool:
+    """A parameter that is true or false; false where it is absent."""
+    return one_asked(request, name, ("true", "false")) == "true"
+
+
+def one_asked(request: Request, name: str, allowed: Iterable[str]) -> str | None:
+    """A parameter that is one of a few words; None where it is absent."""
+    written = request.query_params.get(name)
+    words = list(allowed)
+    if written is not None and written not in words:
+        raise invalid(Objection(name, shown(written), ", ".join(words)))
+    return written

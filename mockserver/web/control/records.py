@@ -1,15 +1,19 @@
 """What the control API tells of things: records in the shapes of control.yaml."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import structs
 
 from mockserver.runtime.clock import Clock
+from mockserver.runtime.resident import Resident
 from mockserver.simulation.callback import Delivery
 from mockserver.simulation.event import Fired
+from mockserver.simulation.file import File
 from mockserver.simulation.scenario import Match, Scenario
 from mockserver.simulation.task import Task
 from mockserver.simulation.world import World
+from mockserver.web.looking import written
 
 Record = dict[str, Any]
 
@@ -49,8 +53,40 @@ def task_record(tenant: str, task: Task, now_ms: int) -> Record:
         ends_ms=task.ends_ms,
         ended_ms=task.ended_ms,
         failure=task.failure,
+        failure_message=task.failure_message,
         callback_url=task.callback_url,
         reserved_uc=task.terms.reserve_uc,
+        links_expire_ms=task.links_valid_until_ms(),
+        effect=None if task.effect is None else written.effect(task.effect),
+    )
+
+
+def life_record(tenant: str, task: Task, now_ms: int, deliveries: Iterable[Delivery]) -> Record:
+    """A task with its callbacks."""
+    callbacks = [delivery_record(tenant, delivery) for delivery in deliveries]
+    return {**task_record(tenant, task, now_ms), "callbacks": callbacks}
+
+
+def file_record(tenant: str, file: File, now_ms: int) -> Record:
+    """An uploaded file; `expired` is how its link answers now."""
+    told = {name: value for name, value in structs.asdict(file).items() if name != "digest"}
+    return {**present(tenant=tenant, **told), "expired": not file.there(now_ms)}
+
+
+def account_record(resident: Resident, now_ms: int) -> Record:
+    """A key at a glance: its money, its limits, its clock, and how much there is of everything."""
+    world = resident.world
+    clock, due_ms = resident.agenda.clock, world.next_due_ms()
+    return present(
+        tenant=world.name,
+        user=world.book.user,
+        token=world.book.token,
+        account=world.account,
+        clock=clock_record(clock, now_ms, due_ms, world.clock is not None),
+        tasks=len(world.tasks),
+        active_tasks=world.active,
+        callbacks=len(world.deliveries),
+        files=len(world.files),
     )
 
 
@@ -81,10 +117,14 @@ def delivery_record(tenant: str, delivery: Delivery) -> Record:
 def scenario_record(tenant: str | None, scenario: Scenario) -> Record:
     """A scenario as it was posted, and whose it is; the server's is in force for every key."""
     told = {name: value for name, value in structs.asdict(scenario).items() if name not in ("own", "edition")}
-    return {**{name: value for name, value in told.items() if value}, **present(tenant=tenant)}
+    return {
+        **{name: value for name, value in told.items() if value},
+        **present(tenant=tenant, text=written.text(scenario)),
+    }
 
 
 def counted_record(scenario: Scenario, hits: dict[str, int]) -> Record:
     """A scenario in force for a key, whether it is its own, and how often its rules were met."""
     counters = [Match(scenario.name, number, scenario.own).counter for number in range(len(scenario.rules))]
-    return {**structs.asdict(scenario), "hits": [hits.get(counter, 0) for counter in counters]}
+    told = {**structs.asdict(scenario), "hits": [hits.get(counter, 0) for counter in counters]}
+    return {**told, "text": written.text(scenario)}

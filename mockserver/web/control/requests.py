@@ -5,9 +5,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mockserver.web.control.desk import Desk, json_response, limit_asked
-from mockserver.web.journal import differences
+from mockserver.web.control.desk import Desk, WrongError, flag_asked, json_response, limit_asked, whole_asked
+from mockserver.web.control.records import Record, present
+from mockserver.web.journal import Entry, differences
+from mockserver.web.looking.reason import message, reason
 
+_SUMMARY = ("sequence", "at_ms", "real_ms", "tenant", "method", "path", "query", "status", "task_id", "fault")
+_WORDS = 300
+"""Characters of an error's message that a summary has."""
+_LAST = 999_999_999
 _COMPARED = ("method", "path", "query", "headers", "body", "status")
 
 
@@ -16,8 +22,28 @@ class RequestCalls:
         self._desk = desk
 
     async def list_requests(self, request: Request, body: Any) -> Response:
-        entries = list(self._desk.journal.entries(self._desk.name_asked(request)))
-        return json_response({"requests": [entry.record() for entry in entries[-limit_asked(request) :]]})
+        entries = self._wanted(request)
+        limit = limit_asked(request)
+        entries = entries[:limit] if "after" in request.query_params else entries[-limit:]
+        told = [_summary(entry.record()) if flag_asked(request, "summary") else entry.record() for entry in entries]
+        return json_response({"requests": told})
+
+    async def get_request(self, request: Request, body: Any) -> Response:
+        """One exchange; of a refused one also why, from both sides."""
+        sequence = request.path_params["sequence"]
+        entry = next((one for one in self._desk.journal.entries() if str(one.sequence) == sequence), None)
+        if entry is None:
+            raise WrongError(404, "request_not_found", "The journal has no request of this number, or no longer")
+        record = entry.record()
+        return json_response({**record, **present(reason=reason(self._desk.registry, record))})
+
+    def _wanted(self, request: Request) -> list[Entry]:
+        """The entries of a key, between two numbers, of a task."""
+        entries = self._desk.journal.entries(self._desk.name_asked(request))
+        after, before = whole_asked(request, "after", 0), whole_asked(request, "before", _LAST)
+        task_id = request.query_params.get("task_id")
+        between = [one for one in entries if after < one.sequence < before]
+        return between if task_id is None else [one for one in between if one.task_id == task_id]
 
     async def verify_requests(self, request: Request, body: Any) -> Response:
         name = self._desk.name_of(body["key"]) if "key" in body else None
@@ -30,6 +56,13 @@ class RequestCalls:
             nearest, record = min(compared, key=lambda pair: len(pair[0]))
             answer["nearest"] = {"request": record, "differences": nearest}
         return json_response(answer)
+
+
+def _summary(record: Record) -> Record:
+    """A line of a list: no headers, no bodies."""
+    body = record["body"] if isinstance(record["body"], dict) else {}
+    told = {name: record[name] for name in _SUMMARY}
+    return present(**told, model=body.get("model"), message=message(record)[:_WORDS] or None)
 
 
 def _counted(body: dict[str, Any], matched: int) -> bool:

@@ -21,13 +21,19 @@ from mockserver.web.control.callbacks import CallbackCalls
 from mockserver.web.control.clock import ClockCalls
 from mockserver.web.control.desk import Desk, WrongError, error_response, invalid
 from mockserver.web.control.documents import DocumentCalls
+from mockserver.web.control.files import FileCalls
+from mockserver.web.control.replays import ReplayCalls
 from mockserver.web.control.requests import RequestCalls
 from mockserver.web.control.scenarios import ScenarioCalls
 from mockserver.web.control.server import ServerCalls
 from mockserver.web.control.tasks import TaskCalls
 
 Handler = Callable[[Request, Any], Awaitable[Response]]
+ReadBody = Callable[[Request], Awaitable[Any]]
 BODY_LIMIT = 1024 * 1024
+FILE_LIMIT = 64 * 1024 * 1024
+"""Bytes of a replay file that is sent here: as many as the logs of all keys may have."""
+_FILE = "application/jsonl"
 _NO_FIELDS = {"type": "object", "properties": {}, "additionalProperties": False}
 """The body of an operation that takes none: `{}` at most."""
 _NOUNS = (
@@ -39,6 +45,8 @@ _NOUNS = (
     RequestCalls,
     ScenarioCalls,
     DocumentCalls,
+    FileCalls,
+    ReplayCalls,
 )
 
 
@@ -48,8 +56,7 @@ def routes(document: Document, desk: Desk) -> list[Route]:
     found = []
     for method, path, raw in document.operations():
         name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in raw["operationId"])
-        contract = read_request(document, raw) or RequestContract(document, _NO_FIELDS, required=False)
-        endpoint = _endpoint(handlers[name], desk, contract, Query(document, raw))
+        endpoint = _endpoint(handlers[name], desk, _reader(document, raw), Query(document, raw))
         found.append(Route(path.replace("{key}", "{key:path}"), endpoint, methods=[method]))  # a key may hold a slash
     return found
 
@@ -65,13 +72,23 @@ def unrouted(request: Request, error: Exception) -> Response:
     return answer
 
 
-def _endpoint(
-    handler: Handler, desk: Desk, contract: RequestContract, query: Query
-) -> Callable[[Request], Awaitable[Response]]:
+def _reader(document: Document, raw: dict[str, Any]) -> ReadBody:
+    """What makes an operation's body of what comes: JSON that its contract accepts, or a file as it is."""
+    if _FILE in raw.get("requestBody", {}).get("content", {}):
+        return _whole
+    contract = read_request(document, raw) or RequestContract(document, _NO_FIELDS, required=False)
+
+    async def validated(request: Request) -> Any:
+        return _validated(await _whole(request, BODY_LIMIT), contract)
+
+    return validated
+
+
+def _endpoint(handler: Handler, desk: Desk, read: ReadBody, query: Query) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             _known(request, query)
-            answer = await _handled(desk, handler, request, await _validated(request, contract))
+            answer = await _handled(desk, handler, request, await read(request))
             await desk.node.round.closed()
         except WrongError as wrong:
             return error_response(wrong.status, wrong.code, wrong.message)
@@ -99,13 +116,20 @@ def _known(request: Request, query: Query) -> None:
         raise invalid(Objection(shown(unknown), "a parameter that is not known here", allowed))
 
 
-async def _validated(request: Request, contract: RequestContract) -> Any:
-    """The body, checked against the document; None where none came and none is needed."""
-    raw = b""
+async def _whole(request: Request, limit: int = FILE_LIMIT) -> bytes:
+    """The body as it came. Raises WrongError where it is too long."""
+    chunks: list[bytes] = []
+    size = 0
     async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > BODY_LIMIT:
-            raise WrongError(413, "body_too_large", f"The request body is longer than {BODY_LIMIT} bytes")
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise WrongError(413, "body_too_large", f"The request body is longer than {limit} bytes")
+    return b"".join(chunks)
+
+
+def _validated(raw: bytes, contract: RequestContract) -> Any:
+    """The body, checked against the document; None where none came and none is needed."""
     if not raw and not contract.required:
         return None
     try:

@@ -5,10 +5,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mockserver.data import data
 from mockserver.simulation.command import AddScenario, RemoveScenarios
 from mockserver.web.api.script import ScriptError
 from mockserver.web.control.desk import Desk, accepted, invalid, json_response
 from mockserver.web.control.records import counted_record, scenario_record
+from mockserver.web.looking import draft, written
 
 
 class ScenarioCalls:
@@ -42,6 +44,19 @@ class ScenarioCalls:
             return json_response(scenario_record(None, scenario), status=201)
         self._desk.do(resident, AddScenario(at_ms=resident.now_ms(), scenario=scenario))
         return json_response(scenario_record(resident.name, scenario), status=201)
+
+    async def list_ready_scenarios(self, request: Request, body: Any) -> Response:
+        """Those that come with the mock, as they stand in their files."""
+        files = sorted(data("fixtures", "scenarios").glob("*.yaml"))
+        return json_response({"scenarios": [{"name": one.stem, "text": one.read_text("utf-8")} for one in files]})
+
+    async def read_scenario(self, request: Request, body: Any) -> Response:
+        """What is wrong with a text, or the scenario that it is. Nothing is put in force."""
+        try:
+            scenario = draft.read(body["text"], self._desk.scripts)
+        except draft.DraftError as error:
+            return json_response({"problems": [error.problem]})
+        return json_response({"problems": [], "scenario": written.scenario(scenario)})
 
     async def remove_scenarios(self, request: Request, body: Any) -> Response:
         name = request.query_params.get("name")

@@ -9,7 +9,8 @@ from starlette.responses import Response, StreamingResponse
 from mockserver.log.replay import Header, write_header
 from mockserver.runtime.loader import Birth
 from mockserver.runtime.worlds import SERVER
-from mockserver.web.control.desk import Desk, json_response
+from mockserver.web.control.desk import Desk, flag_asked, json_response
+from mockserver.web.control.state import state
 
 _PIECE_BYTES = 64 * 1024
 
@@ -32,7 +33,11 @@ class ServerCalls:
         return json_response({"done": True})
 
     async def stream_events(self, request: Request, body: Any) -> Response:
-        events = self._desk.stream.subscribe(self._desk.name_asked(request))
+        name = self._desk.name_asked(request)
+        if flag_asked(request, "pulse"):
+            events = self._desk.pulse.subscribe(name, lambda: state(self._desk, name))
+        else:
+            events = self._desk.stream.subscribe(name)
         return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
     async def get_log(self, request: Request, body: Any) -> Response:

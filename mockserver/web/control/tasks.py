@@ -2,18 +2,32 @@
 
 from heapq import merge
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from mockserver.contract.objection import Objection, shown
 from mockserver.runtime.resident import Resident
+from mockserver.runtime.turn import Turn
 from mockserver.simulation.command import Steer
 from mockserver.simulation.refusal import Refusal
 from mockserver.simulation.task import Event, State, Task
-from mockserver.web.control.desk import Desk, invalid, json_response, limit_asked
-from mockserver.web.control.records import task_record
+from mockserver.simulation.timeline import deliveries_of
+from mockserver.web.control.desk import (
+    Desk,
+    flag_asked,
+    invalid,
+    json_response,
+    limit_asked,
+    offset_asked,
+    one_asked,
+    refused,
+)
+from mockserver.web.control.records import Record, life_record, task_record
+
+_PIECE = 1_000
+"""How many tasks are looked at before others may go first."""
 
 
 class TaskCalls:
@@ -21,14 +35,21 @@ class TaskCalls:
         self._desk = desk
 
     async def list_tasks(self, request: Request, body: Any) -> Response:
-        state = request.query_params.get("state")
-        if state is not None and state not in set(State):
-            raise invalid(Objection("state", shown(state), ", ".join(State)))
+        wanted = Wanted.of(request)
+        offset, limit, with_callbacks = offset_asked(request), limit_asked(request), flag_asked(request, "callbacks")
         residents = await self._desk.everyone(self._desk.name_asked(request))
-        fitting = [_newest(resident, state) for resident in reversed(residents)]
+        fitting = [await _newest(resident, wanted) for resident in reversed(residents)]
         newest = merge(*fitting, key=lambda pair: -pair[1].submitted_ms)
-        listed = [task_record(one.name, task, one.now_ms()) for one, task in islice(newest, limit_asked(request))]
+        listed = [_record(*pair, with_callbacks) for pair in islice(newest, offset, offset + limit)]
         return json_response({"total": sum(map(len, fitting)), "tasks": listed})
+
+    async def get_task(self, request: Request, body: Any) -> Response:
+        task_id = request.path_params["task_id"]
+        resident = await self._desk.owner_of(task_id, Refusal.TASK_NOT_FOUND)
+        task = resident.world.tasks.get(task_id)
+        if task is None:
+            raise refused(Refusal.TASK_NOT_FOUND)
+        return json_response(_record(resident, task, True))
 
     async def complete_task(self, request: Request, body: Any) -> Response:
         return await self._steer(request, Event.COMPLETE)
@@ -58,7 +79,48 @@ class TaskCalls:
         return json_response(task_record(resident.name, reply.task, now_ms))
 
 
-def _newest(resident: Resident, state: str | None) -> list[tuple[Resident, Task]]:
-    """The tasks of a world that are in this state, newest first."""
-    tasks = reversed(resident.world.tasks.values())
-    return [(resident, task) for task in tasks if state in (None, task.state)]
+class Wanted(NamedTuple):
+    """Which tasks a list is of; what is absent does not matter."""
+
+    state: str | None
+    model: str | None
+    search: str
+
+    @classmethod
+    def of(cls, request: Request) -> "Wanted":
+        given = request.query_params
+        return cls(one_asked(request, "state", State), given.get("model"), given.get("search", ""))
+
+    @property
+    def is_everything(self) -> bool:
+        return self == (None, None, "")
+
+    def fits(self, task: Task) -> bool:
+        return (
+            self.state in (None, task.state)
+            and self.model in (None, task.terms.model)
+            and (not self.search or any(self.search in (text or "") for text in _texts(task)))
+        )
+
+
+def _texts(task: Task) -> tuple[str | None, ...]:
+    """What a search looks into."""
+    return task.id, task.terms.model, task.callback_url, task.failure
+
+
+async def _newest(resident: Resident, wanted: Wanted) -> list[tuple[Resident, Task]]:
+    """The tasks of a world that are wanted, newest first."""
+    tasks = list(reversed(resident.world.tasks.values()))
+    if wanted.is_everything:
+        return [(resident, task) for task in tasks]
+    found, turn = [], Turn()
+    for start in range(0, len(tasks), _PIECE):
+        found += [(resident, task) for task in tasks[start : start + _PIECE] if wanted.fits(task)]
+        await turn.give()
+    return found
+
+
+def _record(resident: Resident, task: Task, with_callbacks: bool) -> Record:
+    if with_callbacks:
+        return life_record(resident.name, task, resident.now_ms(), deliveries_of(resident.world, task.id))
+    return task_record(resident.name, task, resident.now_ms())

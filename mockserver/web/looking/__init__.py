@@ -1,0 +1,1 @@
+"""What is told to whoever looks on: a page, a person."""

@@ -1,0 +1,90 @@
+"""A scenario being written: read from YAML or JSON, and where it is wrong, on which line."""
+
+import re
+from typing import Any
+
+import msgspec
+import yaml
+from msgspec import Struct, structs
+
+from mockserver.contract.document import read_value
+from mockserver.simulation.scenario import Scenario
+from mockserver.web.api.script import ScriptError, Scripts
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The one in C minds no depth that a text could have here."""
+_START = yaml.Mark("", 0, 0, 0, None, 0)
+_STEP = re.compile(r"[^.\[\]]+")
+
+
+class Problem(Struct, frozen=True):
+    """What is wrong, and where: line and column count from 1."""
+
+    line: int
+    column: int
+    message: str
+
+
+class DraftError(Exception):
+    """A text that is no scenario."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def read(text: str, scripts: Scripts) -> Scenario:
+    """Raises DraftError with the first thing that is wrong."""
+    try:
+        node = yaml.compose(text, Loader=_LOADER)
+        _refuse_aliases(text)
+        return scripts.scenario(_plain(read_value(text.encode())))
+    except yaml.MarkedYAMLError as error:
+        problem = _at(error.problem_mark or _START, error.problem or "this is no YAML")
+        last = max(1, text.count("\n") + (not text.endswith("\n")))  # what is left open is missed after the end
+        raise DraftError(structs.replace(problem, line=min(problem.line, last))) from error
+    except yaml.YAMLError as error:
+        raise DraftError(Problem(1, 1, " ".join(str(error).split()))) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DraftError(Problem(1, 1, str(error) or "nested too deeply")) from error
+    except ScriptError as error:
+        raise DraftError(_at(_mark(node, error.objection.field), str(error))) from error
+
+
+def _refuse_aliases(text: str) -> None:
+    """A few lines of them would be gigabytes once they are written out."""
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.AliasEvent):
+            raise DraftError(_at(event.start_mark or _START, "an alias (*name) is not taken here: write it out"))
+
+
+def _plain(value: Any) -> Any:
+    """The same, if it is what JSON can say. Raises TypeError."""
+    return msgspec.json.decode(msgspec.json.encode(value, enc_hook=_refuse))
+
+
+def _refuse(value: Any) -> Any:
+    raise TypeError(f"a {type(value).__name__} is nothing that JSON can say")
+
+
+def _at(mark: Any, message: str) -> Problem:
+    return Problem(mark.line + 1, mark.column + 1, message)
+
+
+def _mark(node: yaml.Node | None, path: str) -> yaml.Mark:
+    """Where a path leads in the text, or as far as it leads: the key of a mapping, the item of a sequence."""
+    mark = _START if node is None else node.start_mark
+    for step in _STEP.findall(path):
+        found = _inner(node, step)
+        if found is None:
+            return mark
+        mark, node = found
+    return mark
+
+
+def _inner(node: yaml.Node | None, step: str) -> tuple[yaml.Mark, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        return next(((key.start_mark, value) for key, value in node.value if key.value == step), None)
+    if isinstance(node, yaml.SequenceNode) and step.isdigit() and int(step) < len(node.value):
+        return node.value[int(step)].start_mark, node.value[int(step)]
+    return None
