@@ -147,6 +147,12 @@ def main() -> None:
     type=click.IntRange(1, 10_000_000),
     help="Of these how many stay in memory while idle, where the log is a file.",
 )
+@click.option(
+    "--hints/--no-hints",
+    default=True,
+    show_default=True,
+    help="Say what looks like a mistake, once for each kind and key, as the header X-Mock-Hint too.",
+)
 @_specs
 @_strict
 @_profile

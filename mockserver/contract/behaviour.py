@@ -92,6 +92,12 @@ class RateLimit(Told, frozen=True, kw_only=True):
     requests: int | None
 
 
+class Polling(Told, frozen=True, kw_only=True):
+    """The shortest pause that a client is shown to make between two queries of a task, in seconds."""
+
+    seconds: float
+
+
 class Callback(Told, frozen=True, kw_only=True):
     """How a callback is delivered: delays count from the failure before."""
 

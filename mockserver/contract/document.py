@@ -28,6 +28,7 @@ KEYS = frozenset(
         "idempotency",
         "length",
         "message",
+        "polling",
         "price",
         "profile",
         "queue",

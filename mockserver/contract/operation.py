@@ -2,16 +2,18 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
 import jsonschema_rs
 
 from mockserver.contract.answer import ErrorTable, error_table, example_bodies
-from mockserver.contract.behaviour import UPLOADS, Profile, Role, TaskBehaviour, task_behaviour
+from mockserver.contract.behaviour import UPLOADS, Polling, Profile, Role, TaskBehaviour, read, task_behaviour
 from mockserver.contract.dialect import Speech
 from mockserver.contract.document import PREFIX, Document, json_media, needed
 from mockserver.contract.inference import Base, Inferred, Note
+from mockserver.contract.names import Names, names_of
 from mockserver.contract.objection import Objection, of_schema_error, unusable
 from mockserver.contract.query import Query
 from mockserver.contract.rules import RuleSet
@@ -74,6 +76,11 @@ class Request:
         errors = islice(self._validator.iter_errors(body), _ERRORS_LIMIT)
         return of_schema_error(min(errors, key=lambda error: error.kind.name != "additionalProperties"))
 
+    @cached_property
+    def names(self) -> Names | None:
+        """The names that the document has for fields; None where it leaves them open."""
+        return names_of(self._document, self.schema)
+
     def needs(self, field: str) -> bool:
         """Whether a request has to have this field."""
         return field in needed(self.schema)
@@ -104,6 +111,7 @@ class Operation:
     notes: tuple[Note, ...] = ()
     status: int = 200
     speech: Speech | None = None
+    polling: Polling | None = None
 
     @property
     def place(self) -> Place:
@@ -193,6 +201,7 @@ def read_operation(document: Document, method: str, path: str, profile: Profile)
         examples=_examples(document, raw),
         query=Query(document, raw),
         items=shape.of_items(*_ITEMS[role]) if role in _ITEMS else None,
+        polling=read(document, raw, "polling", Polling, place) if f"{PREFIX}polling" in raw else None,
     )
 
 

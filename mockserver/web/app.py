@@ -1,8 +1,10 @@
 """The composition root: the parts of one server, put together. Nothing here outlives an Application."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from starlette.applications import Starlette
@@ -22,6 +24,7 @@ from mockserver.runtime.node import Node
 from mockserver.runtime.target import TargetPolicy
 from mockserver.runtime.timekeeper import Timekeeper
 from mockserver.runtime.worlds import Limits
+from mockserver.simulation.event import Fired
 from mockserver.simulation.ledger import UC_PER_CREDIT
 from mockserver.simulation.scenario import Scenario
 from mockserver.simulation.world import Settings
@@ -42,6 +45,8 @@ from mockserver.web.files.links import SAVED as FILES_PREFIX
 from mockserver.web.files.links import FileLinks
 from mockserver.web.files.media import PREFIX as MEDIA_PREFIX
 from mockserver.web.files.media import file_routes, journaled, media_route
+from mockserver.web.hints.adviser import Adviser
+from mockserver.web.hints.hint import Hint
 from mockserver.web.http.exchange import json_answer
 from mockserver.web.http.wire import ApiApp, Receive, Scope, Send
 from mockserver.web.journal import Journal
@@ -55,6 +60,7 @@ _OPEN_PATHS = frozenset({"/", "/openapi.json"})
 """What the control document describes and anybody may read: no more than the API itself shows."""
 _BESIDE = _OPEN_PATHS | {LIVENESS_PATH}
 SAMPLES = data("fixtures", "media")
+_GOOD = range(200, 300)
 DEFAULT_URL = "http://127.0.0.1:8787"
 
 
@@ -77,16 +83,20 @@ class Application:
         self._policy = TargetPolicy(allow_local=options.allow_local_callbacks)
         self.scripts = _scripts(self.registry, self._control_document)
         self._scenarios = [_scenario_file(path, self.scripts) for path in options.scenarios]
+        self.adviser: Adviser | None = None
         self.node = self._make_node()
         self.stream = EventStream(self.node.listeners, options.bounds.event_listeners)
         self.pulse = Pulse(self.node.listeners, options.bounds.event_listeners)
+        if options.hints:
+            self.adviser = Adviser(self.node.worlds, options.bounds.tenants)
+            self.adviser.listeners.append(self._tell_hint)
         self._add_scenarios()
         self.api = self._make_api()
         header = self.registry.request_id_header
         self._request_ids = RequestIds(header, options.seed) if header else None
-        self.api_app = ApiApp(self.api, self.node, self.journal, self._request_ids)
+        self.api_app = ApiApp(self.api, self.node, self.journal, self._request_ids, self.adviser)
         self._starlette = self._make_starlette()
-        self._media = journaled(self._starlette, self.node, self.journal)
+        self._media = journaled(self._starlette, self.node, self.journal, self.adviser)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Straight to the generation API; only control and media take the way through a router."""
@@ -109,8 +119,12 @@ class Application:
 
     async def start(self) -> None:
         self.node.start()
+        if self.adviser is not None:
+            self.adviser.start(asyncio.get_running_loop())
 
     async def stop(self) -> None:
+        if self.adviser is not None:
+            self.adviser.stop()
         self.stream.close()
         self.pulse.close()
         await self.node.stop()
@@ -132,6 +146,8 @@ class Application:
         """Forget everything but the options: the scenarios given at start are in force again."""
         await self.node.forget_everything()
         self.journal.forget()
+        if self.adviser is not None:
+            self.adviser.forget()
         if self._request_ids is not None:
             self._request_ids.restart()
         self._blobs.forget()
@@ -178,7 +194,7 @@ class Application:
         def make_courier(report: Callable[[Receipt], None]) -> Courier:
             return self._courier(
                 self._policy,
-                report,
+                partial(self._report, report),
                 parallel=bounds.callbacks_parallel,
                 parallel_per_receiver=bounds.callbacks_parallel_per_receiver,
                 queue_limit=bounds.callbacks_waiting,
@@ -203,6 +219,18 @@ class Application:
             )
         except LogError as error:
             raise OptionsError(f"--log {options.log}: {error}") from error
+
+    def _report(self, report: Callable[[Receipt], None], receipt: Receipt) -> None:
+        """To the world first, then to whoever may have a hint."""
+        report(receipt)
+        if self.adviser is not None and receipt.status not in _GOOD:
+            self.adviser.reported(receipt)
+
+    def _tell_hint(self, hint: Hint) -> None:
+        """A hint goes where events go; whose it is the listener is told beside it."""
+        told = cast(Fired, structs.replace(hint, tenant=None))
+        for listener in tuple(self.node.listeners):
+            listener(hint.tenant or "", told)
 
     def _make_api(self) -> Api:
         pace = Pace(task_seconds=self.options.task_seconds)
@@ -237,6 +265,7 @@ class Application:
             control_document=self._control_document,
             scripts=self.scripts,
             journal=self.journal,
+            adviser=self.adviser,
             stream=self.stream,
             pulse=self.pulse,
             health=self.health,

@@ -33,6 +33,7 @@ class _Exchange(Struct, gc=False, array_like=True):
     task_id: str | None
     query: bytes
     request_id: str | None
+    hints: tuple[tuple[str, str], ...]
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -76,6 +77,7 @@ class Entry(Struct, gc=False):
             "fault": exchange.fault,
             "task_id": exchange.task_id,
             "request_id": exchange.request_id,
+            "hints": [{"kind": kind, "text": text} for kind, text in exchange.hints],
         }
 
 
@@ -89,7 +91,7 @@ class Journal:
 
     def add(
         self, at_ms: int, method: str, path: str, headers: RawHeaders, body: bytes, answer: Answer, query: bytes = b""
-    ) -> None:
+    ) -> Entry:
         """Keep an exchange as it is; what it looks like is worked out when somebody asks."""
         self._sequence += 1
         kept = body if len(body) <= self.body_limit else body[: self.body_limit]
@@ -104,9 +106,12 @@ class Journal:
             answer.task_id,
             query,
             answer.request_id,
+            tuple((one.kind, one.text) for one in answer.hints) if answer.hints else (),
         )
         packed = _pack(exchange)
-        self._entries.append(Entry(self._sequence, at_ms, unix_ms(), answer.tenant, method, path, packed))
+        entry = Entry(self._sequence, at_ms, unix_ms(), answer.tenant, method, path, packed)
+        self._entries.append(entry)
+        return entry
 
     @property
     def last(self) -> int:

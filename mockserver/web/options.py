@@ -54,6 +54,8 @@ class Options:
     only_keys: tuple[str, ...] = field(default=(), repr=False)
     """The API keys there are; none means that any key is an account."""
     loopback: bool = True
+    hints: bool = True
+    """Whether hints are given, as a header of answers too."""
     bounds: Bounds = Bounds()
 
     def told(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from mockserver.web.api.body import TaskBodies
 from mockserver.web.api.identity import Headers, tenant_asking, tenant_of
 from mockserver.web.api.intake import Call, Intake, Order
 from mockserver.web.api.listing import Listing
+from mockserver.web.api.matter import Matter
 from mockserver.web.api.refused import RefusedError, error, on_the_wire, retry_after, scripted, too_many_tenants
 from mockserver.web.api.view import CreditsView, in_credits
 from mockserver.web.files.api import FilesApi
@@ -80,6 +81,9 @@ class Api:
             answer = self._roles[call.operation.role](call)
         except RefusedError as refused:
             answer = refused.answer
+            answer.matter = Matter(call, refused.operation or call.operation, None, refused.objection)
+        if answer.matter is None:
+            answer.matter = Matter(call, call.operation)
         answer.tenant = tenant
         answer.at_ms = call.now_ms
         return answer
@@ -103,7 +107,9 @@ class Api:
         reply = self._node.execute(call.resident, order.command)
         if reply.refusal is not None:
             raise RefusedError(self._order_refused(call, order, reply))
-        return self._submitted(call, order.operation, reply)
+        answer = self._submitted(call, order.operation, reply)
+        answer.matter = Matter(call, order.operation, order.body)
+        return answer
 
     def _submitted(self, call: Call, operation: Operation, reply: Reply) -> Answer:
         task = reply.task

@@ -6,6 +6,7 @@ from mockserver.contract.objection import Objection
 from mockserver.contract.operation import Operation
 from mockserver.runtime.target import TargetPolicy
 
+OPTION = "--allow-local-callbacks"
 _OPENED = TargetPolicy(allow_local=True)
 """What may be called with the option."""
 
@@ -36,7 +37,7 @@ class CallbackUrls:
             return objection
         if self._policy.objection(url) is None or _OPENED.objection(url) is not None:
             return objection
-        return objection._replace(allowed=f"{objection.allowed}, or this machine with --allow-local-callbacks")
+        return objection._replace(allowed=f"{objection.allowed}, or this machine with {OPTION}")
 
     def _is_local(self, url: str) -> bool:
         return self._policy.allow_local and self._policy.objection(url) is None

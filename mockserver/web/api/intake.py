@@ -198,7 +198,8 @@ class Intake:
             return operation
         if isinstance(model, str):
             answer, objection = models.speaker(place).errors["unknown_model"], models.unknown(place, model)
-            raise RefusedError(error(answer, **objection._asdict(), model=objection.received))
+            told = error(answer, **objection._asdict(), model=objection.received)
+            raise RefusedError(told, objection, models.speaker(place))
         if isinstance(body, dict) and "model" in body:
             raise invalid(models.speaker(place), models.mistyped(place, model))
         if isinstance(body, dict) and models.unasked(place) is None:

@@ -14,11 +14,13 @@ _RETRIABLE = frozenset({429, 502, 503})
 
 
 class RefusedError(Exception):
-    """Carries the answer to a request that goes no further."""
+    """Carries the answer to a request that goes no further; with what is held against it, by which operation."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(
+        self, answer: Answer, objection: Objection | None = None, operation: Operation | None = None
+    ) -> None:
         super().__init__(answer.status)
-        self.answer = answer
+        self.answer, self.objection, self.operation = answer, objection, operation
 
 
 def error(answer: ErrorAnswer, **values: Any) -> Answer:
@@ -28,7 +30,8 @@ def error(answer: ErrorAnswer, **values: Any) -> Answer:
 
 def invalid(operation: Operation, objection: Objection) -> RefusedError:
     """The documented 400 with what is wrong, told from both sides."""
-    return RefusedError(error(operation.errors["invalid_request"], **objection._asdict()))
+    answer = error(operation.errors["invalid_request"], **objection._asdict())
+    return RefusedError(answer, objection, operation)
 
 
 def too_many_tenants(operation: Operation, limit: int) -> Answer:

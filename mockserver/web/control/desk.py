@@ -21,6 +21,8 @@ from mockserver.simulation.refusal import Refusal
 from mockserver.web.api.identity import tenant_of
 from mockserver.web.api.script import Scripts
 from mockserver.web.control.stream import EventStream
+from mockserver.web.hints.adviser import Adviser
+from mockserver.web.hints.hint import HEADER, in_a_header
 from mockserver.web.journal import Journal
 from mockserver.web.looking.pulse import Pulse
 
@@ -57,6 +59,7 @@ class Desk:
     control_document: Document
     scripts: Scripts
     journal: Journal
+    adviser: Adviser | None
     stream: EventStream
     pulse: Pulse
     health: Callable[[], dict[str, Any]]
@@ -74,6 +77,21 @@ class Desk:
         if not key:
             raise invalid(Objection("key", "nothing", "an API key, or a tenant as answers name it"))
         return key if self.node.worlds.knows(key) else tenant_of(key)
+
+    def forget_exchanges(self, name: str) -> None:
+        """What is remembered beside a key's world."""
+        self.journal.forget(name)
+        if self.adviser is not None:
+            self.adviser.forget(name)
+
+    def hint(self, request: Request, answer: Response) -> None:
+        """Let an answer carry the hints that wait for one: to the key that it is about, or to anybody."""
+        if self.adviser is None:
+            return
+        name = self.name_asked(request)
+        waiting = self.adviser.pending(name, everybody=name is None)
+        if waiting:
+            answer.raw_headers.append((HEADER, in_a_header(waiting)))
 
     async def asked(self, request: Request) -> Resident | None:
         """The world of `key`, caught up with its clock; None where the whole server is meant."""

@@ -1,7 +1,8 @@
-"""The journal: which requests came, and whether one like this was among them."""
+"""The journal: which requests came, what there is to say of them, and whether one like this was among them."""
 
 from typing import Any
 
+from msgspec import structs
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -44,6 +45,11 @@ class RequestCalls:
         task_id = request.query_params.get("task_id")
         between = [one for one in entries if after < one.sequence < before]
         return between if task_id is None else [one for one in between if one.task_id == task_id]
+
+    async def list_hints(self, request: Request, body: Any) -> Response:
+        tenant = self._desk.name_asked(request)
+        given = [] if self._desk.adviser is None else self._desk.adviser.given(tenant)
+        return json_response({"hints": [present(**structs.asdict(one)) for one in given]})
 
     async def verify_requests(self, request: Request, body: Any) -> Response:
         name = self._desk.name_of(body["key"]) if "key" in body else None

@@ -90,6 +90,7 @@ def _endpoint(handler: Handler, desk: Desk, read: ReadBody, query: Query) -> Cal
             _known(request, query)
             answer = await _handled(desk, handler, request, await read(request))
             await desk.node.round.closed()
+            desk.hint(request, answer)
         except WrongError as wrong:
             return error_response(wrong.status, wrong.code, wrong.message)
         except LogError as error:

@@ -29,7 +29,7 @@ class ServerCalls:
         else:
             name = self._desk.name_of(key)
             await self._desk.node.forget(name)
-            self._desk.journal.forget(name)
+            self._desk.forget_exchanges(name)
         return json_response({"done": True})
 
     async def stream_events(self, request: Request, body: Any) -> Response:

@@ -16,7 +16,7 @@ Queue = asyncio.Queue[tuple[str, Fired] | None]
 
 
 class EventStream:
-    """A listener of the node that hands every event to every subscriber.
+    """A listener of the node that hands every event (and every hint) to every subscriber.
 
     A subscriber that falls BACKLOG_LIMIT events behind is let go: the server never waits for a reader.
     """

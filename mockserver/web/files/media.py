@@ -17,6 +17,7 @@ from mockserver.web.api.refused import error
 from mockserver.web.files.blobs import Blobs
 from mockserver.web.files.links import SAVED, SHOWN
 from mockserver.web.files.result_rules import ResultRules
+from mockserver.web.hints.adviser import Adviser
 from mockserver.web.http.exchange import Answer
 from mockserver.web.journal import Journal
 
@@ -45,7 +46,7 @@ def media_route(node: Node, registry: Registry, samples: Path) -> Route:
     return Route(PREFIX + "{task_id}/{index:int}.{ending}", endpoint, methods=["GET"])
 
 
-def journaled(app: ASGIApp, node: Node, journal: Journal) -> ASGIApp:
+def journaled(app: ASGIApp, node: Node, journal: Journal, adviser: Adviser | None) -> ASGIApp:
     """The same application, with each fetch of a result in the journal of the tenant whose result it is."""
 
     async def fetch(scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,6 +61,8 @@ def journaled(app: ASGIApp, node: Node, journal: Journal) -> ASGIApp:
                     answer.tenant, answer.task_id, at_ms = owner.name, task_id, owner.now_ms()
                 path, query, headers = scope["path"], scope["query_string"], scope["headers"]
                 journal.add(at_ms, scope["method"], path, headers, b"", answer, query)
+                if adviser is not None and owner is not None and answer.status < 400:
+                    adviser.fetched(owner.name, task_id)
             await send(message)
 
         await app(scope, receive, noting)

@@ -1,8 +1,11 @@
 """One answer to one request, before it meets the wire."""
 
+from typing import Any
+
 from msgspec import Struct, structs
 
 from mockserver.simulation.scenario import Fault
+from mockserver.web.hints.hint import Hint
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -10,8 +13,8 @@ RawHeaders = list[tuple[bytes, bytes]]
 class Answer(Struct, gc=False):
     """Status, headers and body, and what the wire does to them.
 
-    `stall_ms` is how long (of the clock) a stalled answer is held; `tenant`, `at_ms`, `task_id` and `request_id` are
-    for the journal.
+    `stall_ms` is how long (of the clock) a stalled answer is held; `tenant`, `at_ms`, `task_id`, `request_id` and
+    `hints` are for the journal; `matter` is what the exchange was about (web.api.matter), for whoever has a hint.
     """
 
     status: int
@@ -23,6 +26,8 @@ class Answer(Struct, gc=False):
     at_ms: int | None = None
     task_id: str | None = None
     request_id: str | None = None
+    hints: tuple[Hint, ...] = ()
+    matter: Any = None
 
     def add_header(self, name: str, value: str) -> None:
         self.headers.append((name.lower().encode("ascii"), value.encode("latin-1", "replace")))

@@ -13,6 +13,7 @@ from mockserver.simulation.scenario import Fault
 from mockserver.web.api.api import Api
 from mockserver.web.api.identity import Headers
 from mockserver.web.api.request_id import RequestIds
+from mockserver.web.hints.adviser import Adviser
 from mockserver.web.http.exchange import Answer, RawHeaders, resized, with_unknown_fields
 from mockserver.web.journal import Journal
 
@@ -32,8 +33,16 @@ class ApiApp:
     As an ASGI callable it reads a bounded body first.
     """
 
-    def __init__(self, api: Api, node: Node, journal: Journal, request_ids: RequestIds | None = None) -> None:
+    def __init__(
+        self,
+        api: Api,
+        node: Node,
+        journal: Journal,
+        request_ids: RequestIds | None = None,
+        adviser: Adviser | None = None,
+    ) -> None:
         self._api, self._node, self._journal, self._request_ids = api, node, journal, request_ids
+        self._adviser = adviser
         self.limit_of, self.refused, self.broken = api.limit_of, api.general, api.broken
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,12 +58,13 @@ class ApiApp:
 
         Raises NotHereError where it has to wait for a world; then nothing has happened.
         """
+        now = self._node.clock.ticks()
         try:
             if len(body) > self.limit_of(path):
                 answer = self.refused("body_too_large", path, limit=self.limit_of(path))
                 answer.add_header("Connection", "close")  # the rest is not read
             else:
-                answer = self._api.handle(method, path, query, fields, body, self._node.clock.ticks())
+                answer = self._api.handle(method, path, query, fields, body, now)
         except NotHereError:
             raise
         except LogError:
@@ -64,6 +74,8 @@ class ApiApp:
             answer = self.broken(path)
         if self._request_ids is not None:
             self._request_ids.name(answer)
+        if self._adviser is not None:
+            self._adviser.look(method, path, query, fields, body, now, answer)
         return answer
 
     async def answered(self, method: str, path: str, query: bytes, headers: RawHeaders, body: bytes) -> Answer:
@@ -86,7 +98,9 @@ class ApiApp:
     def record(self, method: str, path: str, query: bytes, headers: RawHeaders, body: bytes, answer: Answer) -> None:
         """Keep an exchange in the journal."""
         at_ms = self._node.clock.now_ms() if answer.at_ms is None else answer.at_ms
-        self._journal.add(at_ms, method, path, headers, body, answer, query)
+        entry = self._journal.add(at_ms, method, path, headers, body, answer, query)
+        if answer.hints and self._adviser is not None:
+            self._adviser.publish(answer, entry.sequence)
 
     async def finish(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
         """Deliver an answer that something is to break, once the log has what it tells."""
