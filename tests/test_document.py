@@ -23,6 +23,7 @@ BEHAVIOUR = {
     "results": {"type", "count", "sample", "valid_seconds"},
     "idempotency": {"header", "replayed_header", "window_seconds"},
     "rate-limit": {"window_seconds", "requests"},
+    "polling": {"seconds"},
     "callback": {"timeout_seconds", "retry_delays_seconds", "follow_redirects"},
 }
 KEYS = {f"x-evolink-{name}" for name in BEHAVIOUR} | {

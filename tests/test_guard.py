@@ -54,7 +54,7 @@ def test_the_servers_own_pages_are_welcome(mock: Mock) -> None:
 def test_beyond_loopback_control_asks_for_its_token(make_mock: MakeMock) -> None:
     mock = make_mock(loopback=False, control_token="open-sesame")
     for key in (None, "", KEY, "open-sesam", "open-sesame2"):
-        for one in operations("control"):
+        for one in (one for one in operations("control") if one.raw.get("security") != []):
             path = one.path.format(task_id="x", key="x", delivery_id="x")
             response = mock.request(one.method, path, key=key, headers={"host": "mock.example"})
             assert "token" in message(response, 401)

@@ -282,9 +282,8 @@ def test_a_rule_that_is_broken_breaks_no_answer(mock: Mock, monkeypatch: pytest.
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("mockserver.web.hints.adviser._OF_ALL", (broken,))
-    monkeypatch.setattr("mockserver.web.hints.adviser._OF_ROLE", {})
-    assert mock.get("/v1/credits").status_code == 200
+    monkeypatch.setattr("mockserver.web.hints.adviser._OF_REFUSED", (broken,))
+    assert mock.submit(promt="x", prompt=None).status_code == 400
 
 
 def test_the_known_models_are_written_down() -> None:

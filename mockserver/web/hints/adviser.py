@@ -45,11 +45,11 @@ _OF_REFUSED: tuple[Rule, ...] = (unknown_field, local_callback, unmounted_model)
 
 def _rules(seen: Exchanged, memory: Memory) -> tuple[Rule, ...]:
     """Those that could find something: most exchanges have no query and no wait to keep to."""
-    refused = seen.matter is None or seen.answer.status >= 400
-    rules = _OF_REFUSED if refused else _OF_ROLE.get(seen.matter.operation.role, ())
+    matter, status = seen.matter, seen.answer.status
+    rules = _OF_REFUSED if matter is None or status >= 400 else _OF_ROLE.get(matter.operation.role, ())
     if seen.query:
         rules = (key_in_url, *rules)
-    if memory.waits or seen.answer.status in RETRIABLE:
+    if memory.waits or status in RETRIABLE:
         rules = (ignored_retry_after, *rules)
     return rules
 
