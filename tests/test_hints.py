@@ -12,8 +12,9 @@ from mockserver.web.api.identity import tenant_of
 from mockserver.web.hints.hint import Kind
 from mockserver.web.hints.submissions import known_models
 from tests.conftest import MakeMock
-from tests.documents import check
+from tests.documents import check, check_schema, schema
 from tests.house import KEY, OTHER_KEY, Mock
+from tests.listener import Listener
 from tests.mounted import INVENTED
 from tests.receiver import Receiver
 
@@ -225,6 +226,20 @@ def test_a_hint_rides_on_its_answer_and_stands_in_the_journal(mock: Mock) -> Non
     assert "x-mock-hint" not in mock.submit(promt="y").headers
 
 
+@pytest.mark.parametrize("stream", ["/_mock/events", "/_mock/events?pulse=true", f"/_mock/events?key={KEY}"])
+def test_a_hint_is_told_where_events_are(mock: Mock, stream: str) -> None:
+    with Listener(mock, stream) as listener:
+        mock.submit(promt="x", key=OTHER_KEY)
+        mock.submit(promt="x")
+        mine: list[dict[str, Any]] = []
+        for count in range(1, 20):
+            mine = [one for one in listener.events(count) if "kind" in one and one["tenant"] == tenant_of(KEY)]
+            if mine:
+                break
+    assert mine == hints(mock)
+    check_schema(mine, {"type": "array", "items": schema("control", "Event")}, "control")
+
+
 def test_each_key_is_told(mock: Mock) -> None:
     for key in (KEY, OTHER_KEY):
         mock.submit(promt="x", key=key)
@@ -240,18 +255,18 @@ def test_a_key_in_the_query_is_told_though_nobody_is_known(mock: Mock) -> None:
 
 
 @pytest.mark.parametrize("asks", ["/v1/credits", "/_mock/hints", f"/_mock/ledger?key={KEY}"])
-def test_what_comes_up_later_rides_on_the_next_answer(local: Mock, asks: str) -> None:
+def test_what_comes_up_later_rides_on_the_next_answer(ticking: Ticking, asks: str) -> None:
+    unfetched_result(ticking)
+    other = ticking.mock.get("/v1/credits", key=OTHER_KEY), ticking.mock.get(f"/_mock/ledger?key={OTHER_KEY}")
+    assert not [one for one in other if "x-mock-hint" in one.headers]
+    first, then = (ticking.mock.get(asks, headers={"authorization": f"Bearer {KEY}"}) for _ in range(2))
+    assert first.headers["x-mock-hint"].startswith("unfetched_result: ")
+    assert "x-mock-hint" not in then.headers
+
+
+def test_advancing_the_clock_tells_what_came_of_it(local: Mock) -> None:
     local.submit(callback_url=DEAD)
-    advanced = local.post(f"/_mock/clock/advance?key={OTHER_KEY}", {"ms": 1})
-    assert "x-mock-hint" not in advanced.headers
-    local.post("/_mock/clock/advance", {"ms": 100_000})
-    assert local.app.adviser is not None
-    # the answer to `advance` carried it already: it concerns every key
-    assert kinds(local) == ["unanswered_callback"]
-    local.post("/_mock/reset", {})
-    assert kinds(local) == []
-    local.submit(callback_url=DEAD)
-    local.put("/_mock/clock", {"mode": "manual"})
+    assert local.post(f"/_mock/clock/advance?key={KEY}", {"ms": 100_000}).headers["x-mock-hint"]
 
 
 def test_reset_makes_it_new(mock: Mock) -> None:
