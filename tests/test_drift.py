@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract_tests.check import Check, Evidence, Layer
-from contract_tests.document import CREATE, contract_document, example_request
+from contract_tests.contract.contract import built_in
+from contract_tests.contract.document import contract_document
 from contract_tests.drift.command import drift
 from contract_tests.drift.drift import Drift, Kind, against_document, concerned, find_operation
 from contract_tests.drift.overlay import proposed
@@ -47,7 +48,7 @@ class Talk:
         return answer.json()
 
     def submit(self, **fields: Any) -> str:
-        return self.send("POST", CREATE, json=example_request() | fields)["id"]
+        return self.send("POST", built_in().create.path, json=built_in().requests.example() | fields)["id"]
 
 
 def whole_story(talk: Talk) -> None:
@@ -70,7 +71,7 @@ def whole_story(talk: Talk) -> None:
     talk.send("GET", "/v1/tasks/task-unified-1-unknown")
     talk.send("GET", "/v1/tasks/wrong")
     talk.send("GET", "/v1/credits")
-    talk.send("POST", CREATE, json={"model": "kling-o1-video-edit-fast"})
+    talk.send("POST", built_in().create.path, json={"model": "kling-o1-video-edit-fast"})
 
 
 @pytest.fixture(scope="module", params=["documented", "observed"])

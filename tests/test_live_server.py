@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from contract_tests.cli import main
-from contract_tests.document import UC_PER_CREDIT
+from contract_tests.contract.document import UC_PER_CREDIT
 from contract_tests.judge import Outcome
 from contract_tests.report import Report
 from contract_tests.server import fake as fakes

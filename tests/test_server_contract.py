@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from contract_tests.cli import main
-from contract_tests.document import CREATE, UC_PER_CREDIT, example_request
+from contract_tests.contract.contract import built_in
+from contract_tests.contract.document import UC_PER_CREDIT
 from contract_tests.judge import Outcome
 from contract_tests.report import Report
 from contract_tests.server import command
@@ -228,7 +229,9 @@ def test_exchanges_are_recorded_without_the_key(tmp_path: Path) -> None:
 
 def test_a_mock_is_left_with_what_was_its_own() -> None:
     with MockServer() as mock:
-        task = httpx.post(f"{mock.url}{CREATE}", json=example_request(), headers=mock.headers).json()
+        task = httpx.post(
+            f"{mock.url}{built_in().create.path}", json=built_in().requests.example(), headers=mock.headers
+        ).json()
         judged(mock.url)
         assert [one["id"] for one in mock.get("/tasks")["tasks"]] == [task["id"]]
         assert len(mock.get("/ledger")["accounts"]) == 1

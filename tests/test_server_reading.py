@@ -12,10 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract_tests.check import Layer, checks
-from contract_tests.document import CREATE, CREDITS, MODEL, TASK
+from contract_tests.contract.contract import built_in
 from contract_tests.judge import BrokenPromiseError, Judge
 from contract_tests.server.probes.auditor import Auditor
-from contract_tests.server.promised import promised, template
 from contract_tests.server.talk import reading
 from contract_tests.server.talk.address import AddressError, callback_address, server_address
 from contract_tests.server.talk.listener import Listener
@@ -40,8 +39,8 @@ def test_no_reader_fails(value: Any) -> None:
     assert reading.amount_uc(value) is None or not isinstance(value, bool)
     reading.balance(value)
     reading.at(value, "data", "user")
-    for method, path, status in (("POST", CREATE, 200), ("GET", TASK, 404), ("GET", CREDITS, 200)):
-        known = promised(method, path, status)
+    for role, status in (("create_task", 200), ("get_task", 404), ("get_credits", 200)):
+        known = built_in().promised(built_in().needed(role), status)
         assert known is not None
         known.absent(value)
         known.wrong_types(value)
@@ -50,12 +49,12 @@ def test_no_reader_fails(value: Any) -> None:
 @given(st.lists(st.tuples(st.sampled_from("sqb"), ANYTHING), max_size=6))
 @settings(max_examples=200, deadline=None)
 def test_an_auditor_takes_anything(said: list[tuple[str, Any]]) -> None:
-    auditor = Auditor(Judge(checks(*Layer)))
-    auditor.submitted({"status": "pending", "progress": 0, "model": MODEL}, "task-unified-1-a", MODEL)
+    auditor = Auditor(Judge(checks(*Layer)), built_in())
+    auditor.submitted({"status": "pending", "progress": 0, "model": built_in().model}, "task-unified-1-a")
     for kind, body in said:
         try:
             if kind == "s":
-                auditor.submitted(body, "task-unified-1-b", MODEL)
+                auditor.submitted(body, "task-unified-1-b")
             elif kind == "q":
                 auditor.queried(body, "task-unified-1-a")
             else:
@@ -79,7 +78,7 @@ def test_retry_after(told: str | None, seconds: float | None) -> None:
 
 
 def test_what_examples_show_is_expected() -> None:
-    known = promised("GET", CREDITS, 200)
+    known = built_in().promised(built_in().needed("get_credits"), 200)
     assert known is not None
     assert set(known.absent({"data": {"user": {}}})) == {
         "data.token",
@@ -88,7 +87,7 @@ def test_what_examples_show_is_expected() -> None:
         "message",
         "success",
     }
-    assert template("/v1/tasks/anything") == TASK
+    assert built_in().meant("GET", "/v1/tasks/anything") == built_in().query
 
 
 # --- addresses

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from contract_tests.check import Layer, checks
-from contract_tests.document import contract_document
+from contract_tests.contract.document import contract_document
 from contract_tests.drift.drift import Drift, against_document, concerned
 from contract_tests.drift.overlay import proposed
 from contract_tests.drift.recording import Recording, RecordingError, load

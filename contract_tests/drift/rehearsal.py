@@ -8,7 +8,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from contract_tests.document import CREATE, example_request
+from contract_tests.contract.contract import built_in
 from contract_tests.drift.drift import Drift, Kind, Operation, find_operation, merged, parsed
 from contract_tests.drift.recording import Recording
 from contract_tests.drift.shape import key_paths, resolved, sightings
@@ -97,7 +97,9 @@ class _Stage:
             self._bring_to(self._ids[recorded_id], recorded)
 
     def _submit(self, key: str) -> str:
-        answer = self._http.post(CREATE, headers={"authorization": f"Bearer {key}"}, json=example_request())
+        contract = built_in()
+        body, headers = contract.requests.example(), {"authorization": f"Bearer {key}"}
+        answer = self._http.post(contract.create.path, headers=headers, json=body)
         return str(answer.raise_for_status().json()["id"])
 
     def _bring_to(self, task_id: str, recorded: dict[str, Any]) -> None:

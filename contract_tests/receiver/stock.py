@@ -6,12 +6,12 @@ from typing import Any, Self
 
 import httpx
 
-from contract_tests.document import failure_codes
+from contract_tests.contract.contract import built_in
 from contract_tests.receiver.state import Told
 from mockserver.testing import MockServer
 
 COMPLETED, CANCELLED = "completed", "cancelled"
-FAILURES = failure_codes()
+FAILURES = built_in().failures
 """Documented: why a task can fail."""
 KINDS = (COMPLETED, *FAILURES, CANCELLED)
 """How a task can end: completed, failed with a code, cancelled."""

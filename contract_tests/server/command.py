@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from contract_tests.check import Layer, checks
-from contract_tests.document import UC_PER_CREDIT, example_request
+from contract_tests.contract.contract import Contract, built_in
+from contract_tests.contract.document import UC_PER_CREDIT
 from contract_tests.drift.recording import record
 from contract_tests.report import COULD_NOT_JUDGE, EXIT_CODES, HOLDS
 from contract_tests.reporting import progress, publish, report_options
@@ -25,7 +26,7 @@ from contract_tests.server.talk.target import Settings, keys_from_environment
 
 _POLL_S = 5.0
 """As often as the documentation's examples poll (facts, section 8)."""
-_EXAMPLE_IMAGE = example_request("with_reference_image")["image_urls"][0]
+_EXAMPLE_IMAGE = "https://example.com/winter.jpg"
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -61,7 +62,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option("--deadline", default=600.0, show_default=True, type=click.FloatRange(1), help="Seconds for the run.")
 @click.option("--rate", type=click.FloatRange(0.01, 10_000), help="Most requests a second.")
-@click.option("--video-url", default=example_request()["video_urls"][0], help="A video that the server can reach.")
+@click.option("--video-url", help="A video that the server can reach, in place of the example's.")
 @click.option("--video-seconds", default=9.0, show_default=True, type=click.FloatRange(0.1), help="Its length.")
 @click.option("--image-url", help="An image that the server can reach; without it no image is bought.")
 @click.option("--poll-seconds", type=click.FloatRange(0.01, 60), help="Between polls; 5 in real time.")
@@ -103,16 +104,16 @@ def _target(url: str, arguments: dict[str, Any]) -> Iterator[tuple[Options, bool
         return
     with fake(arguments["profile"] or "documented", arguments["seed"], as_live=as_live) as started:
         if as_live:
-            arguments |= _rehearsing(arguments)
+            arguments |= _rehearsing(arguments, built_in())
         yield _options(url, started.url, arguments, started), yes or as_live
 
 
-def _rehearsing(arguments: dict[str, Any]) -> dict[str, Any]:
+def _rehearsing(arguments: dict[str, Any], contract: Contract) -> dict[str, Any]:
     """What a paid run would be told; the money is play money, so that nobody is asked."""
-    cap = arguments["max_credits"]
+    cap, highest = arguments["max_credits"], contract.highest_uc(arguments["video_seconds"]) or 0
     return {
         "no_control": True,
-        "max_credits": rehearsal_credits(arguments["video_seconds"]) if cap is None else cap,
+        "max_credits": rehearsal_credits(highest) if cap is None else cap,
         "image_url": arguments["image_url"] or _EXAMPLE_IMAGE,
         "poll_seconds": arguments["poll_seconds"] or AS_LIVE_POLL_S,
     }
@@ -221,6 +222,9 @@ def _is_asked() -> bool:
 
 
 def _credits(run: Run) -> str:
-    request = run.target.build("GET", "/v1/credits", headers={"Authorization": f"Bearer {run.target.key()}"})
+    there = run.target.contract.credits
+    if there is None:
+        return "unknown"
+    request = run.target.build(there.method, there.path, headers={"Authorization": f"Bearer {run.target.key()}"})
     balance = reading.balance(reading.parsed(run.target.send(request).body)[0])
     return "unknown" if balance is None else f"{balance.remaining / UC_PER_CREDIT:,.10g}"

@@ -4,13 +4,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from contract_tests.check import Layer
-from contract_tests.server.probes import access, aftermath, callbacks, endings, life, lifecycle, listing, live, money
+from contract_tests.server.probes import (
+    access,
+    aftermath,
+    callbacks,
+    endings,
+    fields,
+    life,
+    lifecycle,
+    listing,
+    live,
+    money,
+)
 from contract_tests.server.probes.probe import Need, Probe
 
 _STEERED: dict[Layer, tuple[Probe, ...]] = {
     Layer.BEHAVIOUR: (
         life.whole_life,
         *access.PROBES,
+        *fields.PROBES,
         *money.PROBES,
         *listing.PROBES,
         listing.own_only,
@@ -25,6 +37,7 @@ _FIRST: dict[Layer, tuple[Probe, ...]] = {
     Layer.BEHAVIOUR: (
         *live.BUYING,
         *access.PROBES,
+        *fields.PROBES,
         *money.PROBES,
         *endings.PROBES,
         lifecycle.lifecycle,
@@ -79,7 +92,9 @@ def _before(asked: tuple[Probe, ...]) -> tuple[Probe, ...]:
     if {*aftermath.LATE, aftermath.afterwards}.intersection(asked):
         return (*live.BUYING, aftermath.to_the_end)
     return (
-        (live.plain,) if {*access.COMPARING, callbacks.forbidden_targets, listing.models}.intersection(asked) else ()
+        (live.plain,)
+        if {access.foreign_task, *fields.COMPARING, callbacks.forbidden_targets, listing.models}.intersection(asked)
+        else ()
     )
 
 

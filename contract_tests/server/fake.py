@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from contract_tests.document import UC_PER_CREDIT, highest_price_uc
+from contract_tests.contract.document import UC_PER_CREDIT
 from contract_tests.server.probes.live import BUYING, NOWHERE
 
 FAKE = "fake"
@@ -51,10 +51,10 @@ def fake(profile: str, seed: int, *, as_live: bool = False) -> Iterator[Fake]:
             yield Fake(mock.url, certificate, keys)
 
 
-def rehearsal_credits(video_seconds: float) -> float:
+def rehearsal_credits(highest_uc: int) -> float:
     """Enough for all that a run would buy, and for what a wrong server would charge beside it."""
     submissions = sum(one.paid + one.risked for one in BUYING)
-    return submissions * highest_price_uc(video_seconds) / UC_PER_CREDIT
+    return submissions * highest_uc / UC_PER_CREDIT
 
 
 def _live_options(folder: Path, keys: tuple[str, ...]) -> dict[str, Any]:

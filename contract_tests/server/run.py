@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from contract_tests.check import Layer, checks
-from contract_tests.document import UC_PER_CREDIT, highest_price_uc
+from contract_tests.contract.document import UC_PER_CREDIT
 from contract_tests.judge import Judge
 from contract_tests.report import Report
 from contract_tests.server.course import Course, course
@@ -99,7 +99,7 @@ class Run:
     def plan(self) -> Plan:
         """What would be bought, and what it costs at most."""
         probes = (one for one in self.course.probes if not one.needs.intersection(self.missing))
-        return plan(probes, highest_price_uc(self.options.settings.video_seconds), self.target.budget)
+        return plan(probes, self.options.settings.highest_uc() or 0, self.target.budget)
 
     def report(self) -> Report:
         elapsed = (datetime.now(UTC) - self.started).total_seconds()
@@ -142,7 +142,7 @@ def opened(options: Options) -> Iterator[Run]:
         listener = _listener(options, control, stack)
         profile = options.profile or known_profile((health or {}).get("profile"))
         missing = frozenset(missing_of(options, target, listener, profile))
-        yield Run(options, judge, target, control, listener, profile, missing, Shelf(judge))
+        yield Run(options, judge, target, control, listener, profile, missing, Shelf(judge, target.contract))
 
 
 def judge_server(run: Run, tell: Tell) -> Report:
@@ -215,11 +215,13 @@ def _listener(options: Options, control: Control | None, stack: ExitStack) -> Li
     UnreachableError where it can't listen."""
     if control is None and not options.callback_url and options.certificate is None:
         return None
+    contract = options.settings.contract
     listener = Listener(
         control.now_s if control else time.time,
         options.certificate,
         port=options.callback_port,
         public_url=options.callback_url,
+        read=lambda body: contract.told(contract.query, body),
     )
     try:
         return stack.enter_context(listener)

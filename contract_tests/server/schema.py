@@ -14,10 +14,10 @@ from schemathesis.engine.recorder import ScenarioRecorder
 from schemathesis.engine.run import TESTING_PHASES
 from schemathesis.openapi.checks import AuthScenario, IgnoredAuth
 
-from contract_tests.document import CREATE, contract_document
+from contract_tests.contract.contract import Contract
 from contract_tests.exchange import Exchange
 from contract_tests.judge import BrokenPromiseError
-from contract_tests.server.probes.probe import Need, Setting
+from contract_tests.server.probes.probe import PLENTY, Need, Setting
 from contract_tests.server.sending import Sending
 
 IDS = {
@@ -35,6 +35,7 @@ IDS = {
 """schemathesis's checks, and the ids that they are reported under."""
 _COVER_ALL, _ACCEPTS, _REFUSES = "SCHEMA-EVERY-OPERATION", "SCHEMA-ACCEPTS-VALID", "SCHEMA-REFUSES-INVALID"
 _SAYS_NOTHING = frozenset({401, 402, 403, 429})
+_TAKEN = range(200, 300)
 _METHODS = ("get", "post", "put", "delete", "patch")
 _RECEIVED_LIMIT = 300
 
@@ -50,9 +51,9 @@ def judge_schema(setting: Setting, missing: Iterable[Need], examples: int, ends_
     return dict(layer.cases)
 
 
-def served_document(profile: str) -> dict[str, Any]:
-    """The contract with the operations of this profile."""
-    raw = deepcopy(contract_document())
+def served_document(contract: Contract, profile: str) -> dict[str, Any]:
+    """The document of the contract, with the operations of this profile."""
+    raw = deepcopy(contract.document)
     for path, item in list(raw["paths"].items()):
         for method in [name for name in item if name in _METHODS]:
             if item[method].get("x-evolink-profile", profile) != profile:
@@ -68,11 +69,11 @@ class _Layer:
     def __init__(self, setting: Setting, examples: int, ends_s: float, *, has_key: bool) -> None:
         self.setting, self.examples, self.ends_s, self.has_key = setting, examples, ends_s, has_key
         self.is_paid = setting.target.budget.cap_uc is not None
-        self.raw = served_document(setting.profile)
+        self.raw = served_document(setting.contract, setting.profile)
         self.cases: Counter[str] = Counter(
             {
-                item[method]["operationId"]: 0
-                for item in self.raw["paths"].values()
+                item[method].get("operationId", f"{method.upper()} {path}"): 0
+                for path, item in self.raw["paths"].items()
                 for method in _METHODS
                 if method in item
             }
@@ -81,8 +82,8 @@ class _Layer:
         self._cut_short = ""
 
     def run(self) -> None:
-        case = self.setting.case(credits=None if self.is_paid else 1_000_000)
-        sending = Sending(self.setting.target, self.raw, case.key, is_paid=self.is_paid)
+        case = self.setting.case(credits=None if self.is_paid else PLENTY)
+        sending = Sending(self.setting.target, case.key, is_paid=self.is_paid)
         schema = schemathesis.openapi.from_dict(self.raw, config=self._config(case.key))
         schema.__class__ = type("Judged", (schema.__class__,), {"transport": property(lambda _: sending)})
         try:
@@ -127,8 +128,9 @@ class _Layer:
             return True
         if not self.has_key or (exchange is not None and exchange.status in _SAYS_NOTHING):
             return False
-        creates = exchange is not None and exchange.method == "POST" and exchange.url.endswith(CREATE)
-        return not creates or exchange is None or exchange.status == 200 or self.setting.target.took_valid
+        create = self.setting.contract.create
+        creates = exchange is not None and exchange.method == create.method and exchange.url.endswith(create.path)
+        return not creates or exchange is None or exchange.status in _TAKEN or self.setting.target.took_valid
 
     def _judge(self, check_id: str, failure: Any, case_id: str, recorder: ScenarioRecorder, sending: Sending) -> None:
         """Count; of the failing cases of a check the shortest is kept."""
@@ -173,6 +175,7 @@ class _Layer:
             yield _REFUSES, "no valid submission was accepted in this run to compare refusals with"
 
     def _config(self, key: str) -> SchemathesisConfig:
+        create = self.setting.contract.create
         mode = "negative" if self.is_paid else "all"
         free = {"enabled": not self.is_paid}
         return SchemathesisConfig.from_dict(
@@ -183,7 +186,9 @@ class _Layer:
                 "workers": 1,
                 "continue-on-failure": True,
                 "generation": {"max-examples": self.examples, "database": "none"},
-                "operations": [{"include-path": CREATE, "include-method": "POST", "generation": {"mode": mode}}],
+                "operations": [
+                    {"include-path": create.path, "include-method": create.method, "generation": {"mode": mode}}
+                ],
                 "checks": {
                     "positive_data_acceptance": {"expected-statuses": ["2xx", "402", "403", "404", "409", "429"]},
                     "negative_data_rejection": {"expected-statuses": ["4xx", "5xx"]},

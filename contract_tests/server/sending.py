@@ -1,25 +1,20 @@
 """How schemathesis's requests reach the target: paced, counted and remembered like all others, and never too dear."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import jsonschema_rs
 import requests
 from schemathesis.core.transport import Response
 from schemathesis.generation.case import Case
 from schemathesis.transport.requests import REQUESTS_TRANSPORT, RequestsTransport
 
-from contract_tests.document import CREATE, highest_price_uc
 from contract_tests.exchange import Exchange
 from contract_tests.server.talk import reading
 from contract_tests.server.talk.budget import OverBudgetError
 from contract_tests.server.talk.target import SilentServerError, Target
 
-_MEDIA = {"video_urls": "mp4", "image_urls": "jpg"}
-_CALLBACK_FIELD = "callback_url"
 _KEY_HEADER = "Idempotency-Key"
 _KEY = re.compile("[A-Za-z0-9._-]{16,96}")
 _NO_JSON = 200
@@ -32,7 +27,7 @@ class Sending(RequestsTransport):
     """Sends cases. `exchanges` are kept by the id of their case; `stopped` is why nothing is sent any more,
     `declined` why no submission is; `accepted` are submissions that were, though none should have been."""
 
-    def __init__(self, target: Target, raw: dict[str, Any], key: str, *, is_paid: bool) -> None:
+    def __init__(self, target: Target, key: str, *, is_paid: bool) -> None:
         super().__init__()
         self._copy_serializers_from(REQUESTS_TRANSPORT)
         self.target, self.key, self.is_paid = target, key, is_paid
@@ -40,17 +35,27 @@ class Sending(RequestsTransport):
         self.accepted = 0
         self.stopped: SilentServerError | None = None
         self.declined: OverBudgetError | None = None
-        request = raw["components"]["schemas"]["VideoRequest"]
-        self._takes = _validator(request, raw)
-        fields = {name: request["properties"][name] for name in (*_MEDIA, _CALLBACK_FIELD)}
-        fields |= {name: {"type": "array", "items": fields[name]["items"]} for name in _MEDIA}
-        self._field_takes = {name: _validator(schema, raw) for name, schema in fields.items()}
+        requests_ = target.contract.requests
+        self._takes, self._callback = requests_.fits, requests_.callback
+        self._endings = {
+            one["field"]: one["allowed"][0] for one in target.contract.rules if one["rule"] == "extension"
+        }
+        named = {
+            name: requests_.properties[name]
+            for name in (*self._endings, self._callback or "")
+            if name in requests_.properties
+        }
+        fields = {
+            name: {"type": "array", "items": one["items"]} if "items" in one else one for name, one in named.items()
+        }
+        self._field_takes = {name: requests_.validator(schema) for name, schema in fields.items()}
 
     def send(self, case: Case[Any], *, session: Any = None, **kwargs: Any) -> Response:
         """One case, over the target's own client. A transport error is raised as schemathesis knows it."""
         if self.stopped is not None:
             raise requests.ConnectionError(str(self.stopped))
-        creates = case.path == CREATE and case.method.upper() == "POST"
+        create = self.target.contract.create
+        creates = (case.method.upper(), case.path) == (create.method, create.path)
         if creates:
             self._prepare(case)
             self._make_wrong_once(case)
@@ -69,7 +74,7 @@ class Sending(RequestsTransport):
 
     def _sent(self, request: httpx.Request, *, is_bought: bool) -> Exchange:
         """Raises SilentServerError, OverBudgetError."""
-        highest = highest_price_uc(self.target.settings.video_seconds)
+        highest = self.target.settings.highest_uc() or 0
         if is_bought:
             self.target.budget.admit_invalid(highest)
         exchange = self.target.send(request)
@@ -89,12 +94,15 @@ class Sending(RequestsTransport):
                 {name: value for name, value in body.items() if name != "model"} if self._takes(body) else body
             )
             return
-        for name, ending in _MEDIA.items():
-            if self._field_takes[name](body.get(name)):
-                body = {**body, name: [f"https://example.com/{index}.{ending}" for index, _ in enumerate(body[name])]}
-        if self._field_takes[_CALLBACK_FIELD](body.get(_CALLBACK_FIELD)):
-            body = {name: value for name, value in body.items() if name != _CALLBACK_FIELD}
+        for name, ending in self._endings.items():
+            if self._fits(name, body.get(name)):
+                body = {**body, name: _reachable(body[name], ending)}
+        if self._callback is not None and self._fits(self._callback, body.get(self._callback)):
+            body = {name: value for name, value in body.items() if name != self._callback}
         case.body = body
+
+    def _fits(self, name: str, value: Any) -> bool:
+        return name in self._field_takes and self._field_takes[name](value)
 
     def _make_wrong_once(self, case: Case[Any]) -> None:
         """A body that is wrong comes with no wrong key beside it, or its refusal would prove nothing. Where money is
@@ -117,9 +125,11 @@ class Sending(RequestsTransport):
         return requests.Request(**{name: data[name] for name in _PARTS if name in data}).prepare()
 
 
-def _validator(schema: dict[str, Any], raw: dict[str, Any]) -> Callable[[Any], bool]:
-    whole: dict[str, Any] = {**schema, "components": raw["components"]}
-    return jsonschema_rs.Draft202012Validator(whole, validate_formats=True).is_valid
+def _reachable(value: Any, ending: str) -> Any:
+    """As many addresses with this ending as there were."""
+    if not isinstance(value, list):
+        return f"https://example.com/0{ending}"
+    return [f"https://example.com/{index}{ending}" for index, _ in enumerate(value)]
 
 
 def _httpx_request(prepared: requests.PreparedRequest) -> httpx.Request:

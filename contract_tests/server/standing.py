@@ -4,15 +4,14 @@ it."""
 from collections.abc import Iterator
 from typing import Protocol
 
-from contract_tests.document import CREATE, example_request
+from contract_tests.contract.contract import Contract
 from contract_tests.server.probes.probe import Need
 from contract_tests.server.talk.listener import Listener
 from contract_tests.server.talk.target import Settings, Target
 
 _PROFILES = ("documented", "observed")
 _NOT_THERE = (404, 405, 410, 501)
-_ASKED = (("GET", "/v1/credits"), ("POST", CREATE), ("GET", "/v1/tasks/task-unified-1757169743-00000000"))
-"""What every server of this API answers, without a key, in some other way than that it is not there."""
+_NOBODYS = "task-unified-1757169743-00000000"
 
 
 class UnreachableError(Exception):
@@ -31,16 +30,24 @@ class Wishes(Protocol):
 
 def require_this_api(target: Target) -> None:
     """Raises UnreachableError."""
-    statuses = []
-    for method, path in _ASKED:
+    statuses, asked = [], tuple(_asked(target.contract))
+    for method, path in asked:
         exchange = target.send(target.build(method, path))
         if exchange.status is None:
             raise UnreachableError(f"{target.settings.url} does not answer: {exchange.failure}")
         statuses.append(exchange.status)
         if exchange.status not in _NOT_THERE:
             return
-    told = ", ".join(f"{method} {path}: {status}" for (method, path), status in zip(_ASKED, statuses, strict=True))
+    told = ", ".join(f"{method} {path}: {status}" for (method, path), status in zip(asked, statuses, strict=True))
     raise UnreachableError(f"{target.settings.url} answers, but is not this API ({told}): is the address right?")
+
+
+def _asked(contract: Contract) -> Iterator[tuple[str, str]]:
+    """What every server of this API answers, without a key, in some other way than that it is not there."""
+    if contract.credits is not None:
+        yield contract.credits.method, contract.credits.path
+    yield contract.create.method, contract.create.path
+    yield contract.query.method, contract.query.of(_NOBODYS)
 
 
 def known_profile(told: object) -> str:
@@ -66,7 +73,8 @@ def _missing_of_unsteered(options: Wishes, target: Target) -> Iterator[Need]:
     if options.settings.other_key is None:
         yield Need.OTHER_KEY
     key = options.settings.key
-    request = target.build("GET", "/v1/credits", headers={"Authorization": f"Bearer {key}"})
+    method, path = next(_asked(target.contract)) if target.contract.credits else [*_asked(target.contract)][-1]
+    request = target.build(method, path, headers={"Authorization": f"Bearer {key}"})
     if key is None or target.send(request).status == 401:
         yield Need.KEY
 
@@ -76,8 +84,9 @@ def _is_reachable(target: Target, listener: Listener) -> bool:
     that is public has to lead here."""
     if target.control is None:
         return listener.is_local or listener.is_led_here(target.settings.timeout_s)
-    key = target.key()
+    key, contract = target.key(), target.contract
     target.control.account(key, credits=0)
-    body = example_request() | {"callback_url": listener.box().url}
-    exchange = target.send(target.build("POST", CREATE, json=body, headers={"Authorization": f"Bearer {key}"}))
+    body = contract.requests.example() | {str(contract.requests.callback): listener.box().url}
+    headers = {"Authorization": f"Bearer {key}"}
+    exchange = target.send(target.build(contract.create.method, contract.create.path, json=body, headers=headers))
     return exchange.status != 400

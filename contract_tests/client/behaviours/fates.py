@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from contract_tests.client.behaviours.deviation import Deviation, rule
-from contract_tests.document import failure_codes
+from contract_tests.contract.contract import built_in
 
-FAILURES = failure_codes()
+FAILURES = built_in().failures
 """The documented codes that a task fails with."""
 ENDLESS_S = 100_000
 """So long that no client waits for the end."""

@@ -15,7 +15,7 @@ from contract_tests.client.behaviours.deviation import (
     Trouble,
     counted,
 )
-from contract_tests.document import CREATE, CREDITS, TASK, error_kinds
+from contract_tests.contract.contract import built_in
 
 FAULTS = {
     "closed_before_answer": "{which} lost before the answer, and not taken",
@@ -42,11 +42,7 @@ _PAGES = {
     "text": ("text/plain; charset=utf-8", b"upstream connect error or disconnect/reset before headers\n"),
     "nothing": ("text/plain", b""),
 }
-_PATHS = {
-    Operation.SUBMISSION: ("POST", CREATE),
-    Operation.QUERY: ("GET", TASK),
-    Operation.CREDITS: ("GET", CREDITS),
-}
+_ROLES = {Operation.SUBMISSION: "create_task", Operation.QUERY: "get_task", Operation.CREDITS: "get_credits"}
 _PREFERRED = {
     409: ("paid_outcome_unknown", "invalid_request_error"),
     402: ("insufficient_quota", "insufficient_quota"),
@@ -101,7 +97,8 @@ def made_error(operation: Operation, status: int, headers: Headers | None = None
 
 def _error_kind(operation: Operation, status: int) -> tuple[Any, str]:
     """The code and type that the document gives first."""
-    known = error_kinds(*_PATHS[operation], status) if operation in _PATHS else frozenset()
+    endpoint = built_in().endpoint(_ROLES.get(operation, ""))
+    known = built_in().error_kinds(endpoint, status) if endpoint else frozenset()
     if _PREFERRED.get(status) in known or not known:
         return _PREFERRED.get(status) or _OTHERWISE.get(status, ("internal_error", "api_error"))
     return min(known, key=str)

@@ -12,7 +12,7 @@ from contract_tests.client.behaviours.troubles import MOVED, Vanishes
 from contract_tests.client.run import Run, is_definite, is_running
 from contract_tests.client.verdicts.judgement import Judgement, Pair, groups, longest, pairs_of, repeated
 from contract_tests.client.wire.journal import Entry
-from contract_tests.document import contract_document
+from contract_tests.contract.contract import built_in
 
 _INVALID = frozenset({400, 401, 405, 413, 415, 422})
 REFUSALS_ALLOWED = 3
@@ -60,7 +60,7 @@ def _misplaced(value: Any, place: str, *, is_top: bool = False) -> Iterator[str]
 
 @cache
 def _known_names() -> frozenset[str]:
-    return frozenset(contract_document()["components"]["schemas"]["VideoRequest"]["properties"])
+    return frozenset(built_in().requests.properties)
 
 
 def _near(name: str) -> str:

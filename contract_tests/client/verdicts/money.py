@@ -6,7 +6,7 @@ from functools import cache
 from contract_tests.client.run import Run
 from contract_tests.client.verdicts.judgement import Judgement
 from contract_tests.client.wire.journal import Entry
-from contract_tests.document import contract_document
+from contract_tests.contract.document import contract_document
 
 _TRIES_AGAIN = 1
 _MAY_BE_REPEATED = "request_cancelled"

@@ -2,7 +2,7 @@
 
 import time
 
-from contract_tests.document import UC_PER_CREDIT
+from contract_tests.contract.document import UC_PER_CREDIT
 from contract_tests.server.probes.auditor import AUDITED
 from contract_tests.server.probes.callbacks import judge_retries
 from contract_tests.server.probes.calling import Noted, judge_early, judge_one, too_early

@@ -3,17 +3,15 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from contract_tests.document import UC_PER_CREDIT, contract_document, failure_codes
+from contract_tests.contract.contract import Contract
+from contract_tests.contract.document import UC_PER_CREDIT
 from contract_tests.judge import Judge
 from contract_tests.server.talk import reading
 from contract_tests.server.talk.case import Answer
 from contract_tests.server.talk.reading import Balance
 
-STATUSES: tuple[str, ...] = tuple(
-    contract_document()["components"]["schemas"]["Task"]["properties"]["status"]["enum"]
-)
-TERMINAL = frozenset({"completed", "failed"})
-_RANK = {"pending": 0, "processing": 1, "completed": 2, "failed": 2}
+TERMINAL = frozenset({"completed", "failed", "cancelled"})
+_RANK = {"pending": 0, "processing": 1, "completed": 2, "failed": 2, "cancelled": 2}
 DIFFERENCES = (
     "BILLING-RESERVED-ON-SUBMISSION",
     "BILLING-CHARGED-ON-COMPLETION",
@@ -52,6 +50,7 @@ AUDITED = (
 )
 """All that an auditor judges, whoever asks."""
 _IDENTITY = ("created", "model", "object", "type")
+_START = {"status": "pending", "progress": 0}
 
 
 @dataclass(slots=True)
@@ -101,33 +100,36 @@ class Auditor:
     """Judges bodies of tasks and balances of one tenant, in the order they come. What has not the shape that a check
     reads is not judged by it: that it has another is for the checks of shapes to say."""
 
-    def __init__(self, judge: Judge) -> None:
-        self.judge = judge
+    def __init__(self, judge: Judge, contract: Contract) -> None:
+        self.judge, self.contract = judge, contract
         self.tasks: dict[str, Seen] = {}
         self.changes = Changes()
+        self._statuses = contract.statuses
         self._balance: Balance | None = None
         self._is_lost = False
 
     # --- tasks
 
-    def submitted(self, body: Any, task_id: str, model: str) -> Seen:
+    def submitted(self, body: Any, task_id: str) -> Seen:
         """The answer to a submission that was accepted."""
         that = self.judge.that
         that("TASK-ID-UNIQUE", task_id not in self.tasks, task_id, "an id that no other task has")
-        start = (reading.at(body, "status"), reading.at(body, "progress"))
-        if _is_typed(body, status=str, progress=int):
-            that("TASK-STARTS-PENDING", start == ("pending", 0), f"status {start[0]}, progress {start[1]}")
-        if _is_typed(body, model=str):
-            named = reading.at(body, "model")
+        start = {name: value for name, value in _START.items() if self.contract.says(name)}
+        shown = {name: reading.at(body, name) for name in start}
+        if start and _is_typed(body, status=str, progress=int):
+            told = ", ".join(f"{name} {value}" for name, value in shown.items())
+            that("TASK-STARTS-PENDING", shown == start, told)
+        if self.contract.says("model") and _is_typed(body, model=str):
+            named, model = reading.at(body, "model"), self.contract.model
             that("TASK-NAMES-ITS-MODEL", named == model, named, f"{model}, as submitted")
         seen = Seen(task_id, _identity(body), reading.amount_uc(reading.at(body, "usage", "credits_reserved")))
         self.tasks[task_id] = seen
         self.changes.submitted.append(seen)
         return seen
 
-    def bought(self, answer: Answer, model: str) -> Seen:
+    def bought(self, answer: Answer) -> Seen:
         """The answer to a submission. Raises UnmetError where it was not accepted."""
-        return self.submitted(answer.body, answer.task_id, model)
+        return self.submitted(answer.body, answer.task_id)
 
     def resumed(self, body: Any, task_id: str) -> None:
         """A task of an earlier, interrupted run: judged from here on."""
@@ -172,11 +174,14 @@ class Auditor:
     def _judge_course(self, body: dict[str, Any], seen: Seen) -> None:
         status, progress = body.get("status"), reading.whole(body.get("progress"))
         if status is None or isinstance(status, str):
-            self.judge.that("TASK-STATUS-KNOWN", status in STATUSES, status, f"one of {', '.join(STATUSES)}")
-        if not reading.known(status, STATUSES) or progress is None:
+            allowed = ", ".join(map(self.contract.spoken, self._statuses))
+            self.judge.that("TASK-STATUS-KNOWN", status in self._statuses, status, f"one of {allowed}")
+        if not reading.known(status, self._statuses):
             return
         back = seen.ended is None and _RANK[str(status)] < _RANK.get(seen.status, 0)
         self.judge.that("TASK-STATUS-ORDER", not back, f"{status} after {seen.status}")
+        if progress is None:
+            return
         if not back and seen.ended is None:
             self.judge.that("TASK-PROGRESS-MONOTONE", progress >= seen.progress, f"{progress} after {seen.progress}")
         done = progress == 100
@@ -187,11 +192,11 @@ class Auditor:
         that, status, results = self.judge.that, body.get("status"), body.get("results")
         if status == "completed":
             that("TASK-RESULTS-WHEN-COMPLETED", bool(results), f"results {results} on a completed task")
-        elif reading.known(status, STATUSES):
+        elif reading.known(status, self._statuses):
             that("TASK-RESULTS-ONLY-WHEN-COMPLETED", results is None, f"results on a {status} task")
         if status == "failed":
             self._judge_error(body.get("error"))
-        elif reading.known(status, STATUSES):
+        elif reading.known(status, self._statuses):
             that("TASK-ERROR-ONLY-WHEN-FAILED", body.get("error") is None, f"error on a {status} task")
         flag = reading.at(body, "task_info", "can_cancel")
         if reading.known(status, TERMINAL) and isinstance(flag, bool):
@@ -201,14 +206,16 @@ class Auditor:
         told = reading.fields(error)
         self.judge.that("TASK-ERROR-WHEN-FAILED", bool(told.get("message")), f"error {error} on a failed task")
         code, kind = told.get("code"), told.get("type")
-        self.judge.that("TASK-ERROR-CODE-KNOWN", code in failure_codes(), code, ", ".join(failure_codes()))
+        failures = self.contract.failures
+        self.judge.that("TASK-ERROR-CODE-KNOWN", code in failures, code, ", ".join(failures))
         self.judge.that("TASK-ERROR-TYPE", kind == "task_error", kind, "task_error")
 
     def _note_end(self, seen: Seen, status: str, cancelled: bool) -> None:
         if status == "completed":
             self.changes.completed.append(seen)
         else:
-            (self.changes.cancelled if cancelled else self.changes.failed).append(seen)
+            is_cancelled = cancelled or status == "cancelled"
+            (self.changes.cancelled if is_cancelled else self.changes.failed).append(seen)
 
     # --- money
 

@@ -2,12 +2,11 @@
 
 import itertools
 
-from contract_tests.document import callback_rules, price_uc
 from contract_tests.server.probes.auditor import TERMINAL
 from contract_tests.server.probes.calling import Talk, calling, judge_gaps, judge_one, judge_settled, told
-from contract_tests.server.probes.probe import Need, Setting, probe
+from contract_tests.server.probes.probe import PLENTY, Need, Setting, probe
 from contract_tests.server.talk import reading
-from contract_tests.server.talk.listener import HANG, RESET, Box, id_of
+from contract_tests.server.talk.listener import HANG, RESET, Box
 from contract_tests.server.talk.reading import Balance
 from contract_tests.server.talk.target import UnmetError
 
@@ -80,7 +79,7 @@ def many_callbacks(setting: Setting) -> None:
             raise UnmetError("needs tasks that end by themselves")
         received = f"{told(box)} for task {number} of {_MANY}, {box.task_id}"
         setting.judge.that("CALLBACK-SENT", len(box.deliveries) == 1, received, documented)
-        others = {id_of(one) for one in box.deliveries} - {box.task_id, ""}
+        others = {talk.listener.id_of(one) for one in box.deliveries} - {box.task_id, ""}
         setting.judge.that("CALLBACK-BODY-IS-THE-TASK", not others, f"{others}", box.task_id)
 
 
@@ -93,7 +92,7 @@ def billing_first(setting: Setting) -> None:
         before = _balance(talk)
         answer = talk.case.submit(callback_url=box.url)
         reserved = reading.amount_uc(answer.at("usage", "credits_reserved"))
-        reserved = price_uc(setting.profile, 9) if reserved is None else reserved
+        reserved = setting.price_uc() if reserved is None else reserved
         talk.listener.expect(box, answer.task_id)
         setting.control.end(answer.task_id, how)
         talk.let_pass(0)
@@ -125,7 +124,7 @@ def retries(setting: Setting) -> None:
 
 def judge_retries(talk: Talk, box: Box) -> None:
     """All that came for a receiver that always fails, long enough after."""
-    delays = callback_rules()["retry_delays_seconds"]
+    delays = talk.setting.callback_rules()["retry_delays_seconds"]
     attempts = 1 + len(delays)
     talk.require("CALLBACK-RETRIED", len(box.deliveries) >= attempts, box, f"{attempts} attempts")
     talk.require("CALLBACK-GIVES-UP", len(box.deliveries) <= attempts, box, f"{attempts} attempts, and no more")
@@ -173,7 +172,7 @@ def redirects(setting: Setting) -> None:
 @probe("CALLBACK-TIMEOUT", needs=_NEEDS | {Need.PATIENCE})
 def timeout(setting: Setting) -> None:
     """A receiver that never answers is left after 10 s, and tried again."""
-    talk, limit = calling(setting), float(callback_rules()["timeout_seconds"])
+    talk, limit = calling(setting), float(setting.callback_rules()["timeout_seconds"])
     box = talk.listener.box(HANG)
     talk.ended(box)
     talk.let_pass(limit + 2)
@@ -200,7 +199,7 @@ _FORBIDDEN = (
 @probe("CALLBACK-FORBIDDEN-TARGET", needs={Need.KEY})
 def forbidden_targets(setting: Setting) -> None:
     """Callbacks go by https to public addresses, and their URL is not too long."""
-    case = setting.case(credits=10_000)
+    case = setting.case(credits=PLENTY)
     setting.require_valid_taken(case)
     for url in _FORBIDDEN if setting.target.is_local else (*_FORBIDDEN, _LOOPBACK):
         setting.refused("CALLBACK-FORBIDDEN-TARGET", case, url[:60], callback_url=url)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract_tests.judge import Judge
-from contract_tests.server.probes.auditor import STATUSES, TERMINAL
-from contract_tests.server.probes.probe import Setting
+from contract_tests.server.probes.auditor import TERMINAL
+from contract_tests.server.probes.probe import PLENTY, Setting
 from contract_tests.server.talk import reading
 from contract_tests.server.talk.case import Case
 from contract_tests.server.talk.listener import Box, Delivery, Listener
@@ -47,10 +47,11 @@ class Talk:
 
     def noting(self, box: Box) -> Callable[[Delivery], Noted]:
         def note(delivery: Delivery) -> Noted:
-            task_id = box.task_id or reading.text(reading.at(_json(delivery.body), "id"))
-            status = reading.at(self.case.peek(f"/v1/tasks/{task_id}"), "status") if task_id else None
-            balance = reading.balance(self.case.peek("/v1/credits"))
-            return Noted(status if reading.known(status, STATUSES) else None, balance)
+            task_id = box.task_id or self.listener.id_of(delivery)
+            status = reading.at(self.case.peek_task(task_id), "status") if task_id else None
+            balance = reading.balance(self.case.peek_credits())
+            known = reading.known(status, self.setting.contract.statuses)
+            return Noted(status if known else None, balance)
 
         return note
 
@@ -78,7 +79,7 @@ class Talk:
 def calling(setting: Setting) -> Talk:
     if setting.listener is None:
         raise AssertionError("a probe of callbacks has to say that it needs them")
-    return Talk(setting, setting.listener, setting.case(credits=10_000))
+    return Talk(setting, setting.listener, setting.case(credits=PLENTY))
 
 
 def told(box: Box) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from contract_tests.document import MODEL, UC_PER_CREDIT, create_operation, price_uc
+from contract_tests.contract.document import UC_PER_CREDIT
 from contract_tests.server.probes.auditor import TERMINAL, Auditor
 from contract_tests.server.probes.endings import fetched
 from contract_tests.server.probes.probe import Need, Setting, probe
@@ -20,13 +20,13 @@ COURSE = ("TASK-ENDS", "TASK-STATUS-ORDER", "TASK-PROGRESS-MONOTONE", "BILLING-R
 @probe(*FIRST, *COURSE, "RESULT-LINK-WORKS", needs={Need.CONTROL})
 def whole_life(setting: Setting) -> None:
     """Submit, poll to the end, and compare every answer and balance with those before it."""
-    case, auditor = setting.case(credits=10_000), Auditor(setting.judge)
+    case, auditor = setting.case(credits=10_000), Auditor(setting.judge, setting.contract)
     auditor.balanced(case.credits().body)
     before = setting.target.now_s()
     answer = case.submit()
-    if answer.status == 200:
+    if answer.is_ok:
         judge_first_answer(setting, answer.body, before, setting.target.now_s())
-    auditor.submitted(answer.body, answer.task_id, MODEL)
+    auditor.submitted(answer.body, answer.task_id)
     auditor.balanced(case.credits().body)
     body = _followed(case, auditor, answer.task_id)
     auditor.balanced(case.credits().body)
@@ -49,13 +49,15 @@ def judge_first_answer(setting: Setting, body: Any, before_s: float, after_s: fl
 
 def _judge_price(setting: Setting, body: Any) -> None:
     seconds = setting.target.settings.video_seconds
-    told, price = reading.at(body, "usage", "credits_reserved"), price_uc(setting.profile, seconds)
-    expected = f"{price / UC_PER_CREDIT:g} credits for {seconds:g} s"
-    holds = reading.amount_uc(told) == price
+    told, price = reading.at(body, "usage", "credits_reserved"), setting.contract.price(setting.profile)
+    if price is None:
+        return
+    reserved = price.uc(setting.target.settings.request(), seconds)
+    expected = f"{reserved / UC_PER_CREDIT:g} credits" + (f" for {seconds:g} s" if price.media_field else "")
+    holds = reading.amount_uc(told) == reserved
     setting.judge.that("BILLING-PRICE", holds, f"credits_reserved {told}", expected)
-    rule = create_operation()["x-evolink-price"][setting.profile]["billing_rule"]
     named = reading.at(body, "usage", "billing_rule")
-    setting.judge.that("BILLING-RULE-NAMED", named == rule, f"billing_rule {named}", rule)
+    setting.judge.that("BILLING-RULE-NAMED", named == price.billing_rule, f"billing_rule {named}", price.billing_rule)
 
 
 def _followed(case: Case, auditor: Auditor, task_id: str) -> dict[str, Any]:
@@ -63,8 +65,8 @@ def _followed(case: Case, auditor: Auditor, task_id: str) -> dict[str, Any]:
     poll_s = case.target.settings.poll_s
     for _ in range(int(_LONGEST_S / poll_s)):
         answer = case.task(task_id)
-        case.judge.that("TASK-STAYS", answer.status == 200, answer.told, "200")
-        if answer.status != 200 or auditor.queried(answer.body, task_id).status in TERMINAL:
+        case.judge.that("TASK-STAYS", answer.is_ok, answer.told, "200")
+        if not answer.is_ok or auditor.queried(answer.body, task_id).status in TERMINAL:
             break
         case.let_pass(poll_s)
     seen = auditor.tasks[task_id]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from contract_tests.document import MODEL, UC_PER_CREDIT, failure_codes, price_uc
+from contract_tests.contract.document import UC_PER_CREDIT
 from contract_tests.exchange import Exchange
 from contract_tests.judge import BrokenPromiseError
 from contract_tests.server.probes.auditor import AUDITED, TERMINAL, Auditor, Seen
@@ -69,9 +69,9 @@ class Machine(RuleBasedStateMachine):
     def open_account(self, tasks: int) -> None:
         """Credits for this many tasks and a half."""
         self.setting.cases.clear()
-        self.price = price_uc(self.setting.profile, self.setting.target.settings.video_seconds)
+        self.price = self.setting.price_uc()
         self.case = self.setting.case(credits=(tasks + 0.5) * self.price / UC_PER_CREDIT)
-        self.auditor = Auditor(self.setting.judge)
+        self.auditor = Auditor(self.setting.judge, self.setting.contract)
         self.keyed: dict[str, tuple[str, str]] = {}
         self.balance: Balance
         self.reckon()
@@ -81,7 +81,7 @@ class Machine(RuleBasedStateMachine):
     @rule(prompt=st.sampled_from(_PROMPTS))
     @guarded
     def submit(self, prompt: str) -> None:
-        self.take(self.case.submit(prompt=prompt))
+        self.take(self.case.submit(**self.setting.text(prompt)))
         self.reckon()
 
     @rule(prompt=st.sampled_from(_PROMPTS), key=st.sampled_from(_KEYS))
@@ -89,7 +89,7 @@ class Machine(RuleBasedStateMachine):
     def submit_with_key(self, prompt: str, key: str) -> None:
         earlier = self.keyed.get(key)
         assume(earlier or self.balance.remaining >= self.price)
-        answer = self.case.submit(prompt=prompt, idempotency_key=key)
+        answer = self.case.submit(**self.setting.text(prompt), idempotency_key=key)
         if earlier is None:
             self.keyed[key] = (prompt, self.take(answer).id)
         else:
@@ -99,9 +99,9 @@ class Machine(RuleBasedStateMachine):
     @rule()
     @guarded
     def submit_something_invalid(self) -> None:
-        answer = self.case.submit_invalid(model=None)
-        assume(answer.status != 200)
-        self.auditor.changes.refused.append("without a model")
+        answer = self.case.submit_invalid(**self.setting.contract.requests.without_needed())
+        assume(not answer.is_ok)
+        self.auditor.changes.refused.append("without a field that it needs")
         self.reckon()
 
     @precondition(lambda self: self.open_tasks)
@@ -110,7 +110,8 @@ class Machine(RuleBasedStateMachine):
     def end(self, choice: int, how: str, code: int) -> None:
         """The mock is told to end a task now."""
         seen = self.open_tasks[choice % len(self.open_tasks)]
-        why = failure_codes()[code % len(failure_codes())] if how == "fail" else None
+        codes = self.setting.contract.failures
+        why = codes[code % len(codes)] if how == "fail" and codes else None
         self.case.notes.append(f"after request {len(self.case.steps)}: the mock is told to {how} {seen.id}")
         self.setting.control.end(seen.id, how, why)
         self.reckon(cancelled=seen.id if how == "cancel" else "")
@@ -155,9 +156,9 @@ class Machine(RuleBasedStateMachine):
         check_id = "BILLING-COVERED-IS-ACCEPTED" if covered else "BILLING-SHORT-IS-REFUSED"
         received = f"{answer.told} with {self.balance.remaining / UC_PER_CREDIT:g} credits left"
         self.setting.judge.that(check_id, answer.status == (200 if covered else 402), received)
-        assume(covered or answer.status != 200)  # what an overspent account shows is no promise of its own
-        if answer.status == 200:
-            return self.auditor.bought(answer, MODEL)
+        assume(covered or not answer.is_ok)  # what an overspent account shows is no promise of its own
+        if answer.is_ok:
+            return self.auditor.bought(answer)
         self.auditor.changes.refused.append("402")
         return Seen("", {}, 0)
 
@@ -173,8 +174,8 @@ class Machine(RuleBasedStateMachine):
 
     def query(self, seen: Seen, *, cancelled: bool = False) -> None:
         answer = self.case.task(seen.id)
-        self.setting.judge.that("TASK-STAYS", answer.status == 200, answer.told, "200")
-        if answer.status == 200:
+        self.setting.judge.that("TASK-STAYS", answer.is_ok, answer.told, "200")
+        if answer.is_ok:
             self.auditor.queried(answer.body, seen.id, cancelled=cancelled)
         else:
             self.auditor.lost()

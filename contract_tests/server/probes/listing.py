@@ -4,9 +4,8 @@ that it costs nothing on a live account."""
 from collections.abc import Callable
 from typing import Any
 
-from contract_tests.document import MODEL
 from contract_tests.server.probes.auditor import TERMINAL
-from contract_tests.server.probes.probe import Need, Setting, probe
+from contract_tests.server.probes.probe import PLENTY, Need, Setting, probe
 from contract_tests.server.talk import reading
 from contract_tests.server.talk.case import Answer, Case
 from contract_tests.server.talk.target import UnmetError
@@ -29,7 +28,7 @@ def stocked(setting: Setting) -> Case:
     """On a mock, an account with a task in each state; anywhere else, what the account has."""
     if setting.target.control is None:
         return setting.case()
-    case = setting.case(credits=10_000)
+    case = setting.case(credits=PLENTY)
     for how in ("complete", "fail", "cancel", "", ""):
         task_id = case.buy()
         if how:
@@ -48,7 +47,7 @@ def _asked(setting: Setting, case: Case, least: int = 1, **params: Any) -> tuple
     by."""
     answer = case.send("GET", LIST, params=params)
     shown = items(answer)
-    if setting.target.control is None and (answer.status != 200 or len(shown) < least):
+    if setting.target.control is None and (not answer.is_ok or len(shown) < least):
         raise UnmetError(
             f"needs {least} tasks in the account's list; it was answered {answer.told} with {len(shown)}"
         )
@@ -109,7 +108,7 @@ def filters(setting: Setting) -> None:
         _judge_filter(setting, case, {"status": name}, fitting, shown)
     for name in ("video", "audio"):
         _judge_filter(setting, case, {"type": name}, [one for one in shown if one.get("type") == name], shown)
-    for name in (MODEL, "no-such-model"):
+    for name in (setting.contract.model, "no-such-model"):
         _judge_filter(setting, case, {"model": name}, [one for one in shown if one.get("model") == name], shown)
 
 
@@ -130,7 +129,7 @@ def batch(setting: Setting) -> None:
     ids = [str(one.get("id")) for one in _settled(setting, _asked(setting, case)[1])[:_LOOKED_AT]]
     answer = case.send("POST", BATCH, json={"task_ids": [*ids, _UNKNOWN]})
     tasks = {str(one.get("id")): one for one in items(answer)}
-    known = answer.status == 200 and _UNKNOWN not in tasks and len(items(answer)) <= len(ids)
+    known = answer.is_ok and _UNKNOWN not in tasks and len(items(answer)) <= len(ids)
     that("BATCH-LEAVES-OUT-UNKNOWN", known, f"{answer.status} with {sorted(tasks)}", f"{ids}")
     for task_id in ids:
         task = case.task(task_id).body
@@ -140,7 +139,7 @@ def batch(setting: Setting) -> None:
 
 @probe("LIST-OWN-ONLY", "BATCH-OWN-ONLY", needs={Need.OBSERVED, Need.CONTROL})
 def own_only(setting: Setting) -> None:
-    owner, stranger = setting.case(credits=1_000), setting.case(other=True, credits=1_000)
+    owner, stranger = setting.case(credits=PLENTY), setting.case(other=True, credits=PLENTY)
     theirs, task_id = stranger.buy(), owner.buy()
     shown = [str(one.get("id")) for one in items(stranger.send("GET", LIST))]
     setting.judge.that("LIST-OWN-ONLY", shown == [theirs], f"{shown}", f"{theirs} alone")
@@ -152,7 +151,7 @@ def own_only(setting: Setting) -> None:
 @probe("MODELS-ARE-THOSE-ALLOWED", needs={Need.KEY, Need.OBSERVED})
 def models(setting: Setting) -> None:
     """On a mock the key is allowed the model, then not; elsewhere it is what it was shown to be."""
-    case = setting.case(credits=1_000)
+    case = setting.case(credits=PLENTY)
     if setting.target.control is None:
         if not setting.target.took_valid:
             raise UnmetError("no submission was accepted in this run, so what the key may use is not known")
@@ -160,14 +159,14 @@ def models(setting: Setting) -> None:
     for allowed in (None, ["another-model"]):
         if allowed is not None:
             setting.control.account(case.key, models=allowed)
-        _judge_models(setting, case, accepted=case.submit().status == 200)
+        _judge_models(setting, case, accepted=case.submit().is_ok)
     return None
 
 
 def _judge_models(setting: Setting, case: Case, *, accepted: bool) -> None:
     shown = [one.get("id") for one in items(case.send("GET", MODELS))]
     received = f"{shown}, and a submission is {'accepted' if accepted else 'refused'}"
-    setting.judge.that("MODELS-ARE-THOSE-ALLOWED", (MODEL in shown) == accepted, received)
+    setting.judge.that("MODELS-ARE-THOSE-ALLOWED", (setting.contract.model in shown) == accepted, received)
 
 
 def _settled(setting: Setting, shown: list[Item]) -> list[Item]:

@@ -3,8 +3,8 @@ them."""
 
 from typing import Any
 
-from contract_tests.server.probes.access import request_schema
 from contract_tests.server.probes.calling import Talk
+from contract_tests.server.probes.fields import longest_prompt
 from contract_tests.server.probes.life import FIRST, judge_first_answer
 from contract_tests.server.probes.probe import Need, Setting, probe
 from contract_tests.server.probes.shelf import Bought, Item, Shelf
@@ -34,7 +34,7 @@ def talk_of(setting: Setting, case: Case) -> Talk:
     return Talk(setting, setting.listener, case)
 
 
-def _boxed(setting: Setting, case: Case, *script: int) -> tuple[Box | None, dict[str, str]]:
+def _boxed(setting: Setting, case: Case, *script: int) -> tuple[Box | None, dict[str, Any]]:
     """A callback URL for a submission, where the server can reach one."""
     if setting.listener is None:
         return None, {}
@@ -62,7 +62,7 @@ def plain(setting: Setting) -> None:
     before = setting.target.now_s()
     with shelf.buying(Item.PLAIN):
         answer = case.submit(idempotency_key=_KEY.format(run=setting.target.settings.run), **extra)
-    if answer.status == 200:
+    if answer.is_ok:
         marked = answer.headers.get("idempotency-replayed")
         setting.judge.that(
             "IDEMPOTENCY-REPLAYED-HEADER", marked is None, f"Idempotency-Replayed: {marked}", "on repeats only"
@@ -78,8 +78,16 @@ def failing(setting: Setting) -> None:
     shelf, case = paying(setting)
     shelf.get(Item.PLAIN)
     box, extra = _boxed(setting, case, *[500] * 20)
-    _put(setting, Item.FAILING, case.submit(video_urls=[NOWHERE], **extra), box)
+    _put(setting, Item.FAILING, case.submit(**_nowhere(setting), **extra), box)
     shelf.reckon()
+
+
+def _nowhere(setting: Setting) -> dict[str, Any]:
+    """Media that lead nowhere, in place of those of the example. Raises UnmetError where it has none."""
+    body, found = setting.target.settings.request(), setting.contract.requests
+    for name in (*found.links("video"), *found.links("image"), *found.links("audio")):
+        return {name: [NOWHERE] * len(body[name]) if isinstance(body[name], list) else NOWHERE}
+    raise UnmetError("the example has no media that could lead nowhere, so that its task fails")
 
 
 @probe(*_AGAIN, risked=2, needs=REAL)
@@ -89,26 +97,26 @@ def again(setting: Setting) -> None:
     bought, that = shelf.get(Item.PLAIN), setting.judge.that
     if bought.is_resumed:
         raise UnmetError("the plain task is of an earlier run, whose idempotency key is not known")
-    extra = {} if bought.box is None else {"callback_url": bought.box.url}
+    extra: dict[str, Any] = {} if bought.box is None else {"callback_url": bought.box.url}
     extra["idempotency_key"] = _KEY.format(run=setting.target.settings.run)
     answer = case.submit(**extra)
     if (answer.status, answer.code) == (409, "paid_outcome_unknown"):
         raise UnmetError("the first request with this idempotency key was still running")
-    same = answer.status == 200 and answer.at("id") == bought.id
+    same = answer.is_ok and answer.at("id") == bought.id
     that("IDEMPOTENCY-SAME-TASK", same, f"{answer.told} with task {answer.at('id')}", f"task {bought.id}")
     if same:
         marked = answer.headers.get("idempotency-replayed")
         that("IDEMPOTENCY-REPLAYED-HEADER", marked == "true", f"Idempotency-Replayed: {marked}", "true on a repeat")
         shelf.auditor.changes.repeated += 1
     _account_for(shelf, bought, answer)
-    answer = case.submit(prompt="Another prompt", **extra)
+    answer = case.submit(**setting.text("Another prompt"), **extra)
     conflict = (answer.status, answer.code) == (409, "idempotency_conflict")
     that("IDEMPOTENCY-CONFLICT", conflict, answer.told, "409 idempotency_conflict for another body")
     _account_for(shelf, bought, answer)
 
 
 def _account_for(shelf: Shelf, bought: Bought, answer: Answer) -> None:
-    if answer.status == 200 and answer.at("id") != bought.id:
+    if answer.is_ok and answer.at("id") != bought.id:
         shelf.adopt(answer)
         bought.is_shared = True
     shelf.reckon()
@@ -119,27 +127,29 @@ def large(setting: Setting) -> None:
     """The longest prompt and as many images as may be, then, if that is refused, the prompt alone."""
     shelf, case = paying(setting)
     shelf.get(Item.PLAIN)
-    images, prompt = _images(setting), {"prompt": "x" * request_schema()["prompt"]["maxLength"]}
+    if (most := longest_prompt(setting.contract)) is None:
+        raise UnmetError(f"{setting.contract.source} does not say how long a prompt may be")
+    images: dict[str, Any] = _images(setting)
+    prompt: dict[str, Any] = {"prompt": "x" * most}
     box, extra = _boxed(setting, case, *[500] * 20)
-    answer = case.submit(keep_original_sound=True, **prompt, **images, **extra)
+    answer = case.submit(**prompt, **images, **extra)
     with_images, alone = answer, answer
     if images and answer.status == 400:
-        answer = alone = case.submit(keep_original_sound=True, **prompt, **extra)
-    if alone.status in (200, 400):
-        setting.judge.that("PROMPT-LENGTH", alone.status == 200, _said(alone), "200 for the longest prompt")
-    if images and alone.status == 200:
-        holds = with_images.status == 200
-        setting.judge.that("IMAGE-COUNT", holds, _said(with_images), "200 for as many images as are allowed")
+        answer = alone = case.submit(**prompt, **extra)
+    if alone.is_ok or alone.status == 400:
+        setting.judge.that("PROMPT-LENGTH", alone.is_ok, _said(alone), "200 for the longest prompt")
+    if images and alone.is_ok:
+        setting.judge.that("IMAGE-COUNT", with_images.is_ok, _said(with_images), "200 for as many images as allowed")
     _put(setting, Item.LARGE, answer, box)
     shelf.reckon()
 
 
 def _images(setting: Setting) -> dict[str, Any]:
-    image = setting.target.settings.image_url
-    if image is None:
+    image, schema = setting.target.settings.image_url, setting.contract.requests.properties.get("image_urls", {})
+    if image is None or "maxItems" not in schema:
         setting.judge.not_judged("IMAGE-COUNT", "needs --image-url, an image that the server can reach")
         return {}
-    return {"image_urls": [image] * request_schema()["image_urls"]["maxItems"]}
+    return {"image_urls": [image] * schema["maxItems"]}
 
 
 def _said(answer: Answer) -> str:

@@ -3,11 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from contract_tests.document import MODEL, UC_PER_CREDIT, create_operation, price_uc
+from contract_tests.contract.document import UC_PER_CREDIT
 from contract_tests.server.probes.auditor import DIFFERENCES, Auditor
-from contract_tests.server.probes.probe import Need, Setting, probe
+from contract_tests.server.probes.probe import PLENTY, Need, Setting, probe
 from contract_tests.server.talk import reading
 from contract_tests.server.talk.case import Answer, Case
+from contract_tests.server.talk.target import UnmetError
 
 _WITHIN = (6, 6.5, 7.25, 9, 12.34, 19.99, 20)
 _SHORT = (1, 5.99)
@@ -16,39 +17,41 @@ _LONG = (20.01, 20.5, 21, 30, 600)
 _WORKERS = 8
 
 
-def _video(seconds: float) -> list[str]:
-    """A video of this length: a mock reads it off the address."""
-    return [f"https://example.com/street.mp4?mock:duration_seconds={seconds}"]
-
-
 @probe("BILLING-PRICE", "BILLING-SHORTEST", "BILLING-LONGEST", needs={Need.CONTROL})
 def prices(setting: Setting) -> None:
     """The price of the profile's rule, and what lies beyond a bound compared with what lies on it."""
-    case, that = setting.case(credits=100_000), setting.judge.that
-    rule = create_operation()["x-evolink-price"][setting.profile]
+    price = setting.contract.price(setting.profile)
+    if price is None or price.media_field is None:
+        raise UnmetError(f"{setting.contract.source} tells no price by the length of media")
+    case, that, field = setting.case(credits=PLENTY), setting.judge.that, price.media_field
     for seconds in _WITHIN:
-        told, price = _told_price(case, seconds), price_uc(setting.profile, seconds)
-        expected = f"{price / UC_PER_CREDIT:g} credits for {seconds} s"
-        that("BILLING-PRICE", reading.amount_uc(told) == price, f"credits_reserved {told}", expected)
-    _judge_bound(case, "BILLING-SHORTEST", rule["minimum_seconds"], _SHORT)
-    if (most := rule.get("maximum_seconds")) is not None:
-        _judge_bound(case, "BILLING-LONGEST", most, _LONG)
+        told, expected = _told_price(case, field, seconds), price.uc(case.target.settings.request(), seconds)
+        allowed = f"{expected / UC_PER_CREDIT:g} credits for {seconds} s"
+        that("BILLING-PRICE", reading.amount_uc(told) == expected, f"credits_reserved {told}", allowed)
+    if price.minimum_seconds:
+        _judge_bound(case, "BILLING-SHORTEST", field, price.minimum_seconds, _SHORT)
+    if price.maximum_seconds is not None:
+        _judge_bound(case, "BILLING-LONGEST", field, price.maximum_seconds, _LONG)
     else:
         setting.judge.not_judged(
             "BILLING-LONGEST", f"no length is the longest that the {setting.profile} price knows"
         )
 
 
-def _judge_bound(case: Case, check_id: str, bound: float, beyond: tuple[float, ...]) -> None:
-    at_bound = _told_price(case, bound)
+def _judge_bound(case: Case, check_id: str, field: str, bound: float, beyond: tuple[float, ...]) -> None:
+    at_bound = _told_price(case, field, bound)
     for seconds in beyond:
-        told = _told_price(case, seconds)
-        received = f"credits_reserved {told} for {seconds} s"
-        case.judge.that(check_id, told == at_bound, received, f"{at_bound}, as for {bound} s")
+        told = _told_price(case, field, seconds)
+        received = f"credits_reserved {told} for {seconds:g} s"
+        case.judge.that(check_id, told == at_bound, received, f"{at_bound}, as for {bound:g} s")
 
 
-def _told_price(case: Case, seconds: float) -> Any:
-    answer = case.submit(video_urls=_video(seconds))
+def _told_price(case: Case, field: str, seconds: float) -> Any:
+    """What a submission says to cost whose media are this long: a mock reads that off the address."""
+    given = case.target.settings.request(field)[field]
+    link = f"{given[0] if isinstance(given, list) else given}?mock:duration_seconds={seconds}"
+    media: dict[str, Any] = {field: [link, *given[1:]] if isinstance(given, list) else link}
+    answer = case.submit(**media)
     _ = answer.task_id
     return answer.at("usage", "credits_reserved")
 
@@ -56,17 +59,17 @@ def _told_price(case: Case, seconds: float) -> Any:
 @probe(*DIFFERENCES, needs={Need.CONTROL})
 def bills(setting: Setting) -> None:
     """One thing after the other, and after each the credits: what moved them is never in doubt."""
-    case, auditor = setting.case(credits=1_000), Auditor(setting.judge)
+    case, auditor = setting.case(credits=PLENTY), Auditor(setting.judge, setting.contract)
     auditor.balanced(case.credits().body)
     for how in ("complete", "fail", "cancel"):
-        task_id = auditor.bought(case.submit(), MODEL).id
+        task_id = auditor.bought(case.submit()).id
         auditor.balanced(case.credits().body)
         setting.control.end(task_id, how)
         auditor.queried(case.task(task_id).body, task_id, cancelled=how == "cancel")
         auditor.balanced(case.credits().body)
         case.let_pass(60)
         auditor.balanced(case.credits().body)
-    if (answer := case.submit_invalid(model=None)).status != 200:
+    if not (answer := case.submit_invalid(**setting.contract.requests.without_needed())).took:
         auditor.changes.refused.append(answer.told)
         auditor.balanced(case.credits().body)
 
@@ -74,10 +77,10 @@ def bills(setting: Setting) -> None:
 @probe("BILLING-COVERED-IS-ACCEPTED", "BILLING-SHORT-IS-REFUSED", needs={Need.CONTROL})
 def last_credit(setting: Setting) -> None:
     """Exactly enough is enough; the smallest unit less is not, and a refusal names its code and reserves nothing."""
-    price = price_uc(setting.profile, 9)
+    price = setting.price_uc()
     answer = setting.case(credits=price / UC_PER_CREDIT).submit()
-    setting.judge.that("BILLING-COVERED-IS-ACCEPTED", answer.status == 200, answer.status, "200 with exactly enough")
-    case, auditor = setting.case(credits=(price - 1) / UC_PER_CREDIT), Auditor(setting.judge)
+    setting.judge.that("BILLING-COVERED-IS-ACCEPTED", answer.is_ok, answer.status, "200 with exactly enough")
+    case, auditor = setting.case(credits=(price - 1) / UC_PER_CREDIT), Auditor(setting.judge, setting.contract)
     auditor.balanced(case.credits().body)
     answer = case.submit()
     refused = (answer.status, answer.code) == (402, "insufficient_quota")
@@ -90,12 +93,12 @@ def last_credit(setting: Setting) -> None:
 @probe("BILLING-TOKEN-LIMIT", needs={Need.CONTROL})
 def token_limit(setting: Setting) -> None:
     """A key with a limit of its own: refused beyond it, whatever the user has; and nothing is reserved for that."""
-    price = price_uc(setting.profile, 9)
+    price = setting.price_uc()
     case = setting.case(credits=100 * price / UC_PER_CREDIT)
     setting.control.account(case.key, token_credits=1.5 * price / UC_PER_CREDIT)
-    auditor, that = Auditor(setting.judge), setting.judge.that
+    auditor, that = Auditor(setting.judge, setting.contract), setting.judge.that
     first = case.submit()
-    that("BILLING-TOKEN-LIMIT", first.status == 200, first.status, "200 within the limit of the key")
+    that("BILLING-TOKEN-LIMIT", first.is_ok, first.status, "200 within the limit of the key")
     left = case.credits().at("data", "token", "remaining_credits")
     halved = f"{price / 2 / UC_PER_CREDIT:g}"
     that("BILLING-TOKEN-LIMIT", reading.amount_uc(left) == price // 2, f"token.remaining_credits {left}", halved)
@@ -126,7 +129,7 @@ def _judge_amounts(setting: Setting, answer: Answer, balance_uc: int, cost_uc: i
 def idempotency_key(setting: Setting) -> None:
     """A repeat says that it is one; the same key of somebody else is another key."""
     key = "contract-idempotency-key"
-    case, other = setting.case(credits=1_000), setting.case(other=True, credits=1_000)
+    case, other = setting.case(credits=PLENTY), setting.case(other=True, credits=PLENTY)
     first, again, foreign = (one.submit(idempotency_key=key) for one in (case, case, other))
     _ = first.task_id
     header = again.headers.get("idempotency-replayed")
@@ -134,7 +137,7 @@ def idempotency_key(setting: Setting) -> None:
     setting.judge.that(
         "IDEMPOTENCY-REPLAYED-HEADER", marked, f"Idempotency-Replayed: {header}", "true, on repeats only"
     )
-    own = foreign.status == 200 and foreign.at("id") != first.task_id
+    own = foreign.is_ok and foreign.at("id") != first.task_id
     received = f"{foreign.told} with task {reading.shown(foreign.at('id'))}"
     setting.judge.that("IDEMPOTENCY-KEY-PER-ACCOUNT", own, received, "a task of its own")
 
@@ -142,10 +145,10 @@ def idempotency_key(setting: Setting) -> None:
 @probe("IDEMPOTENCY-PARALLEL", needs={Need.CONTROL})
 def idempotency_in_parallel(setting: Setting) -> None:
     """The same request several times at once, as an impatient client sends it: one task."""
-    case = setting.case(credits=10_000)
+    case = setting.case(credits=PLENTY)
     for number in range(4):
         answers = _at_once([case] * _WORKERS, idempotency_key=f"contract-parallel-{number}")
-        tasks = {answer.task_id for answer in answers if answer.status == 200}
+        tasks = {answer.task_id for answer in answers if answer.is_ok}
         others = {answer.status for answer in answers} - {200, 409}
         received = f"tasks {sorted(map(str, tasks))}, other statuses {sorted(others)}"
         setting.judge.that("IDEMPOTENCY-PARALLEL", len(tasks) == 1 and not others, received, "one task; else 409")
@@ -154,7 +157,7 @@ def idempotency_in_parallel(setting: Setting) -> None:
 @probe("BILLING-PARALLEL", needs={Need.CONTROL})
 def spending_in_parallel(setting: Setting) -> None:
     """Two accounts, each with credits for three tasks, submit eight each at once: three are accepted of each."""
-    price = price_uc(setting.profile, 9)
+    price = setting.price_uc()
     for _ in range(4):
         cases = [setting.case(credits=3.5 * price / UC_PER_CREDIT) for _ in range(2)]
         answers = _at_once([cases[number % 2] for number in range(2 * _WORKERS)])

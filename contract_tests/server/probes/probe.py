@@ -4,16 +4,21 @@ import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
+from contract_tests.contract.contract import Contract
 from contract_tests.exchange import Exchange
 from contract_tests.judge import BrokenPromiseError, Judge
 from contract_tests.server.probes.shelf import Shelf
+from contract_tests.server.talk import reading
 from contract_tests.server.talk.budget import OverBudgetError
 from contract_tests.server.talk.case import Answer, Case
 from contract_tests.server.talk.control import Control, ControlError
 from contract_tests.server.talk.listener import Listener
 from contract_tests.server.talk.target import CaseOverError, SilentServerError, Target, UnmetError
 
+PLENTY = 1_000_000_000
+"""Credits that no submission of any model exhausts."""
 _FINDINGS_LIMIT = 6
 """How often one probe is run again to look past what it has found."""
 _SAYS_NOTHING = frozenset({401, 402, 403, 429})
@@ -48,6 +53,10 @@ class Setting:
     cases: list[Case] = field(default_factory=list)
 
     @property
+    def contract(self) -> Contract:
+        return self.target.contract
+
+    @property
     def control(self) -> Control:
         if self.target.control is None:
             raise AssertionError("a probe that steers has to say that it needs the control API")
@@ -62,23 +71,58 @@ class Setting:
         self.cases.append(case)
         return case
 
+    def text(self, text: str) -> dict[str, Any]:
+        """A field of free text with this in it; none where requests have no such field."""
+        name = self.contract.requests.text_field
+        return {} if name is None else {name: text}
+
+    def callback_rules(self) -> dict[str, Any]:
+        """How the document says that callbacks are sent again. Raises UnmetError where it does not."""
+        rules = self.contract.callback_rules()
+        if rules is None:
+            raise UnmetError(f"{self.contract.source} does not say how a callback is sent again")
+        return rules
+
+    def price_uc(self) -> int:
+        """What the plain submission costs: by the document, else as one of an account of its own shows. Raises
+        UnmetError where neither tells."""
+        told = self.contract.price_uc(
+            self.profile, self.target.settings.video_seconds, self.target.settings.request()
+        )
+        if told is not None:
+            return told
+        if self.target.shown_price_uc is None:
+            self.target.shown_price_uc = self._shown_price_uc()
+        return self.target.shown_price_uc
+
+    def _shown_price_uc(self) -> int:
+        case = self.case(credits=PLENTY)
+        before = reading.balance(case.credits().body)
+        case.buy()
+        after = reading.balance(case.credits().body)
+        if before is None or after is None:
+            raise UnmetError("neither the document nor the credits tell what a submission costs")
+        return before.remaining - after.remaining
+
     def require_valid_taken(self, case: Case) -> None:
         """The premise of what is refused as invalid: on a mock a valid submission goes before. Where money is
         real, one that was accepted in this run stands for it, if there was any."""
         if self.target.control is not None:
             case.buy()
 
-    def refused(self, check_id: str, case: Case, what: str, **fields: object) -> None:
-        """A submission that is wrong in this one way is 400 invalid_request. Raises UnmetError where that says
+    def refused(
+        self, check_id: str, case: Case, what: str, *, base: dict[str, Any] | None = None, **fields: object
+    ) -> None:
+        """A submission that is wrong in this one way is refused as invalid. Raises UnmetError where that says
         nothing: who refuses everything has not told this one from a valid one."""
-        answer = case.submit_invalid(**fields)
-        if answer.status == 200:
+        answer = case.submit_invalid(base=base, **fields)
+        if answer.took:
             self.shelf.adopt(answer)
         else:
             self._require_telling(answer)
             self.shelf.auditor.changes.refused.append(answer.told)
-        holds = (answer.status, answer.code) == (400, "invalid_request")
-        self.judge.that(check_id, holds, f"{answer.told} for {what}", "400 invalid_request")
+        holds = self.contract.is_invalid(answer.status, answer.code)
+        self.judge.that(check_id, holds, f"{answer.told} for {what}", self.contract.invalid_told)
 
     def _require_telling(self, answer: Answer) -> None:
         says_nothing = answer.status in _SAYS_NOTHING or answer.status >= 500

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from contract_tests.document import MODEL
+from contract_tests.contract.contract import Contract
 from contract_tests.judge import Judge
 from contract_tests.server.probes.auditor import Auditor, Seen
 from contract_tests.server.talk import reading
@@ -49,8 +49,8 @@ class Bought:
 class Shelf:
     """The tasks of one account, and the one auditor of all that is said about them."""
 
-    def __init__(self, judge: Judge) -> None:
-        self.auditor = Auditor(judge)
+    def __init__(self, judge: Judge, contract: Contract) -> None:
+        self.auditor = Auditor(judge, contract)
         self.items: dict[Item, Bought] = {}
         self.case: Case | None = None
         self.off = ""
@@ -66,7 +66,7 @@ class Shelf:
         """Raises UnmetError where the submission was refused; then nobody can have it."""
         before = self.auditor.shown
         try:
-            seen = self.auditor.submitted(answer.body, answer.task_id, MODEL)
+            seen = self.auditor.submitted(answer.body, answer.task_id)
         except UnmetError as unmet:
             self._lacks[item] = str(unmet)
             raise
@@ -109,7 +109,7 @@ class Shelf:
         if self.case is None:
             return
         if task_id and task_id not in self.auditor.tasks:
-            self.auditor.submitted(answer.body, task_id, MODEL)
+            self.auditor.submitted(answer.body, task_id)
         else:
             self.off = "a submission was accepted whose task can't be told from others"
 
@@ -166,8 +166,8 @@ class Shelf:
         if self.case is None:
             return
         answer = self.case.task(seen.id)
-        self.case.judge.that("TASK-STAYS", answer.status == 200, answer.told, "200")
-        if answer.status == 200:
+        self.case.judge.that("TASK-STAYS", answer.is_ok, answer.told, "200")
+        if answer.is_ok:
             self.auditor.queried(answer.body, seen.id)
         else:
             self.auditor.lost()

@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass, field
 
-from contract_tests.document import UC_PER_CREDIT
+from contract_tests.contract.document import UC_PER_CREDIT
 
 
 class OverBudgetError(Exception):

@@ -2,18 +2,18 @@
 
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
-from contract_tests.document import CREATE, error_kinds, example_request, highest_price_uc
+from contract_tests.contract.contract import KEY_HEADER, Endpoint
 from contract_tests.exchange import Exchange
-from contract_tests.server.promised import is_documented, promised, template
 from contract_tests.server.talk import reading
+from contract_tests.server.talk.budget import OverBudgetError
 from contract_tests.server.talk.target import CaseOverError, SilentServerError, Target, UnmetError
 
-WRITES = frozenset({("POST", CREATE), ("POST", "/v1/tasks/batch")})
-"""All that is ever written. Everything else is a read."""
+WRITES = frozenset({"create_task", "get_tasks", "cancel_task"})
+"""The roles of all that is ever written. Everything else is a read."""
 STEPS = 60
 """Exchanges that a case remembers, for its finding."""
 _RETRY_AFTER_CAP_S = 30.0
@@ -23,12 +23,18 @@ _LONGEST_ID = 200
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `headers` by their names in lower case; `body` is the parsed JSON, whatever it is."""
+    """What came back. `headers` by their names in lower case; `body` is the parsed JSON, whatever it is, of a task in
+    this API's own words; `expected` the status of an answer that all went well."""
 
     status: int
     headers: dict[str, str]
     body: Any
     exchange: Exchange
+    expected: int = 200
+
+    @property
+    def is_ok(self) -> bool:
+        return self.status == self.expected
 
     @property
     def code(self) -> Any:
@@ -48,7 +54,7 @@ class Answer:
     @property
     def task_id(self) -> str:
         """The id of the task that a valid submission got. Raises UnmetError where it got none."""
-        if self.status != 200:
+        if not self.is_ok:
             message = reading.text(self.at("error", "message")) or "without a message"
             raise UnmetError(f"a valid submission was answered {self.told}: {reading.shown(message)}")
         task_id = reading.text(self.at("id"))
@@ -61,24 +67,30 @@ class Answer:
         return reading.at(self.body, *path)
 
 
+NOTHING = Answer(0, {}, None, Exchange("", "", {}, "", None))
+"""In place of an answer that nobody can give."""
+
+
 class Case:
     """One tenant's talk with the server, in order: what a finding shows."""
 
     def __init__(self, target: Target, key: str) -> None:
-        self.target, self.judge, self.key = target, target.judge, key
+        self.target, self.judge, self.key, self.contract = target, target.judge, key, target.contract
         self.steps: deque[Exchange] = deque(maxlen=STEPS)
         self.notes: list[str] = []
 
     # --- the operations
 
-    def submit(self, *, idempotency_key: str | None = None, **fields: Any) -> Answer:
-        """A valid submission: the documented example with these fields over it. Raises OverBudgetError."""
-        highest = highest_price_uc(self.target.settings.video_seconds)
-        budget, memory = self.target.budget, self.target.memory
+    def submit(
+        self, *, idempotency_key: str | None = None, base: dict[str, Any] | None = None, **fields: Any
+    ) -> Answer:
+        """A valid submission: the documented example, or `base`, with these fields over it. Raises
+        OverBudgetError."""
+        budget, memory, highest = self.target.budget, self.target.memory, self._highest_uc()
         budget.admit(highest)
         memory.spent(budget.spent_uc)
         before = self._remaining_uc()
-        answer = self._create(fields, idempotency_key)
+        answer = self._create(base, fields, idempotency_key)
         if answer.took:
             self._settle(answer, highest, before)
         else:
@@ -90,20 +102,23 @@ class Case:
         """The id of a task that a valid submission gets. Raises UnmetError, OverBudgetError."""
         return self.submit(**fields).task_id
 
-    def submit_invalid(self, **fields: Any) -> Answer:
+    def submit_invalid(self, *, base: dict[str, Any] | None = None, **fields: Any) -> Answer:
         """A submission that a correct server rejects; None leaves a field out. Raises OverBudgetError."""
-        highest = highest_price_uc(self.target.settings.video_seconds)
+        highest = self._highest_uc()
         self.target.budget.admit_invalid(highest)
-        answer = self._create(fields, None)
+        answer = self._create(base, fields, None)
         if answer.took:
             self.target.budget.took_invalid(highest)
         return answer
 
     def task(self, task_id: str) -> Answer:
-        return self.send("GET", f"/v1/tasks/{quote(task_id, safe='')}")
+        query = self.contract.query
+        return self.send(query.method, query.of(quote(task_id, safe="")))
 
     def credits(self) -> Answer:
-        return self.send("GET", "/v1/credits")
+        """The credits; an empty answer where the document has no operation that tells them."""
+        there = self.contract.credits
+        return NOTHING if there is None else self.send(there.method, there.path)
 
     def send(self, method: str, path: str, *, key: str | None = "", **arguments: Any) -> Answer:
         """One request and its JSON answer. `key` "" is this case's own, None is none.
@@ -111,7 +126,8 @@ class Case:
         Raises CaseOverError or BrokenPromiseError where no JSON came back. Waits and repeats after 429 and 503
         where they say for how long, except on a mock, whose rate windows are judged.
         """
-        if method not in ("GET", "HEAD") and (method, path) not in WRITES:
+        meant = self.contract.meant(method, path)
+        if method not in ("GET", "HEAD") and (meant is None or meant.role not in WRITES):
             raise AssertionError(f"{method} {path} is not on the list of writes")
         for attempt in range(_ATTEMPTS):
             answer = self._once(method, path, self.key if key == "" else key, arguments)
@@ -121,9 +137,17 @@ class Case:
             time.sleep(wait_s)
         return answer
 
-    def peek(self, path: str) -> Any:
-        """The body of an answer to a read that nothing is judged by; None where none came. For the threads of a
-        receiver, which can't end a case."""
+    def peek_task(self, task_id: str) -> Any:
+        """A task as a query tells it, without judging: for the threads of a receiver, which can't end a case. None
+        where no answer came."""
+        query = self.contract.query
+        return self.contract.told(query, self._peek(query.of(quote(task_id, safe=""))))
+
+    def peek_credits(self) -> Any:
+        """The credits in the same way; None where the document has no operation that tells them."""
+        return self._peek(self.contract.credits.path) if self.contract.credits else None
+
+    def _peek(self, path: str) -> Any:
         request = self.target.build("GET", path, headers={"Authorization": f"Bearer {self.key}"})
         try:
             exchange = self.target.send(request)
@@ -155,6 +179,15 @@ class Case:
         budget.settle(highest, max(reading.amount_uc(answer.at("usage", "credits_reserved")) or 0, moved))
         return memory.paid(task_id) if isinstance(task_id, str) else None
 
+    def _highest_uc(self) -> int:
+        """What a submission costs at most. Raises OverBudgetError where money is real, and nobody says."""
+        highest = self.target.settings.highest_uc()
+        if highest is None and self.target.budget.cap_uc is not None:
+            raise OverBudgetError(
+                f"{self.contract.source} does not say what a submission costs: --highest-price does"
+            )
+        return highest or 0
+
     def _remaining_uc(self) -> int:
         """What the account has left, where money is real: what a server takes may differ from what it says."""
         if self.target.budget.cap_uc is None:
@@ -162,11 +195,15 @@ class Case:
         left = reading.balance(self.credits().body)
         return left.remaining if left else 0
 
-    def _create(self, fields: dict[str, Any], idempotency_key: str | None) -> Answer:
-        minimal = example_request() | {"video_urls": [self.target.settings.video_url]}
-        body = {name: value for name, value in (minimal | fields).items() if value is not None}
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        return self.send("POST", CREATE, json=body, headers=headers)
+    def _create(self, base: dict[str, Any] | None, fields: dict[str, Any], idempotency_key: str | None) -> Answer:
+        named = (base or self.target.settings.request()) | {self._field(name): one for name, one in fields.items()}
+        body = {name: value for name, value in named.items() if value is not None}
+        headers = {KEY_HEADER: idempotency_key} if idempotency_key else {}
+        return self.send(self.contract.create.method, self.contract.create.path, json=body, headers=headers)
+
+    def _field(self, name: str) -> str:
+        """What the document calls a field of a submission."""
+        return self.contract.requests.callback or name if name == "callback_url" else name
 
     def _once(self, method: str, path: str, key: str | None, arguments: dict[str, Any]) -> Answer:
         headers = dict(arguments.get("headers") or {})
@@ -177,18 +214,22 @@ class Case:
         self._require("SERVER-ANSWERS", exchange.status is not None, exchange.failure)
         body, is_json = reading.parsed(exchange.body)
         self._require("SERVER-SPEAKS-JSON", is_json, exchange.answer_line())
-        answer = Answer(
-            exchange.status or 0, {name.lower(): value for name, value in exchange.headers.items()}, body, exchange
-        )
-        self._judge_shape(answer, template(path))
-        self._judge_error(answer, template(path))
-        return answer
+        headers = {name.lower(): value for name, value in exchange.headers.items()}
+        answer = Answer(exchange.status or 0, headers, body, exchange)
+        meant = self.contract.meant(method, path)
+        if meant is None:
+            return answer
+        self._judge_shape(answer, meant)
+        self._judge_error(answer, meant)
+        told = self.contract.told(meant, body) if answer.took else body
+        return replace(answer, body=told, expected=self.contract.ok_status(meant))
 
-    def _judge_shape(self, answer: Answer, path: str) -> None:
+    def _judge_shape(self, answer: Answer, meant: Endpoint) -> None:
         """Every answer has the types of its schema, and what each of the documented examples of it shows."""
-        known = promised(answer.exchange.method, path, answer.status)
-        if is_documented(answer.exchange.method, path):
-            self.judge.that("ANSWER-STATUS", known is not None, f"{answer.status} to {answer.exchange.method} {path}")
+        known = self.contract.promised(meant, answer.status)
+        if meant.is_documented:
+            told = f"{answer.status} to {meant.method} {meant.path}"
+            self.judge.that("ANSWER-STATUS", known is not None, told)
         if known is None:
             return
         prefix = "ANSWER" if known.is_documented else "LIST"
@@ -197,14 +238,14 @@ class Case:
         absent = known.absent(answer.body)
         self.judge.that(f"{prefix}-COMPLETE", not absent, f"{answer.status} without {', '.join(absent)}")
 
-    def _judge_error(self, answer: Answer, path: str) -> None:
+    def _judge_error(self, answer: Answer, meant: Endpoint) -> None:
         """An error has a code and a type that the document gives for its status; a status that it does not know is
         for the schema layer to say. Who refuses for the rate says until when."""
         if answer.status == 429:
             told = answer.headers.get("retry-after")
             says = reading.seconds_told(told, time.time()) is not None
             self.judge.that("RATE-LIMIT-SAYS-WHEN", says, f"429 with Retry-After {told}", "seconds, or a date")
-        known = error_kinds(answer.exchange.method, path, answer.status)
+        known = self.contract.error_kinds(meant, answer.status)
         if answer.status >= 400 and known and reading.fields(answer.at("error")):
             code, kind = answer.code, answer.at("error", "type")
             told = f"{answer.status}: code {reading.shown(code)}, type {reading.shown(kind)}"

@@ -62,9 +62,11 @@ class Listener:
         *,
         port: int = 0,
         public_url: str = "",
+        read: Callable[[Any], Any] = lambda body: body,
     ) -> None:
-        """`public_url` is the address that leads to `port` from where the server is, if that is elsewhere.
-        `strays` is what arrived and belongs to no box."""
+        """`public_url` is the address that leads to `port` from where the server is, if that is elsewhere; `read`
+        makes of a callback's body what this API would tell. `strays` is what arrived and belongs to no box."""
+        self.read = read
         self._clock, self._certificate, self._port, self._public_url = clock, certificate, port, public_url
         self._boxes: dict[str, Box] = {}
         self._nonce = secrets.token_hex(4)
@@ -107,7 +109,7 @@ class Listener:
         """From now on what says that it is about this task is the box's, at whatever path; so is what came
         already."""
         box.task_id = task_id
-        for delivery in [one for one in self.strays if id_of(one) == task_id]:
+        for delivery in [one for one in self.strays if self.id_of(one) == task_id]:
             self.strays.remove(delivery)
             box.deliveries.append(delivery)
 
@@ -135,23 +137,22 @@ class Listener:
             box.deliveries.append(delivery)
         return step, delivery
 
+    def id_of(self, delivery: Delivery) -> str:
+        """The task that a body tells of; "" where it tells of none."""
+        try:
+            body = self.read(json.loads(delivery.body))
+        except (ValueError, RecursionError):
+            return ""
+        task_id = body.get("id") if isinstance(body, dict) else None
+        return task_id if isinstance(task_id, str) else ""
+
     def _box_of(self, delivery: Delivery) -> Box | None:
         """By its name, or by the task that it tells of."""
         for name in re.findall(rf"box-\d+-{self._nonce}", delivery.target.lower()):
             if name in self._boxes:
                 return self._boxes[name]
-        task_id = id_of(delivery)
+        task_id = self.id_of(delivery)
         return next((box for box in self._boxes.values() if task_id and box.task_id == task_id), None)
-
-
-def id_of(delivery: Delivery) -> str:
-    """The task that a body tells of; "" where it tells of none."""
-    try:
-        body = json.loads(delivery.body)
-    except (ValueError, RecursionError):
-        return ""
-    task_id = body.get("id") if isinstance(body, dict) else None
-    return task_id if isinstance(task_id, str) else ""
 
 
 class _Server(ThreadingHTTPServer):

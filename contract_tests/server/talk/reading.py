@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from contract_tests.document import UC_PER_CREDIT
+from contract_tests.contract.document import UC_PER_CREDIT
 
 _MOST_CREDITS = 1e12
 """Beyond this a number is no amount of credits."""

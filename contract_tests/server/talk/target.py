@@ -6,12 +6,13 @@ import os
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
-from contract_tests.document import example_request
+from contract_tests.contract.contract import Contract, built_in
+from contract_tests.contract.document import uc
 from contract_tests.exchange import Exchange
 from contract_tests.judge import Judge
 from contract_tests.server.talk.budget import Budget
@@ -42,18 +43,38 @@ class SilentServerError(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How to speak to a server. Keys are None where each case may make up its own, as on a mock. `poll_s` is as often
-    as the documentation's examples poll (facts, section 8). `image_url` is one that the server can reach."""
+    as the documentation's examples poll (facts, section 8). `video_url` and `image_url` are some that the server can
+    reach, in place of those of the document's example; `highest_credits` is what a submission may cost at most, where
+    the document does not say."""
 
     url: str
     key: str | None = None
     other_key: str | None = None
     timeout_s: float = 10.0
     requests_per_second: float | None = None
-    video_url: str = example_request()["video_urls"][0]
+    video_url: str | None = None
     video_seconds: float = 9.0
     image_url: str | None = None
+    highest_credits: float | None = None
     poll_s: float = 5.0
     run: str = "0"
+    contract: Contract = field(default_factory=built_in)
+
+    def highest_uc(self) -> int | None:
+        """The most that a submission may cost, in uc; None where nobody says."""
+        if self.highest_credits is not None:
+            return uc(self.highest_credits)
+        return self.contract.highest_uc(self.video_seconds)
+
+    def request(self, *fields: str) -> dict[str, Any]:
+        """The document's first example (that has these fields), with media that the server can reach. Raises
+        LookupError."""
+        body = self.contract.requests.example(*fields)
+        for kind, url in (("video", self.video_url), ("image", self.image_url)):
+            for name in self.contract.requests.links(kind) if url is not None else ():
+                if name in body:
+                    body[name] = [url] * len(body[name]) if isinstance(body[name], list) else url
+        return body
 
 
 def keys_from_environment() -> tuple[str | None, str | None]:
@@ -72,7 +93,7 @@ class Target:
         budget: Budget,
         memory: Memory | None = None,
     ) -> None:
-        self.settings, self.judge, self.budget = settings, judge, budget
+        self.settings, self.judge, self.budget, self.contract = settings, judge, budget, settings.contract
         self.control: Control | None = None
         self.memory = memory or Memory(settings.url)
         budget.spent_uc = self.memory.spent_uc
@@ -81,6 +102,7 @@ class Target:
         self.requests = 0
         self.ends_s = math.inf
         self.took_valid = False
+        self.shown_price_uc: int | None = None
         self.made_up: list[str] = []
         self._http = httpx.Client(
             base_url=settings.url, timeout=settings.timeout_s, trust_env=False, follow_redirects=False

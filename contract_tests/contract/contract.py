@@ -1,0 +1,250 @@
+"""The contract of one model: its document, by roles; what is valid, what it costs, how its tasks read."""
+
+import re
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+from contract_tests.contract.document import BUILT_IN, contract_document, flat, json_schema, operations, resolved
+from contract_tests.contract.price import Price
+from contract_tests.contract.promised import Promised, common, typed
+from contract_tests.contract.request import Requests
+from contract_tests.contract.speech import Speech
+
+STATES = ("pending", "processing", "completed", "failed", "cancelled")
+"""What this API calls the states of a task, in their order."""
+KEY_HEADER = "Idempotency-Key"
+_OWNED: dict[str, frozenset[str]] = {
+    "create_task": frozenset(
+        {"id", "created", "status", "progress", "model", "task_info.estimated_time"}
+        | {"usage.credits_reserved", "usage.billing_rule"}
+    ),
+    "get_task": frozenset({"status"}),
+}
+"""Properties whose absence another check names."""
+_OWNED_ERRORS = frozenset({"error.code", "error.type", "error.param"})
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One operation of the document. `path` is a template."""
+
+    role: str
+    method: str
+    path: str
+    raw: dict[str, Any]
+
+    def fits(self, method: str, path: str) -> bool:
+        return method.upper() == self.method and re.fullmatch(_pattern(self.path), path) is not None
+
+    def of(self, value: str) -> str:
+        """The path of one thing, by what stands for it there."""
+        return re.sub(r"\{\w+\}", lambda _: value, self.path)
+
+    @property
+    def is_documented(self) -> bool:
+        return bool(self.raw.get("x-evolink-evidence") == "documented")
+
+
+@cache
+def _pattern(path: str) -> str:
+    parts = re.split(r"\{\w+\}", path)
+    return "[^/]+".join(map(re.escape, parts))
+
+
+class Contract:
+    """What a run judges by. `document` has the operations with their roles, the model's own among them; `source` is
+    what reports call it; `speech` is how its tasks speak, if not as this API's."""
+
+    def __init__(
+        self,
+        document: dict[str, Any],
+        model: str,
+        source: str,
+        speech: Speech | None = None,
+        callback: str | None = "callback_url",
+    ) -> None:
+        self.document, self.model, self.source, self.speech = document, model, source, speech
+        known = (one for one in operations(document) if "x-evolink-role" in one[2])
+        self.endpoints = tuple(Endpoint(raw["x-evolink-role"], method, path, raw) for method, path, raw in known)
+        self.requests = Requests(document, self.create.raw, model, callback)
+        self._promised: dict[tuple[str, str, int], Promised | None] = {}
+
+    # --- operations
+
+    def endpoint(self, role: str) -> Endpoint | None:
+        return next((one for one in self.endpoints if one.role == role), None)
+
+    def needed(self, role: str) -> Endpoint:
+        found = self.endpoint(role)
+        if found is None:
+            raise LookupError(f"{self.source} has no operation with the role {role}")
+        return found
+
+    @cached_property
+    def create(self) -> Endpoint:
+        return self.needed("create_task")
+
+    @cached_property
+    def query(self) -> Endpoint:
+        return self.needed("get_task")
+
+    @cached_property
+    def credits(self) -> Endpoint | None:
+        return self.endpoint("get_credits")
+
+    def meant(self, method: str, path: str) -> Endpoint | None:
+        """The operation that a request is of; a path without parameters goes before any template that it fits."""
+        fitting = [one for one in self.endpoints if one.fits(method, path)]
+        return min(fitting, key=lambda one: one.path.count("{"), default=None)
+
+    # --- requests
+
+    @property
+    def rules(self) -> tuple[dict[str, Any], ...]:
+        """What decides beyond the schema whether a submission is valid (`x-evolink-rules`)."""
+        return tuple(self.create.raw.get("x-evolink-rules", ()))
+
+    def price(self, profile: str) -> Price | None:
+        """None where the document tells no price."""
+        told = self.create.raw.get("x-evolink-price")
+        if not told:
+            return None
+        results = self.create.raw.get("x-evolink-results", {})
+        rule = told.get(profile) or next(iter(told.values()))
+        length = self.create.raw.get("x-evolink-length", {})
+        return Price(rule, length, results.get("count_field"), results.get("count", 1))
+
+    def price_uc(self, profile: str, seconds: float, body: dict[str, Any] | None = None) -> int | None:
+        """What a submission costs whose media are this long, in uc; None where the document does not say."""
+        price = self.price(profile)
+        return None if price is None else price.uc(body or self.requests.example(), seconds)
+
+    def highest_uc(self, seconds: float) -> int | None:
+        """The most that any price rule of the document asks for its example."""
+        told = [self.price_uc(profile, seconds) for profile in self.create.raw.get("x-evolink-price", ())]
+        return max((one for one in told if one is not None), default=None)
+
+    # --- answers
+
+    def told(self, endpoint: Endpoint, body: Any) -> Any:
+        """A healthy answer in this API's own words."""
+        if self.speech is None or endpoint.role not in ("create_task", "get_task", "cancel_task"):
+            return body
+        return self.speech.told(body, submitted=endpoint.role == "create_task")
+
+    def spoken(self, state: str) -> str:
+        """The document's word for a state of this API."""
+        return self.speech.spoken(state) if self.speech else state
+
+    @cached_property
+    def statuses(self) -> tuple[str, ...]:
+        """The states that a query of a task may tell, in this API's words."""
+        if self.speech is not None:
+            return tuple(one for one in STATES if one in self.speech.words.values())
+        schema = self.answer_property(self.query, "status") or {}
+        return tuple(schema.get("enum", STATES[:4]))
+
+    @property
+    def says_cancelled(self) -> bool:
+        return "cancelled" in self.statuses
+
+    def answer_property(self, endpoint: Endpoint, path: str, status: int | None = None) -> dict[str, Any] | None:
+        """The schema of a property of an answer that all went well; None where the document has none."""
+        schema: Any = self.answer_schema(endpoint, status)
+        for name in path.split("."):
+            properties = flat(self.document, schema).get("properties", {})
+            if name not in properties:
+                return None
+            schema = properties[name]
+        return flat(self.document, schema)
+
+    def answer_schema(self, endpoint: Endpoint, status: int | None = None) -> Any:
+        response = endpoint.raw.get("responses", {}).get(str(status or self.ok_status(endpoint)))
+        return json_schema(self.document, response) or {}
+
+    def ok_status(self, endpoint: Endpoint) -> int:
+        """The status of an answer that all went well."""
+        return next((int(one) for one in endpoint.raw.get("responses", {}) if str(one).startswith("2")), 200)
+
+    def says(self, path: str) -> bool:
+        """Whether the answer to a submission has this property."""
+        if self.speech is not None:
+            return path in self.speech.submitted
+        return self.answer_property(self.create, path) is not None
+
+    def shows(self, path: str) -> bool:
+        """Whether the answer to a query has this property."""
+        if self.speech is not None:
+            return path.replace(".", "_") in self.speech.queried
+        return self.answer_property(self.query, path) is not None
+
+    @cached_property
+    def failures(self) -> tuple[str, ...]:
+        """Why a task may have failed, as the task's `error.code` says."""
+        return tuple(self.document.get("x-evolink-failures", ()))
+
+    def callback_rules(self) -> dict[str, Any] | None:
+        """`timeout_seconds`, `retry_delays_seconds`, `follow_redirects`; None where the document has none."""
+        for one in self.create.raw.get("callbacks", {}).values():
+            for path in resolved(self.document, one).values():
+                rules: dict[str, Any] | None = path.get("post", {}).get("x-evolink-callback")
+                if rules is not None:
+                    return rules
+        return None
+
+    def error_kinds(self, endpoint: Endpoint, status: int) -> frozenset[tuple[Any, str]]:
+        """The codes and types that the document gives for this status of an operation; empty where it gives none."""
+        examples = self._examples(endpoint.raw.get("responses", {}).get(str(status)))
+        errors = [one["error"] for one in examples if isinstance(one, dict) and isinstance(one.get("error"), dict)]
+        return frozenset((error.get("code"), error.get("type")) for error in errors)
+
+    @cached_property
+    def invalid(self) -> dict[int, tuple[Any, ...]]:
+        """The codes by which a submission is refused as invalid, by status; empty where the document says nothing."""
+        return {one: self.codes(one) for one in (400, 422) if str(one) in self.create.raw.get("responses", {})}
+
+    def is_invalid(self, status: int, code: Any) -> bool:
+        """Whether an answer refuses a submission as the document says of an invalid one."""
+        if not self.invalid:
+            return 400 <= status < 500
+        return status in self.invalid and (not self.invalid[status] or code in self.invalid[status])
+
+    @property
+    def invalid_told(self) -> str:
+        told = (" ".join(map(str, (status, *codes))) for status, codes in self.invalid.items())
+        return " or ".join(told) or "a status from 400 to 499"
+
+    def codes(self, status: int) -> tuple[Any, ...]:
+        """The codes of the errors that a submission may be refused with by this status; empty where none is told."""
+        return tuple(sorted({code for code, _ in self.error_kinds(self.create, status)}, key=str))
+
+    def promised(self, endpoint: Endpoint, status: int) -> Promised | None:
+        """What the document says of this answer; None where it does not know it."""
+        name = (endpoint.method, endpoint.path, status)
+        if name not in self._promised:
+            self._promised[name] = self._promise(endpoint, status)
+        return self._promised[name]
+
+    def _promise(self, endpoint: Endpoint, status: int) -> Promised | None:
+        response = endpoint.raw.get("responses", {}).get(str(status))
+        if response is None:
+            return None
+        response = resolved(self.document, response)
+        owned = _OWNED.get(endpoint.role, frozenset()) if status < 400 else _OWNED_ERRORS
+        firm = endpoint.is_documented and response.get("x-evolink-evidence") == "documented"
+        schema = json_schema(self.document, response)
+        return Promised(firm, typed(self.document, schema), common(self._examples(response)), owned)
+
+    def _examples(self, response: Any) -> list[Any]:
+        media = resolved(self.document, response).get("content", {}).get("application/json", {})
+        named = [resolved(self.document, one).get("value") for one in media.get("examples", {}).values()]
+        return [*named, *([media["example"]] if "example" in media else [])]
+
+
+@cache
+def built_in() -> Contract:
+    """The contract of the model that the kit itself describes."""
+    document = contract_document()
+    (model,) = document["components"]["schemas"]["VideoRequest"]["properties"]["model"]["enum"]
+    return Contract(document, model, f"openapi/{BUILT_IN}")
