@@ -67,9 +67,12 @@ def main() -> None:
     "--log",
     default="memory",
     show_default=True,
-    metavar="memory|sqlite:PATH",
-    help="Where the log of commands is; a server started again on a file goes on where it was.",
+    metavar="memory|sqlite:PATH|redis://...",
+    help="Where the log of commands is; a server started again on a file or on Redis goes on where it was. Several "
+    "servers on one Redis share the work.",
 )
+@click.option("--node-name", default="", help="What this server is called among those on the same Redis.")
+@click.option("--node-url", default="", help="Where the others reach it, if not at the address listened on.")
 @click.option(
     "--credits",
     default=10_000_000.0,
@@ -176,12 +179,12 @@ def serve(intercept: bool, **arguments: Any) -> None:
         raise click.UsageError(str(error)) from error
     except OSError as error:
         raise click.ClickException(f"can't listen on {host} port {port}: {error.strerror or error}") from error
+    address = server.url_of(listener, host)
     try:
-        application = Application(options)
+        application = Application(config.placed(options, address))
     except (OptionsError, DocumentError) as error:
         raise click.UsageError(str(error)) from error
-    application.public_url = options.public_url or server.url_of(listener, host)
-    address = server.url_of(listener, host)
+    application.public_url = options.public_url or address
     with (
         contextlib.suppress(KeyboardInterrupt),  # how it is told to stop
         _intercepting(address) if intercept else contextlib.nullcontext("") as told,
@@ -202,7 +205,7 @@ def _intercepting(address: str) -> Iterator[str]:
         raise click.ClickException(str(error)) from error
 
 
-_PLACE = ("host", "port", "control_token", "intercept")
+_PLACE = ("host", "port", "control_token", "intercept", "node_name", "node_url")
 """Options of `serve` that say where; a mock of one program's own is on a free port of loopback."""
 
 

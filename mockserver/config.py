@@ -1,6 +1,8 @@
 """From the command line to Options, and what `serve` says of itself."""
 
 import shlex
+import socket
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -51,6 +53,13 @@ def options(host: str, arguments: dict[str, Any]) -> Options:
     return Options(loopback=loopback, bounds=bounds, **chosen)
 
 
+def placed(options: Options, address: str) -> Options:
+    """The same for a server at this address: it is known by that where nothing else was said."""
+    port = address.rpartition(":")[2]
+    name = options.node_name or f"{socket.gethostname()}-{port}"
+    return replace(options, node_name=name, node_url=options.node_url or address)
+
+
 def banner(application: Application, address: str) -> str:
     """What runs where, and a line that works when pasted."""
     told, bounds = application.options, application.options.bounds
@@ -70,7 +79,7 @@ def banner(application: Application, address: str) -> str:
             f"  seed       {told.seed}",
             f"  credits    {told.credits:,.10g} for each {_keys(told)}",
             f"  callbacks  {callbacks}",
-            f"  log        {told.log}",
+            f"  log        {told.log_shown}",
             f"  bounds     body {bounds.body_bytes} bytes, {bounds.tasks_per_tenant} tasks a key, "
             f"{bounds.tenants} keys, journal {bounds.journal_entries}; all in {address}/_mock/health",
             "",

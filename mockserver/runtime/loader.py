@@ -1,9 +1,12 @@
-"""A world out of its log."""
+"""A world out of its log, whether that is at hand or far away."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct
 
-from mockserver.log import Log, LogError
+from mockserver.log import AbsentError, FarLog, Log, LogError
 from mockserver.log.codec import Share
 from mockserver.log.replay import Fold, ReplayError
 from mockserver.runtime.turn import Turn
@@ -18,22 +21,44 @@ class Birth(Struct, frozen=True):
     settings: Settings
     started_ms: int
 
+    def fold(self, share: Share) -> Fold:
+        return Fold(World(self.settings, self.started_ms), share)
 
-class Loader:
-    """Reads what the log has of a world. Each call may raise LogError."""
+
+class Loader(Protocol):
+    """Reads what the log has of a world, in turns with others. Each call may raise LogError; AbsentError where there
+    is no world of this name."""
+
+    async def birth(self, name: str) -> Birth: ...
+
+    async def load(self, name: str) -> Fold:
+        """Make a world again."""
+        ...
+
+    def history(self, name: str) -> AsyncIterator[bytes]:
+        """The lines of its log, with as much of the past as there still is."""
+        ...
+
+    def fold(self, name: str, snapshot: Iterator[bytes]) -> AsyncIterator[None]:
+        """Let a snapshot stand for the oldest part of its log, step by step."""
+        ...
+
+
+class NearLoader:
+    """Of a log at hand."""
 
     def __init__(self, log: Log, share: Share) -> None:
         self._log, self._share = log, share
 
-    def birth(self, name: str) -> Birth:
-        raw = self._log.birth(name)
-        if raw is None:
-            raise LogError(f"there is no log of {name}")
-        return msgspec.json.decode(raw, type=Birth)
+    def has(self, name: str) -> bool:
+        """Whether there is a world of this name."""
+        return self._log.birth(name) is not None
+
+    async def birth(self, name: str) -> Birth:
+        return _read(name, self._log.birth(name))
 
     async def load(self, name: str) -> Fold:
-        """Make a world again, in turns with others."""
-        turn, fold = Turn(), self._begun(name)
+        turn, fold = Turn(), _read(name, self._log.birth(name)).fold(self._share)
         for number, line in enumerate(self._log.lines(name)):
             _take(fold, name, line)
             if number % _LINES_A_LOOK == 0:
@@ -42,14 +67,50 @@ class Loader:
 
     def load_now(self, name: str) -> Fold:
         """The same without a pause: for a world that has hardly any past."""
-        fold = self._begun(name)
+        fold = _read(name, self._log.birth(name)).fold(self._share)
         for line in self._log.lines(name):
             _take(fold, name, line)
         return fold
 
-    def _begun(self, name: str) -> Fold:
-        birth = self.birth(name)
-        return Fold(World(birth.settings, birth.started_ms), self._share)
+    async def history(self, name: str) -> AsyncIterator[bytes]:
+        turn = Turn()
+        for line in self._log.history(name):
+            yield line
+            await turn.give()
+
+    async def fold(self, name: str, snapshot: Iterator[bytes]) -> AsyncIterator[None]:
+        turn = Turn()
+        for _ in self._log.fold(name, snapshot):
+            await turn.give()
+            yield
+
+
+class FarLoader:
+    """Of a log behind a network."""
+
+    def __init__(self, log: FarLog, share: Share) -> None:
+        self._log, self._share = log, share
+        self.history, self.fold = log.history, log.fold
+
+    async def birth(self, name: str) -> Birth:
+        return _read(name, await self._log.birth(name))
+
+    async def load(self, name: str) -> Fold:
+        """Raises AwayError while something that was sent may still come to be kept."""
+        self._log.check()
+        turn, fold, number = Turn(), (await self.birth(name)).fold(self._share), 0
+        async for line in self._log.lines(name):
+            _take(fold, name, line)
+            number += 1
+            if number % _LINES_A_LOOK == 0:
+                await turn.give()
+        return fold
+
+
+def _read(name: str, raw: bytes | None) -> Birth:
+    if raw is None:
+        raise AbsentError(f"there is no log of {name}")
+    return msgspec.json.decode(raw, type=Birth)
 
 
 def _take(fold: Fold, name: str, line: bytes) -> None:

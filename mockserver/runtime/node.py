@@ -6,10 +6,11 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
-from mockserver.log import Log, LogError
+from mockserver.log import AnyLog, FarLog, Log, LogError
 from mockserver.runtime.clock import MANUAL_START_MS, Clock
 from mockserver.runtime.commons import Commons
 from mockserver.runtime.courier import Courier, Receipt
+from mockserver.runtime.far_round import FarRound
 from mockserver.runtime.finder import Finder
 from mockserver.runtime.mailroom import Mailroom, Render
 from mockserver.runtime.resident import NotHereError, Resident
@@ -42,16 +43,17 @@ class Node:
         *,
         settings: Settings,
         limits: Limits,
-        log: Log,
+        log: Log | FarLog,
         clock: Clock,
         render: Render,
         make_courier: Callable[[Callable[[Receipt], None]], Courier],
     ) -> None:
-        self.log, self.clock = log, clock
+        self.log: AnyLog = log
+        self.clock = clock
         self.listeners: list[Listener] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._works: set[asyncio.Task[None]] = set()
-        self.round = Round(log, self._release, self._withdraw)
+        self.round = self._make_round(log)
         self.worlds = Worlds(
             log=log, settings=settings, limits=limits, clock=clock, fire=self._fire, arrived=self._arrived
         )
@@ -60,6 +62,11 @@ class Node:
         clock.move_to(self.worlds.server.world.now_ms)
         self.commons = Commons(self.worlds, self.execute)
         self.mailroom = Mailroom(self.worlds, self.execute, render, make_courier)
+
+    def _make_round(self, log: Log | FarLog) -> Round:
+        if isinstance(log, FarLog):
+            return FarRound(log, self._release, self._withdraw)
+        return Round(log, self._release, self._withdraw)
 
     # --- life
 
@@ -85,7 +92,8 @@ class Node:
         for resident in self.worlds.residents:
             resident.agenda.stop()
         await self.mailroom.close()
-        self.round.stop()
+        with contextlib.suppress(LogError):
+            await self.round.finish()
         with contextlib.suppress(LogError):  # then whoever goes on with it looks into every world
             self.worlds.rest_all()
         self.log.close()
@@ -188,17 +196,33 @@ class Node:
             for _ in self.log.sweep():
                 await turn.give()
 
+    # --- slots, where several nodes share the log
+
+    async def part(self, slots: set[int]) -> None:
+        """Put down the worlds of these slots for another node, all that was done in them kept. Raises LogError."""
+        self.worlds.put_down(slots)
+        self._leave(slots)
+        await self.round.closed()
+
+    def lose(self, slots: set[int]) -> None:
+        """Another node has these slots: what was done here and is not kept yet never was."""
+        self.round.lose(slots)
+        self._leave(slots)
+
+    def _leave(self, slots: set[int]) -> None:
+        for resident in self.worlds.leave(slots):
+            self._stop_own(resident)
+            self.mailroom.forget(resident)
+
     # --- reading the log
 
     async def history(self, resident: Resident) -> AsyncIterator[bytes]:
         """The lines of a world's log, in turns with others; meanwhile it is not folded."""
         resident.readers += 1
-        turn = Turn()
         try:
             await self.round.closed()
-            for line in self.log.history(resident.name):
+            async for line in self.worlds.loader.history(resident.name):
                 yield line
-                await turn.give()
         finally:
             resident.readers -= 1
 
@@ -208,7 +232,8 @@ class Node:
         """What the log has may be told and sent."""
         self._tell(closing.events)
         for resident, send in closing.sends:
-            self.mailroom.send(resident, send)
+            if self.worlds.is_here(resident):
+                self.mailroom.send(resident, send)
         if self._loop is None:
             return
         for resident in closing.touched:
@@ -272,10 +297,9 @@ class Node:
 
     async def _fold(self, resident: Resident) -> None:
         """Let a snapshot stand for the oldest part of a log. Where that fails, the log is long a little longer."""
-        self.round.close()
         try:
             if self.worlds.is_here(resident) and resident.busy is None:
-                await self.worlds.fold_log(resident)
+                await self.worlds.fold_log(resident, self.round.closed)
                 resident.planned_ms = None
                 resident.plan()
         except LogError as error:

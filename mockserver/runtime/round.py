@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import NamedTuple
 
 from mockserver.log import Log, LogError
@@ -33,7 +33,7 @@ class Round:
     """
 
     def __init__(
-        self, log: Log, release: Callable[[Closing], None], withdraw: Callable[[set[Resident]], None]
+        self, log: Log | None, release: Callable[[Closing], None], withdraw: Callable[[set[Resident]], None]
     ) -> None:
         self._log, self._release, self._withdraw = log, release, withdraw
         self._waiting: list[Told] = []
@@ -46,7 +46,8 @@ class Round:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
 
-    def stop(self) -> None:
+    async def finish(self) -> None:
+        """Keep what there is; from now on a round is as long as its command."""
         self._loop = None
         self.close()
 
@@ -69,17 +70,21 @@ class Round:
         if not self._is_planned:
             self._plan()
 
-    def then(self, told: Told) -> None:
-        """Call when this round is over. Answers of one round leave together, in their order."""
+    def then(self, told: Told, slot: int | None = None) -> None:  # noqa: ARG002 - a log at hand keeps all or nothing
+        """Call when this round is over. Answers of one round leave together, in their order. `slot` is that of the
+        world which it concerns; None: perhaps any."""
         self._waiting.append(told)
         if not self._is_planned:
             self._plan()
 
-    async def closed(self) -> None:
+    async def closed(self, slot: int | None = None) -> None:
         """Wait until the log has what was done so far. Raises LogError where it could not be kept."""
         future = asyncio.get_running_loop().create_future()
-        self.then(lambda failure: _settle(future, failure))
+        self.then(lambda failure: _settle(future, failure), slot)
         await future
+
+    def lose(self, slots: Container[int]) -> None:
+        """What concerns these slots never was. A log at hand has no slots."""
 
     def close(self) -> None:
         """Commit now, and tell."""
@@ -95,7 +100,8 @@ class Round:
 
     def _commit(self, touched: set[Resident]) -> LogError | None:
         try:
-            self._log.commit()
+            if self._log is not None:
+                self._log.commit()
         except LogError as failure:
             if self._failure is None:
                 logger.error("the log can't be written, so requests that need it are answered 500: %s", failure)

@@ -4,19 +4,19 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Iterator
 
 import msgspec
 from msgspec import Struct, structs
 
-from mockserver.log import Log, LogError
+from mockserver.log import AbsentError, AnyLog, AwayError, FarLog, Log, LogError, MovedError
 from mockserver.log.codec import Codec
 from mockserver.log.replay import Fold, Shared
+from mockserver.log.slot import slot_of_mark
 from mockserver.runtime.agenda import Agenda, Fire
 from mockserver.runtime.clock import Clock
-from mockserver.runtime.loader import Birth, Loader
+from mockserver.runtime.loader import Birth, FarLoader, Loader, NearLoader
 from mockserver.runtime.resident import NotHereError, Resident
-from mockserver.runtime.turn import Turn
 from mockserver.simulation import snapshot
 from mockserver.simulation.chance import mark_in, mark_of
 from mockserver.simulation.command import AddScenario
@@ -27,6 +27,7 @@ SERVER = ""
 """The name of the server's own world: it holds the scenarios of all keys and the position of the server's clock."""
 _IDLE_S = 60.0
 _WORLDS_A_LOOK = 100
+_AGAIN_S = 1.0
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -45,16 +46,19 @@ class Worlds:
     def __init__(
         self,
         *,
-        log: Log,
+        log: Log | FarLog,
         settings: Settings,
         limits: Limits,
         clock: Clock,
         fire: Fire,
         arrived: Callable[[Resident], None],
     ) -> None:
-        self.log, self.settings, self.limits = log, settings, limits
+        self.log: AnyLog = log
+        self.settings, self.limits = settings, limits
         self.share = Shared()
-        self.loader = Loader(log, self.share)
+        self._near = None if isinstance(log, FarLog) else NearLoader(log, self.share)
+        self.loader: Loader = FarLoader(log, self.share) if isinstance(log, FarLog) else NearLoader(log, self.share)
+        self._is_ours: Callable[[str], bool] = lambda _: True
         self.agenda = Agenda(clock, fire, self.planned_ms)
         self._fire, self._arrived = fire, arrived
         self._residents: dict[str, Resident] = {}
@@ -86,9 +90,11 @@ class Worlds:
         return self._residents[SERVER]
 
     def here(self, name: str) -> Resident:
-        """A world in memory, or a visitor for a key that has none yet. Raises NotHereError: wait for `fetch`."""
+        """A world in memory, or a visitor for a key that has none yet. Raises NotHereError: wait for `fetch`;
+        MovedError where it is another node's."""
         resident = self._residents.get(name)
         if resident is None:
+            self._check_ours(name)
             if name in self._resting:
                 raise NotHereError(name)
             return self.visitor(name, self.agenda.clock.now_ms())
@@ -125,8 +131,9 @@ class Worlds:
         return list(self._marks.get(mark_in(one_id), ()))
 
     async def fetch(self, name: str) -> Resident:
-        """A world, once it is here. Raises LogError where it can't be read."""
+        """A world, once it is here. Raises LogError where it can't be read, MovedError where it is another node's."""
         while True:
+            self._check_ours(name)
             resident = self._residents.get(name)
             if resident is not None and resident.busy is not None:
                 await resident.busy.wait()
@@ -140,7 +147,10 @@ class Worlds:
         for number, name in enumerate(self.names()):
             if not self.knows(name):
                 continue
-            yield await self.fetch(name)
+            try:
+                yield await self.fetch(name)
+            except MovedError:
+                continue
             if number % _WORLDS_A_LOOK == 0:
                 self.rest_some()
 
@@ -169,8 +179,8 @@ class Worlds:
 
     def open_server(self, now_ms: int) -> None:
         """Load or make the server's own world: it is always here."""
-        if SERVER in self._resting:
-            self._settle_in(self._of(self.loader.load_now(SERVER)))
+        if SERVER in self._resting and self._near is not None:
+            self._settle_in(self._of(self._near.load_now(SERVER)))
         else:
             self.open(Resident(World(self._born(SERVER), now_ms), Codec(self.share), self.agenda))
 
@@ -212,14 +222,25 @@ class Worlds:
         return task
 
     async def _load(self, name: str) -> None:
-        resident = self._of(await self.loader.load(name))
-        self._settle_in(resident)
-        self._arrived(resident)
+        try:
+            fold = await self.loader.load(name)
+        except AbsentError:
+            if self._near is not None:
+                raise
+            self._let_go(name)  # it was born in a round that was not kept
+            return
+        if self.knows(name):
+            resident = self._of(fold)
+            self._settle_in(resident)
+            self._arrived(resident)
 
     def _loaded(self, name: str, done: "asyncio.Task[None]") -> None:
         self._loading.pop(name, None)
-        if not done.cancelled() and done.exception() is not None:
-            logger.error("a world can't be loaded: %s", done.exception())
+        failure = None if done.cancelled() else done.exception()
+        if isinstance(failure, AwayError):
+            asyncio.get_running_loop().call_later(_AGAIN_S, self.call_in, name)
+        elif failure is not None and name in self._resting:
+            logger.error("a world can't be loaded: %s", failure)
             self._resting[name] = None  # not due again and again
 
     def _of(self, fold: Fold) -> Resident:
@@ -241,18 +262,21 @@ class Worlds:
         if not self.is_here(resident):
             return
         del self._residents[name]
+        if self._near is None:
+            if self._is_ours(name):
+                self._note(name, 0)  # whether it is there, is found out when it is loaded
+            return
         with contextlib.suppress(LogError):
             if name == SERVER:
                 self._resting[SERVER] = None
                 self.open_server(resident.world.now_ms)
-            elif self.log.birth(name) is not None:
+            elif self._near.has(name):
                 self._note(name, 0)
 
     def drop(self, name: str) -> Resident | None:
         """Forget a world for good. Returns how it lived here."""
         self.log.drop(name)
-        self._marks.get(mark_of(name), {}).pop(name, None)
-        self._resting.pop(name, None)
+        self._let_go(name)
         return self._residents.pop(name, None)
 
     def rest_all(self) -> None:
@@ -279,13 +303,60 @@ class Worlds:
         del self._residents[resident.name]
         self._note(resident.name, due_ms)
 
-    async def fold_log(self, resident: Resident) -> None:
-        """Let the oldest part of a world's log give way to a snapshot. Whoever wants this world waits meanwhile."""
+    # --- slots, where several nodes share the log
+
+    def share_out(self, is_ours: Callable[[str], bool]) -> None:
+        """From now on only these worlds may be here."""
+        self._is_ours = is_ours
+
+    def take_in(self, found: Iterable[tuple[str, int | None]]) -> None:
+        """Worlds that are this node's from now on, each with when something happens in it next (0: nobody knows)."""
+        for name, due_ms in found:
+            if name not in self._residents:
+                self._note(name, due_ms)
+
+    def of_slots(self, slots: Container[int]) -> list[str]:
+        """The worlds of these slots."""
+        return [name for mark, names in self._marks.items() if slot_of_mark(mark) in slots for name in names]
+
+    def in_memory(self, slots: Container[int]) -> list[Resident]:
+        """Those of them that are in memory."""
+        return [one for name in self.of_slots(slots) if (one := self._residents.get(name)) is not None]
+
+    def put_down(self, slots: Container[int]) -> None:
+        """Note for each world of these slots when something happens in it next: another node takes them. What only
+        goes on in memory, the other node has to look after at once."""
+        for resident in self.in_memory(slots):
+            idle = _may_rest(resident) and (resident.world.clock is None or not resident.agenda.clock.runs)
+            due_ms = resident.world.next_due_ms() if resident.world.clock is None else None
+            self.log.rest(resident.name, due_ms if idle else 0)
+
+    def leave(self, slots: Container[int]) -> list[Resident]:
+        """Forget the worlds of these slots: another node has them. Returns how they lived here."""
+        residents = self.in_memory(slots)
+        for name in self.of_slots(slots):
+            self._residents.pop(name, None)
+            self._let_go(name)
+        return residents
+
+    def _let_go(self, name: str) -> None:
+        self._resting.pop(name, None)
+        self._marks.get(mark_of(name), {}).pop(name, None)
+
+    def _check_ours(self, name: str) -> None:
+        if name and not self._is_ours(name):
+            raise MovedError(f"the world of {name} is another node's")
+
+    async def fold_log(self, resident: Resident, kept: Callable[[], Awaitable[None]]) -> None:
+        """Let the oldest part of a world's log give way to a snapshot, once the log has all of it (`kept`). Whoever
+        wants this world waits meanwhile."""
         resident.busy = asyncio.Event()
-        turn = Turn()
         try:
-            for _ in self.log.fold(resident.name, snapshot.dump(resident.world)):
-                await turn.give()
+            await kept()
+            if not self.is_here(resident):
+                return
+            async for _ in self.loader.fold(resident.name, snapshot.dump(resident.world)):
+                """In turns with others."""
         finally:
             resident.codec = Codec(self.share)  # what it remembers may stand before the snapshot now
             resident.busy.set()

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-import msgspec
 from msgspec import structs
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,8 +16,7 @@ from mockserver.contract.faults import Fault
 from mockserver.contract.operation import Request as RequestContract
 from mockserver.contract.registry import Registry
 from mockserver.data import data
-from mockserver.log import Log, LogError
-from mockserver.log.memory import MemoryLog
+from mockserver.log import LogError
 from mockserver.runtime.clock import Clock
 from mockserver.runtime.courier import Courier, Receipt
 from mockserver.runtime.node import Node
@@ -52,7 +50,9 @@ from mockserver.web.http.exchange import json_answer
 from mockserver.web.http.wire import ApiApp, Receive, Scope, Send
 from mockserver.web.journal import Journal
 from mockserver.web.looking.pulse import Pulse
+from mockserver.web.nodes.membership import Membership
 from mockserver.web.options import Options
+from mockserver.web.place import Place, place_of
 
 CONTROL_PREFIX = "/_mock"
 REPLAYS_PATH = f"{CONTROL_PREFIX}/replays"
@@ -85,7 +85,9 @@ class Application:
         self.scripts = _scripts(self.registry, self._control_document)
         self._scenarios = [_scenario_file(path, self.scripts) for path in options.scenarios]
         self.adviser: Adviser | None = None
-        self.node = self._make_node()
+        log = self._make_log()
+        self.node = self._make_node(log)
+        self.membership = self._make_membership(log)
         self.stream = EventStream(self.node.listeners, options.bounds.event_listeners)
         self.pulse = Pulse(self.node.listeners, options.bounds.event_listeners)
         if options.hints:
@@ -119,16 +121,27 @@ class Application:
         return FILE_LIMIT if path == REPLAYS_PATH else self.options.bounds.body_bytes
 
     async def start(self) -> None:
+        """Raises LogError where this node can't be one of those that share a log."""
         self.node.start()
         if self.adviser is not None:
             self.adviser.start(asyncio.get_running_loop())
+        if self.membership is not None:
+            await self.membership.start()
+
+    async def leave(self) -> None:
+        """Hand over to other nodes what is to be handed over; what comes from now on is passed on to them."""
+        if self.membership is not None:
+            await self.membership.leave()
 
     async def stop(self) -> None:
         if self.adviser is not None:
             self.adviser.stop()
         self.stream.close()
         self.pulse.close()
+        await self.leave()
         await self.node.stop()
+        if self.membership is not None:
+            await self.membership.stop()
 
     def health(self) -> dict[str, Any]:
         """What runs here; see the schema Health of control.yaml."""
@@ -140,6 +153,7 @@ class Application:
             "models": self.registry.models,
             "clock": self.node.clock.mode,
             "worlds": {"known": len(self.node.worlds), "loaded": self.node.worlds.loaded - 1},
+            **({} if self.membership is None else {"node": self.membership.health()}),
             "bounds": {name: getattr(bounds, name) for name in bounds.__slots__},
         }
 
@@ -156,7 +170,11 @@ class Application:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        await self.start()
+        try:
+            await self.start()
+        except LogError as error:
+            await send({"type": "lifespan.startup.failed", "message": f"--log {self.options.log_shown}: {error}"})
+            return
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.stop()
@@ -189,7 +207,26 @@ class Application:
             if same is None or scenario.as_shared(same.edition) != same:
                 self.node.commons.add(scenario)
 
-    def _make_node(self) -> Node:
+    def _settings(self) -> Settings:
+        options, bounds = self.options, self.options.bounds
+        return Settings(
+            name="",
+            seed=options.seed,
+            credits_uc=round(options.credits * UC_PER_CREDIT),
+            tasks_limit=bounds.tasks_per_tenant,
+            scenarios_limit=bounds.scenarios,
+        )
+
+    def _make_log(self) -> Place:
+        try:
+            return place_of(self.options, self._settings())
+        except LogError as error:
+            raise OptionsError(f"--log {self.options.log_shown}: {error}") from error
+
+    def _make_membership(self, place: Place) -> Membership | None:
+        return None if place.shared is None else Membership(self, place.shared)
+
+    def _make_node(self, place: Place) -> Node:
         options, bounds = self.options, self.options.bounds
 
         def make_courier(report: Callable[[Receipt], None]) -> Courier:
@@ -202,24 +239,17 @@ class Application:
                 ca_file=str(options.callback_ca) if options.callback_ca else None,
             )
 
-        settings = Settings(
-            name="",
-            seed=options.seed,
-            credits_uc=round(options.credits * UC_PER_CREDIT),
-            tasks_limit=bounds.tasks_per_tenant,
-            scenarios_limit=bounds.scenarios,
-        )
         try:
             return Node(
-                settings=settings,
+                settings=self._settings(),
                 limits=Limits(worlds=bounds.tenants, loaded=bounds.tenants_loaded),
-                log=_log(options, settings),
+                log=place.log,
                 clock=Clock(options.clock, speed=options.speed),
                 render=self._bodies.callback,
                 make_courier=make_courier,
             )
         except LogError as error:
-            raise OptionsError(f"--log {options.log}: {error}") from error
+            raise OptionsError(f"--log {options.log_shown}: {error}") from error
 
     def _report(self, report: Callable[[Receipt], None], receipt: Receipt) -> None:
         """To the world first, then to whoever may have a hint."""
@@ -312,19 +342,6 @@ def _specs(options: Options) -> tuple[list[Document], list[Fault]]:
 
 def _built_in(options: Options) -> Document:
     return load(options.document or data("openapi", "evolink.yaml"))
-
-
-def _log(options: Options, settings: Settings) -> Log:
-    """Where the commands are kept. Raises OptionsError or LogError with what is wrong with the place."""
-    kind, _, place = options.log.partition(":")
-    if options.log == "memory":
-        return MemoryLog(options.bounds.log_bytes)
-    if kind != "sqlite" or not place:
-        raise OptionsError(f"--log: received {options.log!r}; allowed: memory, sqlite:PATH")
-    from mockserver.log.sqlite import SqliteLog
-
-    birth = msgspec.json.encode({"seed": settings.seed, "credits_uc": settings.credits_uc})
-    return SqliteLog(Path(place), birth)
 
 
 def _scripts(registry: Registry, document: Document) -> Scripts:

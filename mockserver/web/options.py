@@ -1,5 +1,6 @@
 """Everything that a server can be told, in one place, with its defaults and bounds."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ class Options:
     """How one server is to be. Times in seconds, credits as the API counts them.
 
     `document` stands in for the built-in contract; `specs` come beside it, each of their files usable if `strict`.
+    `node_name` and `node_url` are what other nodes on the same log know this one by.
     """
 
     document: Path | None = None
@@ -45,6 +47,8 @@ class Options:
     speed: float = 1.0
     task_seconds: float | None = 5.0
     log: str = "memory"
+    node_name: str = ""
+    node_url: str = ""
     credits: float = 10_000_000
     allow_local_callbacks: bool = False
     scenarios: tuple[Path, ...] = ()
@@ -61,3 +65,8 @@ class Options:
     def told(self) -> dict[str, Any]:
         """What a health check tells of it."""
         return {"seed": self.seed, "profile": self.profile, "log": self.log.partition(":")[0]}
+
+    @property
+    def log_shown(self) -> str:
+        """Where the log is, without a password."""
+        return re.sub(r"(?<=://)[^@/]*@", "***@", self.log.partition("?")[0])

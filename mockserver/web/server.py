@@ -37,7 +37,7 @@ class Server(uvicorn.Server):
     """uvicorn's server, that says when it takes requests. `should_exit` ends it."""
 
     def __init__(self, application: Application, on_ready: Callable[[], None]) -> None:
-        bounds = application.options.bounds
+        self._application, bounds = application, application.options.bounds
         super().__init__(
             uvicorn.Config(
                 application,
@@ -59,6 +59,11 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Other nodes take over first: what still comes is passed on to them."""
+        await self._application.leave()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -100,6 +100,13 @@ class Api:
         """The answer where the mock itself fails."""
         return self.general("internal_error", path)
 
+    def unavailable(self, method: str, path: str, message: str) -> Answer:
+        """The answer where nothing can be told at the moment, and nothing was done."""
+        route = self._registry.route(method, path)
+        errors = self._registry.general_of(path) if route is None else route.operations[0].errors
+        refusal = "too_many_connections" if route is None else "service_unavailable"
+        return retry_after(error(errors[refusal], message=message), 1)
+
     # --- operations
 
     def _create(self, call: Call) -> Answer:

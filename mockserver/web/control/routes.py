@@ -13,7 +13,7 @@ from mockserver.contract.objection import Objection, shown
 from mockserver.contract.operation import Request as RequestContract
 from mockserver.contract.operation import read_request
 from mockserver.contract.query import Query
-from mockserver.log import LogError
+from mockserver.log import AwayError, LogError, MovedError
 from mockserver.runtime.resident import NotHereError
 from mockserver.web.api.script import whole
 from mockserver.web.control.accounts import AccountCalls
@@ -89,15 +89,25 @@ def _endpoint(handler: Handler, desk: Desk, read: ReadBody, query: Query) -> Cal
         try:
             _known(request, query)
             answer = await _handled(desk, handler, request, await read(request))
-            await desk.node.round.closed()
+            await desk.node.round.closed(request.scope.get("slot"))
             desk.hint(request, answer)
         except WrongError as wrong:
             return error_response(wrong.status, wrong.code, wrong.message)
+        except MovedError:
+            return Response(status_code=421)  # the connection looks for the node that has it
+        except AwayError as error:
+            return _put_off(error)
         except LogError as error:
             return error_response(500, "internal_error", f"The log can't be written or read: {error}")
         return answer
 
     return endpoint
+
+
+def _put_off(error: AwayError) -> Response:
+    answer = error_response(503, "service_unavailable", f"The log can't be reached: {error}")
+    answer.headers["retry-after"] = "1"
+    return answer
 
 
 async def _handled(desk: Desk, handler: Handler, request: Request, body: Any) -> Response:

@@ -50,9 +50,10 @@ class ServerCalls:
         desk, worlds = self._desk, self._desk.node.worlds
         for name in names:
             resident = await worlds.fetch(name)
-            birth = (
-                worlds.loader.birth(name) if resident.is_open else Birth(resident.world.settings, resident.now_ms())
-            )
+            birth = Birth(resident.world.settings, resident.now_ms())
+            if resident.is_open:
+                await desk.node.round.closed()
+                birth = await worlds.loader.birth(name)
             yield write_header(
                 Header(
                     version=desk.version,

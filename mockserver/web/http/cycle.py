@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
+from mockserver.log import MovedError
 from mockserver.web.http.exchange import RawHeaders
 from mockserver.web.http.request import Request
 
@@ -12,6 +13,8 @@ logger = logging.getLogger("mockserver")
 App = Callable[[Any, Any, Any], Awaitable[None]]
 _FAILED = [(b"content-type", b"text/plain"), (b"content-length", b"21"), (b"connection", b"close")]
 _BODILESS = frozenset({204, 304})
+_MISDIRECTED = 421
+"""How an application says that a request is another node's by now."""
 
 
 class Connection(Protocol):
@@ -24,6 +27,7 @@ class Connection(Protocol):
     async def drain(self) -> None: ...
     def close_after(self) -> None: ...
     def abort(self) -> None: ...
+    def again(self, request: Request) -> None: ...
     def address(self, which: str) -> tuple[str, int] | None: ...
     def ended(self, *, whole: bool) -> None: ...
 
@@ -43,6 +47,11 @@ class Cycle:
         try:
             await app(self._scope(), self._receive, self._send)
         except ConnectionResetError:
+            self._connection.abort()
+        except MovedError:
+            if not self._has_begun:
+                self._connection.again(self._request)
+                return
             self._connection.abort()
         except Exception:
             logger.exception("%s %s broke the mock", self._request.method, self._request.path)
@@ -78,6 +87,7 @@ class Cycle:
             "server": self._connection.address("sockname"),
             "client": self._connection.address("peername"),
             "state": self._app_state,
+            "slot": request.slot,
         }
 
     async def _receive(self) -> dict[str, Any]:
@@ -91,6 +101,8 @@ class Cycle:
         if self._is_gone:
             return
         if message["type"] == "http.response.start":
+            if message["status"] == _MISDIRECTED:
+                raise MovedError("the world belongs to another node by now")
             self._head = (message["status"], [(name.lower(), value) for name, value in message.get("headers", ())])
             return
         body, more = message.get("body", b""), message.get("more_body", False)

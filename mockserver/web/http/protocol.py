@@ -10,11 +10,12 @@ from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Any
 
-from mockserver.log import LogError
+from mockserver.log import LogError, MovedError
 from mockserver.runtime.resident import NotHereError
 from mockserver.web.http.cycle import Cycle
-from mockserver.web.http.exchange import Answer, RawHeaders
+from mockserver.web.http.exchange import Answer, RawHeaders, json_answer
 from mockserver.web.http.request import Reader, Request, WrongRequestError
+from mockserver.web.nodes.passage import Passage
 
 _SLICE_BYTES = 16 * 1024
 """What is fed to the parser at once: a client that pipelines and never reads is stopped after so much."""
@@ -23,6 +24,8 @@ _LINGER_BYTES = 64 * 1024 * 1024
 _HEAD_S = 10.0
 _BODY_S = 30.0
 _IDLE_S = 75.0
+_TRIES = 10
+"""How often a request is answered anew because its key moves."""
 STATUS_LINES = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}
 
 
@@ -37,16 +40,16 @@ class HttpProtocol(asyncio.Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self.app = config.loaded_app
-        self._api = self.app.api_app
+        self._api, self._members = self.app.api_app, self.app.membership
         self._loop = _loop or asyncio.get_running_loop()
         self._state, self._app_state, self._limit = server_state, app_state, config.limit_concurrency
         self._reader = Reader(self._begun, self._complete, self.app.limit_of)
         self._transport: Any = None
         self._queue: deque[Request] = deque()
         self._unfed = b""
-        self._cycle: Cycle | None = None
+        self._cycle: Cycle | Passage | None = None
         self._leaving = 0
-        self._is_full = self._is_closing = self._lingers = False
+        self._is_full = self._is_closing = self._lingers = self._holds = False
         self._writable: asyncio.Event | None = None
         self._wrong: WrongRequestError | None = None
         self._touched = self._began = self._loop.time()
@@ -97,6 +100,8 @@ class HttpProtocol(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._is_full = False
+        if isinstance(self._cycle, Passage):
+            self._cycle.pause(is_full=False)
         if self._writable is not None:
             self._writable.set()
         self._go_on()
@@ -168,23 +173,80 @@ class HttpProtocol(asyncio.Protocol):
         """At once where nothing has to be waited for; the answer leaves when the log has what it tells."""
         if not request.keep_alive:
             self._is_closing = True
-        if self.app.takes_directly(request.path):
+        if self._members is not None and (slot := self._members.slot_to_pass(request)) is not None:
+            self._pass(request, slot)
+        elif self.app.takes_directly(request.path):
             api = self._api
             try:
                 answer = api.answer(request.method, request.path, request.query, request.fields, request.body)
             except NotHereError:
                 self._run(request, self.app)
                 return
+            except MovedError:
+                self.again(request)
+                return
             if answer.fault is None:
                 self._leaving += 1
-                self.app.node.round.then(partial(self._leave, request, answer))
+                self.app.node.round.then(partial(self._leave, request, answer), request.slot)
             else:
                 self._run(request, partial(api.finish, answer))
         else:
             self._run(request, self.app)
 
+    def _pass(self, request: Request, slot: int) -> None:
+        """To the node that may answer it, or to a later moment."""
+        if self._is_held(request):
+            return
+        self._cycle = Passage(self._members, self, request, slot)
+        task = self._cycle.start(self._loop)
+        self._state.tasks.add(task)
+        task.add_done_callback(self._state.tasks.discard)
+
+    def _is_held(self, request: Request) -> bool:
+        """Whether a request has to wait for the answers that are on their way: its own must not come before them."""
+        if self._leaving:
+            self._queue.appendleft(request)
+            self._holds = True
+        return self._leaving > 0
+
+    def again(self, request: Request) -> None:
+        """Answer a request that could not be answered before: its key was on its way from node to node."""
+        self._cycle = None
+        request.tries += 1
+        if request.tries > _TRIES:
+            self.put_off(request, "This key moves to another node; try again")
+            return
+        self._answer(request)
+        self._go_on()
+
+    def _overtaken(self, request: Request, failure: LogError | None) -> None:
+        """An answer whose turn has not come any more, since one before it has to be given anew."""
+        if isinstance(failure, MovedError):
+            self._queue.append(request)
+        else:
+            self.abort()
+
+    def put_off(self, request: Request, message: str) -> None:
+        """Say that it can't be answered now."""
+        answer = self._api.unavailable(request.method, request.path, message)
+        self._end_with(request, answer)
+
+    def misdirect(self, request: Request) -> None:
+        """Say to another node that it passed the request on to the wrong one."""
+        self._cycle = None
+        self._write(request.method, json_answer(421, b"{}"), closes=self._is_closing)
+        self._go_on()
+
+    def _end_with(self, request: Request, answer: Answer) -> None:
+        self._cycle = None
+        self._api.record(request.method, request.path, request.query, request.headers, request.body, answer)
+        self._write(request.method, answer, closes=self._is_closing)
+        self._go_on()
+
     def _run(self, request: Request, app: Any) -> None:
         """Through ASGI, after what is on its way."""
+        if self._is_held(request):
+            return
         self._cycle = Cycle(self, request, {**self._app_state, "transport": self._transport})
         task = self._loop.create_task(self._cycle.run(app))
         self._state.tasks.add(task)
@@ -199,13 +261,20 @@ class HttpProtocol(asyncio.Protocol):
 
     def _leave(self, request: Request, answer: Answer, failure: LogError | None) -> None:
         self._leaving -= 1
+        self._holds = self._holds and self._leaving > 0
+        if self._cycle is not None:
+            self._overtaken(request, failure)
+            return
+        if isinstance(failure, MovedError):
+            self.again(request)
+            return
         if failure is not None:
-            answer = self._api.broken(request.path)
+            answer = self._api.unkept(request.method, request.path, failure)
         self._api.record(request.method, request.path, request.query, request.headers, request.body, answer)
         if self._transport.is_closing():
             return
         self._write(request.method, answer, closes=self._is_closing and not self._is_busy)
-        if self._is_closing or self._unfed:
+        if self._is_closing or self._unfed or self._queue:
             self._go_on()
 
     def _write(self, method: str, answer: Answer, *, closes: bool) -> None:
@@ -216,7 +285,7 @@ class HttpProtocol(asyncio.Protocol):
         """With what waited: requests that are read, then bytes that are not; then the end, if it has come."""
         if self._transport is None or self._transport.is_closing():
             return
-        while self._queue and self._cycle is None and not self._is_full:
+        while self._queue and self._cycle is None and not self._is_full and not self._holds:
             self._answer(self._queue.popleft())
         if self._must_wait:
             return
@@ -247,6 +316,11 @@ class HttpProtocol(asyncio.Protocol):
             self._writable = asyncio.Event()
             await self._writable.wait()
             self._writable = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the client has to read first."""
+        return self._is_full
 
     @property
     def is_last(self) -> bool:

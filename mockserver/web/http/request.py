@@ -19,7 +19,7 @@ _ODD = re.compile(rb"[%?#\x80-\xff]")
 
 class Request(Struct, gc=False):
     """A request whose head has come, and by and by its body. `path` is decoded, `query` and `headers` are raw;
-    `fields` has the last header of each name."""
+    `fields` has the last header of each name. `slot` is the one that it concerns, where nodes share them."""
 
     method: str
     path: str
@@ -30,6 +30,8 @@ class Request(Struct, gc=False):
     http_version: str
     body: bytes = b""
     keep_alive: bool = True
+    slot: int | None = None
+    tries: int = 0
 
 
 class WrongRequestError(Exception):

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from mockserver.log import LogError
+from mockserver.log import AwayError, LogError, MovedError
 from mockserver.runtime.clock import Clock
 from mockserver.runtime.node import Node
 from mockserver.runtime.resident import NotHereError
@@ -44,6 +44,7 @@ class ApiApp:
         self._api, self._node, self._journal, self._request_ids = api, node, journal, request_ids
         self._adviser = adviser
         self.limit_of, self.refused, self.broken = api.limit_of, api.general, api.broken
+        self.unavailable = api.unavailable
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read(receive, self.limit_of(scope["path"]))
@@ -65,10 +66,10 @@ class ApiApp:
                 answer.add_header("Connection", "close")  # the rest is not read
             else:
                 answer = self._api.handle(method, path, query, fields, body, now)
-        except NotHereError:
+        except (NotHereError, MovedError):
             raise
-        except LogError:
-            answer = self.broken(path)
+        except LogError as failure:
+            answer = self.unkept(method, path, failure)
         except Exception:  # the client gets the API's own 500; the traceback is for whoever runs the mock
             logger.exception("%s %s broke the mock", method, path)
             answer = self.broken(path)
@@ -78,8 +79,16 @@ class ApiApp:
             self._adviser.look(method, path, query, fields, body, now, answer)
         return answer
 
+    def unkept(self, method: str, path: str, failure: LogError) -> Answer:
+        """The answer where the log could not be written or read."""
+        if isinstance(failure, AwayError | MovedError):
+            return self.unavailable(method, path, "The log of this mock can't be reached")
+        return self.broken(path)
+
     async def answered(self, method: str, path: str, query: bytes, headers: RawHeaders, body: bytes) -> Answer:
-        """Answer a request when its world is here, and the log has what the answer tells; keep it in the journal."""
+        """Answer a request when its world is here, and the log has what the answer tells; keep it in the journal.
+
+        Raises MovedError where its world is another node's: then nothing has happened."""
         while True:
             try:
                 answer = self.answer(method, path, query, dict(headers), body)
@@ -88,10 +97,14 @@ class ApiApp:
                 try:
                     await self._node.worlds.fetch(away.name)
                     continue
-                except LogError:
-                    answer = self.broken(path)
-            except LogError:
-                answer = self.broken(path)
+                except MovedError:
+                    raise
+                except LogError as failure:
+                    answer = self.unkept(method, path, failure)
+            except MovedError:
+                raise
+            except LogError as failure:
+                answer = self.unkept(method, path, failure)
             self.record(method, path, query, headers, body, answer)
             return answer
 
@@ -107,8 +120,10 @@ class ApiApp:
         body = (await receive())["body"]
         try:
             await self._node.round.closed()
-        except LogError:
-            answer = self.broken(scope["path"])
+        except MovedError:
+            raise
+        except LogError as failure:
+            answer = self.unkept(scope["method"], scope["path"], failure)
         self.record(scope["method"], scope["path"], scope["query_string"], scope["headers"], body, answer)
         await self.deliver(answer, scope, receive, send)
 

@@ -1,0 +1,1 @@
+"""Several servers on one log: who answers what, requests passed on, calls that concern all of them."""
