@@ -183,6 +183,7 @@ def serve(intercept: bool, **arguments: Any) -> None:
     try:
         application = Application(config.placed(options, address))
     except (OptionsError, DocumentError) as error:
+        listener.close()
         raise click.UsageError(str(error)) from error
     application.public_url = options.public_url or address
     with (

@@ -207,6 +207,8 @@ class Node:
     def lose(self, slots: set[int]) -> None:
         """Another node has these slots: what was done here and is not kept yet never was."""
         self.round.lose(slots)
+        if isinstance(self.log, FarLog):
+            self.log.forget(self.worlds.of_slots(slots))
         self._leave(slots)
 
     def _leave(self, slots: set[int]) -> None:

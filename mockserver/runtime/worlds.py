@@ -290,12 +290,17 @@ class Worlds:
         """Unload what has been idle for long, and the idlest where too many are loaded."""
         if not self.log.durable:
             return
-        idle = sorted((one for one in self.residents if _may_rest(one)), key=lambda one: one.touched)
+        kept = (one for one in self.residents if not self._is_gathered(one.name))
+        idle = sorted((one for one in kept if _may_rest(one)), key=lambda one: one.touched)
         surplus = len(self._residents) - self.limits.loaded
         for number, resident in enumerate(idle):
             if number >= surplus and time.monotonic() - resident.touched < _IDLE_S:
                 break
             self._rest(resident)
+
+    def _is_gathered(self, name: str) -> bool:
+        """Whether the log has not got all of it yet: who loads it then would miss something."""
+        return isinstance(self.log, FarLog) and self.log.is_gathered(name)
 
     def _rest(self, resident: Resident) -> None:
         due_ms = resident.world.next_due_ms() if resident.world.clock is None else None

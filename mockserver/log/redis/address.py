@@ -78,13 +78,11 @@ class Address(NamedTuple):
         """redis+cluster://[USER:PASSWORD@]HOST:PORT[,HOST:PORT...]"""
         from redis.asyncio.cluster import ClusterNode, RedisCluster
 
-        options = _options()
-        options["cluster_error_retry_attempts"] = 0
         return RedisCluster(
             startup_nodes=[ClusterNode(host, port) for host, port in self._places(_CLUSTER_PORT)],
             ssl=urlsplit(self.url).scheme.startswith("rediss"),
             **self._credentials(),
-            **options,
+            **_options(),
         )
 
     def _places(self, port: int) -> list[tuple[str, int]]:
