@@ -190,11 +190,12 @@ class Territory:
     def _heirs(self) -> dict[int, str]:
         """What goes to others: their share to those that came, and slots to where their requests arrive."""
         now, found = time.monotonic(), {}
-        if self._newcomers & self.peers.keys():
+        self._newcomers &= self.peers.keys()
+        if self._newcomers and len(self.ready) == self.held:
             homes = self._homes_among(frozenset({self.name, *self.peers}))
             asked = {slot for slot, at in self._met.items() if now - at < _REST_S}
             found = {slot: homes[slot] for slot in self.ready - asked if homes[slot] in self._newcomers}
-        self._newcomers = set()
+            self._newcomers = set()
         passed, self._passed = self._passed, {}
         for slot, by in passed.items():
             ((name, count), *others) = by.most_common()
