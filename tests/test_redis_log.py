@@ -178,7 +178,7 @@ def test_whoever_slept_through_its_lease_writes_nothing(place: Address) -> None:
         one.open()
         one.do(submit())
         await one.log.send()
-        async with owner(place, "other", 0.05) as sleeper:
+        async with owner(place, "other", 0.6) as sleeper:
             assert not sleeper.lease.held
             await one.lease.give(dict.fromkeys(list(one.lease.held), "other"))
             await sleeper.beat()
