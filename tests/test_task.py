@@ -162,3 +162,8 @@ def test_result_links_are_valid_for_a_day_from_the_end() -> None:
 def test_a_task_without_results_has_no_links(state: State) -> None:
     _, task = in_state(state)
     assert task.links_valid_until_ms() is None
+
+
+def test_a_task_past_its_end_shows_what_it_will_show() -> None:
+    late, ended = task_between(1_000, 1_000), task_between(1_000, 1_000, state=State.FAILED, ended_ms=1_000)
+    assert late.progress(9_000) == ended.progress(9_000) == 1

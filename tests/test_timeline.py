@@ -294,16 +294,20 @@ class Plans:
         self.plain.append((due_ms, self.sequence, subject))
         self.plain.sort(key=lambda one: one[:2])
 
-    def take(self, now_ms: int) -> None:
+    def take(self, now_ms: int, most: int) -> None:
         due = [one for one in self.plain if one[0] <= now_ms]
-        taken = self.timers.take(now_ms)
+        taken = self.timers.take(now_ms, most)
         if not due:
-            assert taken is None
+            assert taken is None or not taken[1]
             return
+        while taken is not None and not taken[1]:  # all of it was stale
+            taken = self.timers.take(now_ms, most)
         assert taken is not None
-        assert (taken[0], taken[1] is due[0][2]) == (due[0][0], True)
-        self.plain.remove(due[0])
-        due[0][2].due_ms = None
+        assert 1 <= len(taken[1]) <= most
+        for subject, expected in zip(taken[1], due, strict=False):
+            assert (taken[0], subject is expected[2]) == (expected[0], True)
+            self.plain.remove(expected)
+            subject.due_ms = None
 
     def drop(self, number: int) -> Delivery | None:
         """One of them moves on, and stays in the timers as it is."""
@@ -311,6 +315,7 @@ class Plans:
             return None
         _, _, subject = self.plain.pop(number % len(self.plain))
         subject.due_ms = None
+        self.timers.doubtful = True
         return subject
 
     def move(self, number: int, due_ms: int) -> None:
@@ -334,8 +339,8 @@ DUE = st.integers(0, 4)
 STEPS = st.one_of(
     st.tuples(st.just("plan"), DUE),
     st.tuples(st.just("many"), DUE),
-    st.tuples(st.just("take"), DUE),
-    st.tuples(st.just("take all"), DUE),
+    st.tuples(st.just("take"), DUE, st.integers(1, 50)),
+    st.tuples(st.just("take all"), DUE, st.integers(1, 50)),
     st.tuples(st.just("drop"), st.integers(0, 200)),
     st.tuples(st.just("move"), st.integers(0, 200), DUE),
 )

@@ -98,10 +98,14 @@ class Task(Struct, gc=False):
         return self.starts_ms if self.state is State.PENDING else self.ends_ms
 
     def progress(self, now_ms: int) -> int:
-        """Percent done, 0 to 100: rises with time, stops where the task ended; 100 means completed."""
+        """Percent done, 0 to 100: rises with time, stops where the task ended; 100 means completed.
+
+        Where more was due at once than one command lets happen, a task may be past its end and not have ended: it
+        then shows what it will show.
+        """
         if self.state is State.COMPLETED:
             return 100
-        at_ms = now_ms if self.ended_ms is None else self.ended_ms
+        at_ms = min(now_ms if self.ended_ms is None else self.ended_ms, self.ends_ms)
         if at_ms < self.starts_ms:
             return 0
         length_ms = max(1, self.ends_ms - self.starts_ms)

@@ -1,6 +1,6 @@
 """What happens by itself: tasks start and end, credits are charged or released, callbacks go out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mockserver.simulation.callback import Delivery
 from mockserver.simulation.command import Elapse
@@ -20,26 +20,22 @@ _STARTED = TRANSITIONS[TaskState.PENDING, Event.START]
 
 def fire_due(state: State) -> None:
     """Let everything happen that is due by now, in order; past the bound the rest waits for the next command."""
-    timers, now_ms = state.timers, state.now_ms
-    for _ in range(state.settings.fires_limit):
-        taken = timers.take(now_ms)
-        if taken is None:
-            return
-        _happen(state, *taken)
+    left = state.settings.fires_limit
+    while left > 0 and (taken := state.timers.take(state.now_ms, left)) is not None:
+        left -= _happen(state, *taken)
 
 
 def elapse(state: State, command: Elapse) -> Reply:
     """Let it happen moment after moment, so that nobody outside sees a moment later than a callback that goes out."""
-    timers = state.timers
-    for _ in range(state.settings.fires_limit):
+    timers, left = state.timers, state.settings.fires_limit
+    while left > 0:
         timers.settle()  # what is stale neither counts nor says when something is due
         due_ms = timers.next_ms()
         if due_ms is None or due_ms > command.until_ms or (state.sends and due_ms > state.now_ms):
             break
-        taken = timers.take(due_ms)
-        if taken is not None:
-            state.now_ms = max(state.now_ms, due_ms)
-            _happen(state, *taken)
+        state.now_ms = max(state.now_ms, due_ms)
+        taken = timers.take(due_ms, left)
+        left -= 0 if taken is None else _happen(state, *taken)
     return Reply()
 
 
@@ -83,11 +79,14 @@ def delivery_id(task_id: str, copy: int) -> str:
     return f"callback-{task_id.removeprefix('task-unified-')}-{copy}"
 
 
-def _happen(state: State, due_ms: int, subject: Subject) -> None:
-    if isinstance(subject, Task):
-        _move_task(state, subject, due_ms)
-    else:
-        _start_attempt(state, subject, due_ms)
+def _happen(state: State, due_ms: int, subjects: Sequence[Subject]) -> int:
+    """Let it happen to each of them, and say how many they are."""
+    for subject in subjects:
+        if isinstance(subject, Task):
+            _move_task(state, subject, due_ms)
+        else:
+            _start_attempt(state, subject, due_ms)
+    return len(subjects)
 
 
 def _move_task(state: State, task: Task, at_ms: int) -> None:
