@@ -22,18 +22,18 @@ _VIDEO = {
     "prompt": "Let it snow",
     "video_urls": ["https://example.com/street.mp4"],
 }
-_IN_PROCESS, _SERVER, _PROGRAM = (
-    f"a client in process: named and {_DRAWN_BEHAVIOURS} drawn behaviours, each against the plain course",
-    "contract-tests server fake, default run",
-    "contract-tests client, default run, a program that polls every 0.2 s",
-)
+_IN_PROCESS = f"a client in process: named and {_DRAWN_BEHAVIOURS} drawn behaviours, each against the plain course"
+_SERVER = "contract-tests server fake, default run"
+_RECEIVER = "contract-tests receiver, default run, a correct receiver with its state"
+_PROGRAM = "contract-tests client, default run, a program that polls every {} s"
 
 
 def measure(*, quick: bool) -> list[Row]:
     rows = [_drawn(3 if quick else 9)]
     if not quick:
-        rows.append(_command(_SERVER, "< 60 s", "server", "fake"))
-        rows.append(_command(_PROGRAM, "< 90 s", "client", "--seed", "1", "--", sys.executable, str(_CLIENT)))
+        rows.append(_command(_SERVER, "< 30 s", "server", "fake"))
+        rows.append(_receiver())
+        rows += [_client("0.2", "< 60 s"), _client("4", "< 300 s")]
     return rows
 
 
@@ -52,11 +52,22 @@ def _seconds(behaviours: list[str] | None) -> float:
     return time.perf_counter() - began
 
 
-def _command(what: str, wanted: str, *arguments: str) -> Row:
+def _client(poll_s: str, wanted: str) -> Row:
+    program = ["client", "--seed", "1", "--", sys.executable, str(_CLIENT)]
+    return _command(_PROGRAM.format(poll_s), wanted, *program, POLL_SECONDS=poll_s)
+
+
+def _receiver() -> Row:
+    port = str(free_port())
+    with running([sys.executable, "-m", "tests.receivers.correct", port], port):
+        return _command(_RECEIVER, "< 60 s", "receiver", url, "--state-url", f"{url}/state")
+
+
+def _command(what: str, wanted: str, *arguments: str, **variables: str) -> Row:
     began = time.perf_counter()
     command = [sys.executable, "-m", "contract_tests", *arguments]
-    variables = {**os.environ, "POLL_SECONDS": "0.2"}
-    done = subprocess.run(command, env=variables, cwd=ROOT, capture_output=True, check=False, timeout=300)
+    told = {**os.environ, **variables}
+    done = subprocess.run(command, env=told, cwd=ROOT, capture_output=True, check=False, timeout=900)
     return Row(what, f"{time.perf_counter() - began:.1f} s", wanted, f"exit code {done.returncode}")
 
 

@@ -79,6 +79,19 @@ def test_a_finished_task_is_not_read_again_without_a_reason(reads: int) -> None:
     assert broken(run(submission(), *again)) == ("CLIENT-STOPS-AT-TERMINAL",)
 
 
+@UNTIMED
+@given(tries=st.integers(1, 20), pause_s=st.floats(0.2, 5), at_once=st.integers(1, 5))
+def test_a_library_that_repeats_once_by_itself_is_no_busy_loop(tries: int, pause_s: float, at_once: int) -> None:
+    lost = [
+        query(number * pause_s + again / 1_000, "", fault="reset")
+        for number in range(tries)
+        for again in range(at_once + 1)
+    ]
+    found = broken(run(submission(), *lost, ending=BADLY))
+    assert (at_once > 1) or "CLIENT-NO-BUSY-LOOP" not in found
+    assert (at_once < 4) or "CLIENT-NO-BUSY-LOOP" in found or tries < 2
+
+
 def test_nobody_knows_what_another_process_was_told() -> None:
     lost = submission(fault="closed_after_accept")
     for ending in (WELL, BADLY):
@@ -110,6 +123,20 @@ def test_a_long_wait_may_be_cut_at_30_s() -> None:
     first = query(0, "pending", status=429, answer_headers={"retry-after": "600"})
     assert not broken(run(submission(), first, query(30, "completed")))
     assert broken(run(submission(), first, query(20, "completed"))) == ("CLIENT-RETRY-AFTER",)
+
+
+@UNTIMED
+@given(every_s=st.floats(0.2, 5), held=st.lists(st.integers(0, 9), max_size=4), held_s=st.floats(0.3, 6))
+def test_a_ticker_that_fires_once_more_after_a_wait_is_no_haste(every_s: float, held: list[int], held_s: float) -> None:
+    """As Go's does: one tick that fell into the wait is kept, and comes right after it."""
+    taken_s, at_s, queries = 0.0, 0.0, []
+    for number in range(10):
+        is_kept = at_s // every_s > taken_s // every_s
+        taken_s = at_s if is_kept else (at_s // every_s + 1) * every_s
+        queries.append(query(taken_s, "processing"))
+        at_s = taken_s + (held_s if number in held else 0.01)
+    whole = run(submission(), *queries, query(at_s + every_s, "completed"))
+    assert not broken(replace(whole, habit=Fitting(whole).habit))
 
 
 @UNTIMED

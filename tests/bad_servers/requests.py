@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from tests.bad_servers.house import Bad, Body, Wire, answers, bodies
+from contract_tests.server.talk import reading
+from mockserver.web.app import Application
+from tests.bad_servers.house import Bad, Body, Hook, Pass, Wire, answers, bodies
 
 
 def request(name: str, **bounds: Any) -> Any:
@@ -16,6 +18,18 @@ def request(name: str, **bounds: Any) -> Any:
 
 def prompt_is_optional(raw: Body) -> None:
     raw["components"]["schemas"]["VideoRequest"]["required"] = ["model", "video_urls"]
+
+
+def counts_bytes(app: Application) -> Hook:
+    """Of a prompt, where characters are told."""
+
+    async def hook(wire: Wire, forward: Pass) -> None:
+        prompt = reading.at(reading.parsed(wire.body.decode("utf-8", "replace"))[0], "prompt") if wire.creates else None
+        if isinstance(prompt, str) and len(prompt.encode()) > 5_000:
+            wire.body = wire.body.replace(b'"prompt"', b'"no prompt"')
+        await forward(wire)
+
+    return hook
 
 
 def without_type(wire: Wire) -> None:
@@ -60,6 +74,7 @@ BAD = {
         "takes prompts of 5100 characters", "PROMPT-LENGTH", document=request("prompt", maxLength=5_100)
     ),
     "prompt_of_4900": Bad("refuses prompts of 5000", "PROMPT-LENGTH", document=request("prompt", maxLength=4_900)),
+    "counts_bytes": Bad("counts the bytes of a prompt", "PROMPT-LENGTH", hook=counts_bytes),
     "images_of_none": Bad("takes an empty list of images", "IMAGE-COUNT", document=request("image_urls", minItems=0)),
     "images_of_three": Bad(
         "refuses the fourth image",

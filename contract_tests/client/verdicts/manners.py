@@ -17,7 +17,6 @@ from contract_tests.contract.contract import built_in
 _INVALID = frozenset({400, 401, 405, 413, 415, 422})
 REFUSALS_ALLOWED = 3
 _QUICK_REPEATS_ALLOWED = 3
-"""Some libraries repeat a GET by themselves, once, when a connection that was kept open turns out to be closed."""
 _AT_ONCE_S = 0.25
 """Of a client that wants several tasks, a submission this soon was sent beside the other, not after its answer."""
 _NO_PAUSE = 1.3
@@ -123,15 +122,28 @@ def poll_cadence(run: Run) -> Iterator[Judgement]:
     if not pairs:
         return
     least_s, most_s = run.pace.least_poll_s, run.pace.most_poll_s
-    quick = [(one, two) for one, two in pairs if _gap_s(one, two) < least_s]
+    quick = [pair for group in queried for pair in _too_quick(group, least_s)]
     slow = [(one, two) for one, two in pairs if most_s is not None and _gap_s(one, two) > most_s]
-    wrong = slow or (quick if len(quick) > 1 or len(pairs) == 1 else []) or _without_pause(run, pairs)
+    is_usual = len(pairs) == 1 and run.habit.poll_s is not None and run.habit.poll_s < least_s
+    wrong = slow or (quick if len(quick) > 1 or is_usual else []) or _without_pause(run, pairs)
     gaps = ", ".join(f"{_gap_s(one, two):.2f} s" for one, two in wrong[:5])
     allowed = f"at least {least_s:g} s between two queries" + (f", at most {most_s:g} s" if most_s else "")
     if wrong and not slow and not quick:
         allowed = f"a pause between two queries: one step of this program takes {run.habit.step_s:.2f} s without any"
     shown = tuple(dict.fromkeys(entry for pair in wrong[:3] for entry in pair))
     yield Judgement("CLIENT-POLL-CADENCE", not wrong, f"queries {gaps} apart", allowed, shown)
+
+
+def _too_quick(queries: list[Entry], least_s: float) -> list[Pair]:
+    """Queries of a running task without a pause between them. One right after a wait makes up for it: a ticker that
+    goes on meanwhile has fired."""
+    pairs = list(pairwise(queries))
+    waited = [False, *(_gap_s(*pair) >= least_s for pair in pairs)]
+    return [
+        (one, two)
+        for (one, two), made_up in zip(pairs, waited, strict=False)
+        if is_running(one) and _gap_s(one, two) < least_s and not made_up
+    ]
 
 
 def _gap_s(one: Entry, two: Entry) -> float:
@@ -156,11 +168,18 @@ def no_busy_loop(run: Run) -> Iterator[Judgement]:
         pairs = [(one, two) for one, two in pairwise(group) if not one.is_healthy and not is_definite(one)]
         if not pairs:
             continue
-        quick = [two for one, two in pairs if _gap_s(one, two) < least_s]
+        quick = _again_and_again(pairs, least_s)
         received = f"{len(quick)} of {len(pairs)} repeats of what failed came without a pause"
         busy = len(quick) > _QUICK_REPEATS_ALLOWED and 2 * len(quick) > len(pairs)
         allowed = f"at most {_QUICK_REPEATS_ALLOWED} repeats within {least_s:.2f} s"
         yield Judgement("CLIENT-NO-BUSY-LOOP", not busy, received, allowed, tuple(quick[:5]))
+
+
+def _again_and_again(pairs: list[Pair], least_s: float) -> list[Entry]:
+    """What came without a pause, but for the first after each pause: some libraries (aiohttp, browsers) repeat a GET by
+    themselves, once, when its connection was lost."""
+    quick = [_gap_s(one, two) < least_s for one, two in pairs]
+    return [two for before, now, (_, two) in zip([False, *quick], quick, pairs, strict=False) if before and now]
 
 
 def refusal_is_final(run: Run) -> Iterator[Judgement]:

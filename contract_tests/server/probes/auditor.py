@@ -252,10 +252,11 @@ class Auditor:
         moved = self.changes.moved
         if moved is None or any(map(self.judge.is_found, DIFFERENCES)):
             return
-        used, remaining = _owners_of_used(self.changes), _owners_of_remaining(self.changes)
-        if self._judge_amount([only] if only else used, "used", now.used - before.used, moved[0]):
-            left = now.remaining - before.remaining
-            self._judge_amount([only] if only else remaining, "remaining", left, moved[1])
+        used, left = now.used - before.used, now.remaining - before.remaining
+        owners = [only] if only else _owners_of_used(self.changes, used - moved[0])
+        if self._judge_amount(owners, "used", used, moved[0]):
+            owners = [only] if only else _owners_of_remaining(self.changes, left - moved[1])
+            self._judge_amount(owners, "remaining", left, moved[1])
 
     def _judge_amount(self, owners: list[str], what: str, moved_uc: int, expected_uc: int) -> bool:
         """The first owner is told of a difference; where there is none, all that could own one hold."""
@@ -276,16 +277,21 @@ def _is_typed(body: Any, **kinds: type) -> bool:
     return all(name not in told or type(told[name]) is kind for name, kind in kinds.items())
 
 
-def _owners_of_used(changes: Changes) -> list[str]:
-    owners = ["BILLING-CHARGED-ON-COMPLETION"] if changes.completed else []
-    owners += ["BILLING-FAILURE-NOT-CHARGED"] if changes.failed or changes.cancelled else []
+def _owners_of_used(changes: Changes, excess_uc: int) -> list[str]:
+    """The likeliest first: what was taken too much is the price of those that failed, or it is anything."""
+    unpaid = [*changes.failed, *changes.cancelled]
+    charged = ["BILLING-CHARGED-ON-COMPLETION"] if changes.completed else []
+    spared = ["BILLING-FAILURE-NOT-CHARGED"] if unpaid else []
+    owners = spared + charged if excess_uc > 0 and excess_uc == _sum(unpaid) else charged + spared
     return owners + _owners_of_quiet(changes, is_quiet=not owners)
 
 
-def _owners_of_remaining(changes: Changes) -> list[str]:
-    owners = ["BILLING-RELEASED-ON-FAILURE"] if changes.failed else []
-    owners += ["BILLING-RELEASED-ON-CANCEL"] if changes.cancelled else []
-    owners += ["BILLING-COMPLETION-RELEASES-NOTHING"] if changes.completed else []
+def _owners_of_remaining(changes: Changes, excess_uc: int) -> list[str]:
+    """The likeliest first: what was given back too much is the price of those that completed, or it is anything."""
+    released = ["BILLING-RELEASED-ON-FAILURE"] if changes.failed else []
+    released += ["BILLING-RELEASED-ON-CANCEL"] if changes.cancelled else []
+    kept = ["BILLING-COMPLETION-RELEASES-NOTHING"] if changes.completed else []
+    owners = kept + released if excess_uc > 0 and excess_uc == _sum(changes.completed) else released + kept
     owners += ["BILLING-RESERVED-ON-SUBMISSION"] if changes.submitted else []
     return owners + _owners_of_quiet(changes, is_quiet=not owners)
 

@@ -94,7 +94,7 @@ def long_prompts(setting: Setting) -> None:
     case, base = setting.case(credits=PLENTY), _request(setting, "prompt")
     setting.require_valid_taken(case)
     if setting.target.control is not None:
-        answer = case.submit(base=base, prompt="x" * most)
+        answer = case.submit(base=base, prompt=of_characters(most))
         setting.judge.that(
             "PROMPT-LENGTH", answer.is_ok, f"{answer.told} for {most} characters", f"{answer.expected}"
         )
@@ -105,6 +105,11 @@ def long_prompts(setting: Setting) -> None:
 def longest_prompt(contract: Contract) -> int | None:
     most: int | None = contract.requests.properties.get("prompt", {}).get("maxLength")
     return most
+
+
+def of_characters(most: int) -> str:
+    """So many characters, in many more bytes: it is characters that documents count."""
+    return ("Schnee auf der Straße, 街道上的雪, снег на улице. " * most)[:most]
 
 
 @probe("IMAGE-COUNT", needs={Need.KEY})

@@ -4,7 +4,7 @@ them."""
 from typing import Any
 
 from contract_tests.server.probes.calling import Talk
-from contract_tests.server.probes.fields import longest_prompt
+from contract_tests.server.probes.fields import longest_prompt, of_characters
 from contract_tests.server.probes.life import FIRST, judge_first_answer
 from contract_tests.server.probes.probe import Need, Setting, probe
 from contract_tests.server.probes.shelf import Bought, Item, Shelf
@@ -130,7 +130,7 @@ def large(setting: Setting) -> None:
     if (most := longest_prompt(setting.contract)) is None:
         raise UnmetError(f"{setting.contract.source} does not say how long a prompt may be")
     images: dict[str, Any] = _images(setting)
-    prompt: dict[str, Any] = {"prompt": "x" * most}
+    prompt: dict[str, Any] = {"prompt": of_characters(most)}
     box, extra = _boxed(setting, case, *[500] * 20)
     answer = case.submit(**prompt, **images, **extra)
     with_images, alone = answer, answer
