@@ -14,6 +14,7 @@ from benchmarks.processes import ROOT
 from benchmarks.table import Row
 from contract_tests.client.behaviours.grid import for_virtual_time
 from contract_tests.client.inprocess import judge_client
+from tests.receivers.serving import at_desk
 
 _DRAWN_BEHAVIOURS = 100
 _CLIENT = ROOT / "tests" / "clients" / "sync_correct.py"
@@ -58,9 +59,9 @@ def _client(poll_s: str, wanted: str) -> Row:
 
 
 def _receiver() -> Row:
-    port = str(free_port())
-    with running([sys.executable, "-m", "tests.receivers.correct", port], port):
-        return _command(_RECEIVER, "< 60 s", "receiver", url, "--state-url", f"{url}/state")
+    with at_desk("correct") as url:
+        hooks = ["--state-url", f"{url}/state", "--fail-command", f"curl -sS -X POST {url}/fail"]
+        return _command(_RECEIVER, "< 60 s", "receiver", f"{url}/hook", *hooks)
 
 
 def _command(what: str, wanted: str, *arguments: str, **variables: str) -> Row:

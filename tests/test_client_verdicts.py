@@ -127,7 +127,7 @@ def test_a_long_wait_may_be_cut_at_30_s() -> None:
 
 @UNTIMED
 @given(every_s=st.floats(0.2, 5), held=st.lists(st.integers(0, 9), max_size=4), held_s=st.floats(0.3, 6))
-def test_a_ticker_that_fires_once_more_after_a_wait_is_no_haste(every_s: float, held: list[int], held_s: float) -> None:
+def test_a_ticker_that_fires_once_after_a_wait_is_no_haste(every_s: float, held: list[int], held_s: float) -> None:
     """As Go's does: one tick that fell into the wait is kept, and comes right after it."""
     taken_s, at_s, queries = 0.0, 0.0, []
     for number in range(10):

@@ -7,8 +7,10 @@ import pytest
 
 from contract_tests.check import Layer
 from contract_tests.judge import Outcome
-from contract_tests.server.run import Options, judge_server, opened
+from contract_tests.report import Report
+from contract_tests.server.run import Options, Run, judge_server, opened
 from contract_tests.server.talk.target import Settings, SilentServerError
+from tests.bad_servers.as_live import judged_as_live
 from tests.bad_servers.house import Bad, served
 from tests.bad_servers.mutants import Mutant, mutants
 
@@ -25,7 +27,13 @@ UNTOLD = {
     "shift can_cancel": "when a task can be cancelled is not told; that an ended one can't is, of a query",
 }
 """Other changes that no document contradicts, and why."""
+OUT_OF_REACH = {
+    ("post", 402): "an account without credits",
+    ("post", 403): "a model that the key may not use",
+}
+"""Answers that nobody can make happen where money is real; the checks that need them are then not judged."""
 LEAST = 0.95
+DIRECTED = (Layer.BEHAVIOUR, Layer.CALLBACK)
 
 
 def is_told(mutant: Mutant) -> bool:
@@ -34,24 +42,52 @@ def is_told(mutant: Mutant) -> bool:
     return not (mutant.how == "shift" and (name in FREE or f"shift {name}" in UNTOLD))
 
 
-def found(mutant: Mutant, folder: Path, *, as_live: bool = False) -> bool:
-    """Whether a run finds it, as far as it has to go for that."""
-    bad = Bad(mutant.name, "", hook=mutant.hook)
-    report = judged_as_live(bad, folder, task_s=0.3, layers=LAYERS, tell=stop).report if as_live else steered(bad, folder)
+def is_met(mutant: Mutant) -> bool:
+    return (mutant.method, mutant.status) not in OUT_OF_REACH
+
+
+def steered(bad: Bad, folder: Path) -> Report:
+    """A run against a mock, which ends at the first finding: nobody has to look further."""
+    with (
+        served(bad, folder) as url,
+        opened(Options(settings=Settings(url=url), layers=DIRECTED, quick=True)) as run,
+    ):
+        return judge_server(run, lambda *_: _stop_if_found(run))
+
+
+def as_live(bad: Bad, folder: Path) -> Report:
+    return judged_as_live(bad, folder, task_s=0.3, poll_s=0.05, tell=_stop_if_found).report
+
+
+def _stop_if_found(run: Run) -> None:
+    if any(one.finding for one in run.judge.results()):
+        raise SilentServerError("found")
+
+
+JUDGES = {"steered": steered, "as live": as_live}
+
+
+def found(mutant: Mutant, folder: Path, how: str) -> bool:
+    report = JUDGES[how](Bad(mutant.name, "", hook=mutant.hook), folder)
     assert not [one.reason for one in report.results if "the judge failed" in one.reason]
-    return bool(report.of(Outcome.BROKEN, Outcome.WARNED))
+    return bool(report.of(Outcome.BROKEN) or report.of(Outcome.WARNED))
 
 
-FEW = [one for one in mutants() if is_told(one)][:: len([*mutants()]) // 4]
+TOLD = {how: [one for one in mutants() if is_told(one) and (how == "steered" or is_met(one))] for how in JUDGES}
+FEW = TOLD["steered"][:: len(TOLD["steered"]) // 4]
 
 
 @pytest.mark.parametrize("mutant", FEW, ids=[one.name for one in FEW])
 def test_a_few_mutants_are_found(mutant: Mutant, tmp_path: Path) -> None:
-    assert found(mutant, tmp_path)
+    assert found(mutant, tmp_path, "steered")
 
 
 @pytest.mark.long
-def test_the_mutation_score(tmp_path: Path) -> None:
-    told = [one for one in mutants() if is_told(one)]
-    survivors = [one.name for one in told if not found(one, tmp_path)]
-    assert 1 - len(survivors) / len(told) >= LEAST, survivors
+@pytest.mark.parametrize("how", JUDGES)
+def test_the_mutation_score(how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = TOLD[how]
+    survivors = [one.name for one in told if not found(one, tmp_path, how)]
+    score = 1 - len(survivors) / len(told)
+    with capsys.disabled():
+        print(f"\n{how}: {score:.3f} of {len(told)} mutants; survivors: {survivors or 'none'}")  # noqa: T201
+    assert score >= LEAST

@@ -79,7 +79,10 @@ class Run:
 
     def setting(self) -> Setting:
         listener = None if Need.CALLBACKS in self.missing else self.listener
-        return Setting(self.target, self.judge, self.profile, self.options.seed, self.shelf, listener)
+        patient = not self.options.quick
+        return Setting(
+            self.target, self.judge, self.profile, self.options.seed, self.shelf, listener, is_patient=patient
+        )
 
     @property
     def course(self) -> Course:

@@ -12,7 +12,7 @@ import yaml
 
 from contract_tests.report import Report
 from contract_tests.server.probes.live import NOWHERE
-from contract_tests.server.run import Options, judge_server, opened
+from contract_tests.server.run import Options, Run, judge_server, opened
 from contract_tests.server.talk.target import Settings
 from mockserver.simulation.clock import Mode
 from tests.bad_servers.house import Bad, served
@@ -20,7 +20,7 @@ from tests.bad_servers.house import Bad, served
 KEY, OTHER_KEY = "sk-real-money-0123456789", "sk-other-money-987654321"
 CAP = 1_000
 """Credits: more than a run buys, so that only the plan bounds it."""
-_SETTINGS = {"key": KEY, "other_key": OTHER_KEY, "poll_s": 0.1, "image_url": "https://example.com/a.jpg"}
+_IMAGE = "https://example.com/winter.jpg"
 
 
 class Judged(NamedTuple):
@@ -31,14 +31,20 @@ class Judged(NamedTuple):
     spent_uc: int
 
 
-def _quiet(*_: object) -> None:
+def _quiet(_: Run) -> None:
     """Nobody wants to know how far it is."""
 
 
 def judged_as_live(
-    bad: Bad, folder: Path, *, task_s: float = 1.0, tell: Callable[..., None] = _quiet, **options: Any
+    bad: Bad,
+    folder: Path,
+    *,
+    task_s: float = 1.0,
+    poll_s: float = 0.1,
+    tell: Callable[[Run], None] = _quiet,
+    **options: Any,
 ) -> Judged:
-    """A whole run, with whatever of its options is to be otherwise."""
+    """A whole run, with whatever of its options is to be otherwise; `tell` hears of its progress."""
     certificate, authority = _certificate()
     (folder / "ca.pem").write_bytes(authority)
     rule = {"when": {"url_contains": NOWHERE}, "then": {"fail": "resource_not_found"}}
@@ -47,9 +53,10 @@ def judged_as_live(
     fake |= {"scenarios": (folder / "nowhere.yaml",), "callback_ca": folder / "ca.pem"}
     with served(bad, folder, **fake) as url:
         told = {"control": False, "quick": True, "max_credits": CAP, "profile": bad.profile, "examples": 5} | options
-        with opened(Options(settings=Settings(url=url, **_SETTINGS), certificate=certificate, **told)) as run:
+        settings = Settings(url=url, key=KEY, other_key=OTHER_KEY, poll_s=poll_s, image_url=_IMAGE)
+        with opened(Options(settings=settings, certificate=certificate, **told)) as run:
             most_uc = run.plan().most_uc
-            report = judge_server(run, tell)
+            report = judge_server(run, lambda *_: tell(run))
         books = httpx.get(f"{url}/_mock/ledger").json()["accounts"]
     spent_uc = sum(one["amount_uc"] for book in books for one in book["transfers"] if one["kind"] == "pending")
     return Judged(report, most_uc, spent_uc)

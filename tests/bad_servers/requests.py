@@ -24,7 +24,9 @@ def counts_bytes(app: Application) -> Hook:
     """Of a prompt, where characters are told."""
 
     async def hook(wire: Wire, forward: Pass) -> None:
-        prompt = reading.at(reading.parsed(wire.body.decode("utf-8", "replace"))[0], "prompt") if wire.creates else None
+        prompt = (
+            reading.at(reading.parsed(wire.body.decode("utf-8", "replace"))[0], "prompt") if wire.creates else None
+        )
         if isinstance(prompt, str) and len(prompt.encode()) > 5_000:
             wire.body = wire.body.replace(b'"prompt"', b'"no prompt"')
         await forward(wire)

@@ -176,7 +176,7 @@ def no_busy_loop(run: Run) -> Iterator[Judgement]:
 
 
 def _again_and_again(pairs: list[Pair], least_s: float) -> list[Entry]:
-    """What came without a pause, but for the first after each pause: some libraries (aiohttp, browsers) repeat a GET by
+    """What came without a pause, but for the first after each pause: some libraries (aiohttp is one) repeat a GET by
     themselves, once, when its connection was lost."""
     quick = [_gap_s(one, two) < least_s for one, two in pairs]
     return [two for before, now, (_, two) in zip([False, *quick], quick, pairs, strict=False) if before and now]

@@ -3,9 +3,10 @@
 import time
 
 from contract_tests.contract.document import UC_PER_CREDIT
+from contract_tests.server.probes import callbacks
 from contract_tests.server.probes.auditor import AUDITED
 from contract_tests.server.probes.callbacks import judge_retries
-from contract_tests.server.probes.calling import Noted, judge_early, judge_one, too_early
+from contract_tests.server.probes.calling import Noted, Talk, judge_early, judge_one, too_early
 from contract_tests.server.probes.endings import fetched
 from contract_tests.server.probes.listing import BATCH, LIST, items
 from contract_tests.server.probes.live import FAILED, REAL, paying, talk_of
@@ -70,38 +71,71 @@ _CALLING = REAL | {Need.CALLBACKS}
 
 @probe(*_CALLED, "CALLBACK-KEEPS-THE-KEY", "CALLBACK-STOPS-ON-SUCCESS", needs=_CALLING)
 def accepted_callback(setting: Setting) -> None:
-    """The callback of the plain task, which was answered with 200: one, and no other."""
+    """The callback of the plain task, which was answered with 204: one, and no other."""
     shelf, case = paying(setting)
     bought, talk = shelf.ended(Item.PLAIN), talk_of(setting, case)
-    box = _waited(bought, case, 1)
+    box = _waited(bought, case, 1, _CALLBACK_S)
     since = judge_one(talk, box, "one callback once the task has ended")
-    talk.require("CALLBACK-STOPS-ON-SUCCESS", len(since) <= 1, box, "no other attempt after a 200")
+    talk.require("CALLBACK-STOPS-ON-SUCCESS", len(since) <= 1, box, "no other attempt after a 204")
 
 
 _RETRIED = ("CALLBACK-RETRIED", "CALLBACK-RETRY-DELAYS", "CALLBACK-GIVES-UP", "CALLBACK-SAME-BODY")
+_OTHER_STATUS, _LOST, _TIMEOUT = (
+    "CALLBACK-OTHER-STATUS-IS-RETRIED",
+    "CALLBACK-LOST-CONNECTION-IS-RETRIED",
+    "CALLBACK-TIMEOUT",
+)
 
 
-@probe("CALLBACK-SENT", *_RETRIED, needs=_CALLING)
+@probe("CALLBACK-SENT", *_RETRIED, _OTHER_STATUS, needs=_CALLING)
 def refused_callback(setting: Setting) -> None:
-    """The callback of a task whose receiver never accepts it: every attempt."""
+    """The callback of a task whose receiver never accepts it, by 500, 404 and 500: every attempt."""
     shelf, case = paying(setting)
-    bought, talk = shelf.ended(Item.FAILING, Item.LARGE), talk_of(setting, case)
-    box = _waited(bought, case, 4)
+    bought, talk = shelf.ended(Item.FAILING), talk_of(setting, case)
+    box, other = _all_attempts(talk, bought, _CALLBACK_S), shelf.items.get(Item.LARGE)
+    goes_on = other is not None and other.box is not None and len(other.box.deliveries) > 2
+    if len(box.deliveries) == 2 and goes_on:
+        talk.require(_OTHER_STATUS, False, box, "another attempt after 404")
+    else:
+        judge_retries(talk, box)
+
+
+def _all_attempts(talk: Talk, bought: Bought, patience_s: float) -> Box:
+    """What came for a receiver that never accepts. Raises UnmetError where nobody knows which attempt is which."""
+    box = _waited(bought, talk.case, 4, patience_s)
     if len(judge_early(talk, box)) < len(box.deliveries):
         raise UnmetError("a callback came before the end of its task, so which attempt is which is not known")
     talk.require("CALLBACK-SENT", bool(box.deliveries), box, "a callback once the task has ended")
-    judge_retries(talk, box)
+    return box
 
 
-def _waited(bought: Bought, case: Case, attempts: int) -> Box:
-    """What came by a while after the end, and what came a while after that. Raises UnmetError without a callback
+@probe(_LOST, _OTHER_STATUS, _TIMEOUT, "CALLBACK-NO-REDIRECT", needs=_CALLING)
+def failing_receiver(setting: Setting) -> None:
+    """The callback of a task whose receiver fails in other ways: a lost connection, a redirect, silence."""
+    shelf, case = paying(setting)
+    bought, talk = shelf.ended(Item.LARGE), talk_of(setting, case)
+    box = _all_attempts(talk, bought, _CALLBACK_S + setting.is_patient * callbacks.timeout_s(setting))
+    came, elsewhere = len(box.deliveries), talk.listener.elsewhere
+    if setting.judge.is_found("CALLBACK-RETRIED"):
+        raise UnmetError("a callback that failed is not tried again, whatever its receiver answers")
+    talk.require(_LOST, came > 1, box, "another attempt after a connection that was cut")
+    talk.require("CALLBACK-NO-REDIRECT", not elsewhere.deliveries, elsewhere, "nothing where a redirect leads")
+    if came > 1 and not elsewhere.deliveries:
+        talk.require(_OTHER_STATUS, came > 2, box, "another attempt after a redirect")
+    if came > 2 and setting.is_patient:
+        talk.require(_TIMEOUT, came > 3, box, "another attempt after the time-out")
+        callbacks.judge_timeout(talk, box)
+
+
+def _waited(bought: Bought, case: Case, attempts: int, patience_s: float) -> Box:
+    """What came within so long after the end, and what came a while after that. Raises UnmetError without a callback
     URL."""
     box = bought.box
     if box is None:
         raise UnmetError("the task was submitted without a callback URL")
     if bought.is_shared:
         raise UnmetError("a repeated submission made a task of its own, which calls back at the same URL")
-    ends = (bought.ended_s or time.monotonic()) + _CALLBACK_S
+    ends = (bought.ended_s or time.monotonic()) + patience_s
     while len(box.deliveries) < attempts and time.monotonic() < ends:
         case.let_pass(_LOOK_S)
     last_s = max((one.clock_s for one in box.deliveries), default=time.time())
@@ -155,6 +189,6 @@ def afterwards(setting: Setting) -> None:
     shelf.reckon()
 
 
-CALLED = (accepted_callback, refused_callback, billed_before_called)
+CALLED = (accepted_callback, refused_callback, failing_receiver, billed_before_called)
 LATE = (to_the_end, failed, apart, *CALLED)
 """What needs tasks that were bought, most of it their end."""

@@ -163,7 +163,7 @@ def lost_connection(setting: Setting) -> None:
 def redirects(setting: Setting) -> None:
     """A 3xx is a failure like any other: nobody goes where it leads."""
     talk = calling(setting)
-    elsewhere = talk.listener.box()
+    elsewhere = talk.listener.elsewhere
     talk.ended(talk.listener.box(*[elsewhere.url] * 20))
     talk.let_pass(10)
     talk.require("CALLBACK-NO-REDIRECT", not elsewhere.deliveries, elsewhere, "no request where the redirect leads")
@@ -172,15 +172,25 @@ def redirects(setting: Setting) -> None:
 @probe("CALLBACK-TIMEOUT", needs=_NEEDS | {Need.PATIENCE})
 def timeout(setting: Setting) -> None:
     """A receiver that never answers is left after 10 s, and tried again."""
-    talk, limit = calling(setting), float(setting.callback_rules()["timeout_seconds"])
+    talk = calling(setting)
     box = talk.listener.box(HANG)
     talk.ended(box)
-    talk.let_pass(limit + 2)
+    talk.let_pass(timeout_s(setting) + 2)
+    judge_timeout(talk, box)
+    talk.require("CALLBACK-TIMEOUT", len(box.deliveries) == 2, box, "a second attempt after the time-out")
+
+
+def timeout_s(setting: Setting) -> float:
+    return float(setting.callback_rules()["timeout_seconds"])
+
+
+def judge_timeout(talk: Talk, box: Box) -> None:
+    """When the sender gave up on a receiver that did not answer."""
+    limit = timeout_s(talk.setting)
     left = [delivery.left_s for delivery in box.deliveries if delivery.left_s is not None]
     in_time = bool(left) and abs(left[0] - limit) <= _TIMEOUT_TOLERANCE_S
     received = f"hung up after {left[0]:.1f} s" if left else told(box)
     talk.judge.that("CALLBACK-TIMEOUT", in_time, received, f"{limit:g} s, within {_TIMEOUT_TOLERANCE_S:g} s")
-    talk.require("CALLBACK-TIMEOUT", len(box.deliveries) == 2, box, "a second attempt after the time-out")
 
 
 _LOOPBACK = "https://127.0.0.1/hook"

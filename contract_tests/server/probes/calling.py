@@ -130,8 +130,8 @@ def judge_delivery(talk: Talk, delivery: Delivery, box: Box) -> None:
 
 def judge_gaps(talk: Talk, box: Box, delays: list[float]) -> None:
     tolerance_s = _REAL_TOLERANCE_S if talk.setting.target.control is None else _TOLERANCE_S
-    times = [delivery.clock_s for delivery in box.deliveries]
-    gaps = [later - former for former, later in itertools.pairwise(times)]
+    pairs = itertools.pairwise(box.deliveries)
+    gaps = [later.clock_s - former.answered_s for former, later in pairs]  # a delay counts from the failure
     close = all(abs(gap - delay) <= tolerance_s for gap, delay in zip(gaps, delays, strict=False))
     expected = f"gaps of {', '.join(f'{delay:g}' for delay in delays)} s, within {tolerance_s:g} s"
     talk.require("CALLBACK-RETRY-DELAYS", close, box, expected)

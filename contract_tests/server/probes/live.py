@@ -10,7 +10,7 @@ from contract_tests.server.probes.probe import Need, Setting, probe
 from contract_tests.server.probes.shelf import Bought, Item, Shelf
 from contract_tests.server.talk import reading
 from contract_tests.server.talk.case import Answer, Case
-from contract_tests.server.talk.listener import Box
+from contract_tests.server.talk.listener import HANG, RESET, Box, Step
 from contract_tests.server.talk.target import UnmetError
 
 NOWHERE = "https://nowhere.invalid/street.mp4"
@@ -34,7 +34,7 @@ def talk_of(setting: Setting, case: Case) -> Talk:
     return Talk(setting, setting.listener, case)
 
 
-def _boxed(setting: Setting, case: Case, *script: int) -> tuple[Box | None, dict[str, Any]]:
+def _boxed(setting: Setting, case: Case, *script: Step) -> tuple[Box | None, dict[str, Any]]:
     """A callback URL for a submission, where the server can reach one."""
     if setting.listener is None:
         return None, {}
@@ -52,13 +52,14 @@ def _put(setting: Setting, item: Item, answer: Answer, box: Box | None) -> Bough
 
 @probe(*FIRST, "TASK-STARTS-PENDING", "TASK-NAMES-ITS-MODEL", "BILLING-RESERVED-ON-SUBMISSION", paid=1, needs=REAL)
 def plain(setting: Setting) -> None:
-    """The documented request, with an idempotency key and a callback that is accepted."""
+    """The documented request, with an idempotency key and a callback that is accepted, by a 2xx that is not the usual
+    one."""
     shelf, case = paying(setting)
     if interrupted := setting.target.memory.open:
         shelf.resume(interrupted[0])
         raise UnmetError("an interrupted run has paid for the plain task: it is judged from here on")
     shelf.reckon()
-    box, extra = _boxed(setting, case)
+    box, extra = _boxed(setting, case, 204)
     before = setting.target.now_s()
     with shelf.buying(Item.PLAIN):
         answer = case.submit(idempotency_key=_KEY.format(run=setting.target.settings.run), **extra)
@@ -77,7 +78,7 @@ def failing(setting: Setting) -> None:
     """A request whose video leads nowhere, and a receiver that never accepts: the end of it is judged later."""
     shelf, case = paying(setting)
     shelf.get(Item.PLAIN)
-    box, extra = _boxed(setting, case, *[500] * 20)
+    box, extra = _boxed(setting, case, 500, 404, *[500] * 20)
     _put(setting, Item.FAILING, case.submit(**_nowhere(setting), **extra), box)
     shelf.reckon()
 
@@ -124,14 +125,15 @@ def _account_for(shelf: Shelf, bought: Bought, answer: Answer) -> None:
 
 @probe("PROMPT-LENGTH", "IMAGE-COUNT", paid=1, needs=REAL)
 def large(setting: Setting) -> None:
-    """The longest prompt and as many images as may be, then, if that is refused, the prompt alone."""
+    """The longest prompt and as many images as may be, then, if that is refused, the prompt alone. Its receiver fails
+    in another way each time."""
     shelf, case = paying(setting)
     shelf.get(Item.PLAIN)
     if (most := longest_prompt(setting.contract)) is None:
         raise UnmetError(f"{setting.contract.source} does not say how long a prompt may be")
     images: dict[str, Any] = _images(setting)
     prompt: dict[str, Any] = {"prompt": of_characters(most)}
-    box, extra = _boxed(setting, case, *[500] * 20)
+    box, extra = _boxed(setting, case, *failures(setting))
     answer = case.submit(**prompt, **images, **extra)
     with_images, alone = answer, answer
     if images and answer.status == 400:
@@ -142,6 +144,13 @@ def large(setting: Setting) -> None:
         setting.judge.that("IMAGE-COUNT", with_images.is_ok, _said(with_images), "200 for as many images as allowed")
     _put(setting, Item.LARGE, answer, box)
     shelf.reckon()
+
+
+def failures(setting: Setting) -> tuple[Step, ...]:
+    """What a receiver answers that fails in every way."""
+    if setting.listener is None:
+        return ()
+    return RESET, setting.listener.elsewhere.url, HANG if setting.is_patient else 503, 500
 
 
 def _images(setting: Setting) -> dict[str, Any]:

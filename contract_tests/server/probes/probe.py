@@ -51,6 +51,8 @@ class Setting:
     shelf: Shelf
     listener: Listener | None = None
     cases: list[Case] = field(default_factory=list)
+    is_patient: bool = True
+    """Whether the run may wait for a time-out."""
 
     @property
     def contract(self) -> Contract:

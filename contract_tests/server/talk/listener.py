@@ -26,14 +26,16 @@ _KEPT = 1_000
 
 @dataclass(slots=True)
 class Delivery:
-    """One request as it came. `clock_s` is the server's clock at that moment, `left_s` the real seconds after which
-    the sender hung up on a receiver that hangs, `noted` what `on_arrival` found out before the answer."""
+    """One request as it came. `clock_s` is the server's clock at that moment, `noted` what `on_arrival` found out
+    before the answer, `answered_s` the clock then, `left_s` the real seconds after which the sender hung up on a
+    receiver that hangs."""
 
     method: str
     target: str
     headers: dict[str, str]
     body: bytes
     clock_s: float
+    answered_s: float = 0.0
     left_s: float | None = None
     noted: Any = None
 
@@ -70,6 +72,7 @@ class Listener:
         self._clock, self._certificate, self._port, self._public_url = clock, certificate, port, public_url
         self._boxes: dict[str, Box] = {}
         self._nonce = secrets.token_hex(4)
+        self._elsewhere: Box | None = None
         self.strays: list[Delivery] = []
         self.url = ""
 
@@ -105,6 +108,13 @@ class Listener:
         self._boxes[name] = Box(f"{self.url}{target}", (target, outside), list(script))
         return self._boxes[name]
 
+    @property
+    def elsewhere(self) -> Box:
+        """A place where nobody has any business, for redirects to lead to: the same each time."""
+        if self._elsewhere is None:
+            self._elsewhere = self.box()
+        return self._elsewhere
+
     def expect(self, box: Box, task_id: str) -> None:
         """From now on what says that it is about this task is the box's, at whatever path; so is what came
         already."""
@@ -125,13 +135,14 @@ class Listener:
         return bool(found)
 
     def arrived(self, delivery: Delivery) -> tuple[Step, Delivery]:
-        delivery.clock_s = self._clock()
+        delivery.clock_s = delivery.answered_s = self._clock()
         box = self._box_of(delivery)
         if box is None:
             self.strays = [*self.strays, delivery][-_KEPT:]
             return 404, delivery
         if box.on_arrival is not None:
             delivery.noted = box.on_arrival(delivery)
+            delivery.answered_s = self._clock()
         step = box.script[len(box.deliveries)] if len(box.deliveries) < len(box.script) else 200
         if len(box.deliveries) < _KEPT:
             box.deliveries.append(delivery)
