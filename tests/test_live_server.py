@@ -79,7 +79,7 @@ def reserved_uc(mock: MockServer) -> int:
 def test_what_is_missing_is_named_and_nobody_is_accused(
     server: dict[str, Any], settings: dict[str, Any], check_id: str, told: str, profile: str
 ) -> None:
-    deadline_s = 6.0 if "task_seconds" in server else 120.0
+    deadline_s = 9.0 if "task_seconds" in server else 120.0
     with MockServer(profile=profile, **FAST | server) as mock:
         report = judged(mock.url, settings=settings, profile=profile, deadline_s=deadline_s)
     nobody_is_accused(report)
@@ -89,7 +89,7 @@ def test_what_is_missing_is_named_and_nobody_is_accused(
 
 def test_an_endless_task_costs_its_own_checks_only() -> None:
     with MockServer(**FAST | {"task_seconds": 100_000.0}) as mock:
-        report = judged(mock.url, deadline_s=6.0)
+        report = judged(mock.url, deadline_s=9.0)
     held = {one.check.id for one in report.of(Outcome.HELD)}
     assert held >= {"BILLING-RESERVED-ON-SUBMISSION", "IDEMPOTENCY-SAME-TASK", "PROMPT-LENGTH", "SCHEMA-BODY"}
     assert {"TASK-ENDS", "RESULT-LINK-WORKS", "BILLING-CHARGED-ON-COMPLETION"} <= reasons(report).keys()
