@@ -31,7 +31,7 @@ def build(target: Path) -> int:
     """The guide as HTML and as one plain text. Returns Sphinx's exit code."""
     with tempfile.TemporaryDirectory() as folder:
         gather(Path(folder))
-        done = sphinx_build(["-q", "-W", "--keep-going", "-E", "-c", str(_HERE), folder, str(target)])
+        done: int = sphinx_build(["-q", "-W", "--keep-going", "-E", "-c", str(_HERE), folder, str(target)])
     (target / "llms.txt").write_text(plain_text(), "utf-8")
     shutil.rmtree(target / ".doctrees", ignore_errors=True)
     return done

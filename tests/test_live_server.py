@@ -16,6 +16,7 @@ from contract_tests.report import Report
 from contract_tests.server import fake as fakes
 from contract_tests.server.course import course
 from contract_tests.server.fake import fake
+from contract_tests.server.probes import aftermath
 from contract_tests.server.probes.live import NOWHERE
 from contract_tests.server.probes.probe import Need
 from contract_tests.server.run import LAYERS, Options, judge_server, opened
@@ -77,19 +78,25 @@ def reserved_uc(mock: MockServer) -> int:
 )
 @pytest.mark.parametrize("profile", ["documented", "observed"])
 def test_what_is_missing_is_named_and_nobody_is_accused(
-    server: dict[str, Any], settings: dict[str, Any], check_id: str, told: str, profile: str
+    server: dict[str, Any],
+    settings: dict[str, Any],
+    check_id: str,
+    told: str,
+    profile: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    deadline_s = 9.0 if "task_seconds" in server else 120.0
+    monkeypatch.setattr(aftermath, "_LONGEST_S", 2.0)
     with MockServer(profile=profile, **FAST | server) as mock:
-        report = judged(mock.url, settings=settings, profile=profile, deadline_s=deadline_s)
+        report = judged(mock.url, settings=settings, profile=profile)
     nobody_is_accused(report)
     assert told in reasons(report)[check_id]
     assert report.exit_code == 0
 
 
-def test_an_endless_task_costs_its_own_checks_only() -> None:
+def test_an_endless_task_costs_its_own_checks_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aftermath, "_LONGEST_S", 1.0)
     with MockServer(**FAST | {"task_seconds": 100_000.0}) as mock:
-        report = judged(mock.url, deadline_s=9.0)
+        report = judged(mock.url)
     held = {one.check.id for one in report.of(Outcome.HELD)}
     assert held >= {"BILLING-RESERVED-ON-SUBMISSION", "IDEMPOTENCY-SAME-TASK", "PROMPT-LENGTH", "SCHEMA-BODY"}
     assert {"TASK-ENDS", "RESULT-LINK-WORKS", "BILLING-CHARGED-ON-COMPLETION"} <= reasons(report).keys()
