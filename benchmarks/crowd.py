@@ -1,4 +1,5 @@
-"""`python -m benchmarks.crowd TASKS`: a server on a manual clock with so many tasks that all end at one moment."""
+"""`python -m benchmarks.crowd TASKS [--keys N]`: a server on a manual clock with so many tasks that all end at one
+moment, of one key or in turn of several."""
 
 import argparse
 import asyncio
@@ -14,6 +15,7 @@ from mockserver.web.options import Bounds, Options
 from mockserver.web.server import Server, bind, url_of
 
 KEY = "sk-benchmark-crowd"
+"""Whose tasks they are; of several keys, the first."""
 _BODY = {
     "model": "kling-o1-video-edit-fast",
     "prompt": "mock:queue_seconds=0 mock:seconds=1",
@@ -21,26 +23,31 @@ _BODY = {
 }
 
 
-async def _fill(application: Application, tasks: int) -> None:
+def key(number: int) -> str:
+    return f"{KEY}-{number}" if number else KEY
+
+
+async def _fill(application: Application, tasks: int, keys: int) -> None:
     node = application.node
-    resident = node.worlds.here(tenant_of(KEY))
     route = application.registry.route("POST", "/v1/videos/generations")
     if route is None:
         raise RuntimeError("submissions are not served")
     headers = {b"content-type": b"application/json"}
-    call = Call(resident, route, headers, json.dumps(_BODY).encode(), node.clock.now_ms())
+    residents = [node.worlds.here(tenant_of(key(number))) for number in range(keys)]
+    call = Call(residents[0], route, headers, json.dumps(_BODY).encode(), node.clock.now_ms())
     command = application.api.intake.order(call).command
-    for _ in range(tasks):
-        node.execute(resident, structs.replace(command, at_ms=node.clock.now_ms()))
+    for number in range(tasks):
+        node.execute(residents[number % keys], structs.replace(command, at_ms=node.clock.now_ms()))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("tasks", type=int)
-    tasks = parser.parse_args().tasks
-    bounds = Bounds(tasks_per_tenant=tasks + 1000)
+    parser.add_argument("--keys", type=int, default=1)
+    told = parser.parse_args()
+    bounds = Bounds(tasks_per_tenant=told.tasks + 100_000, tenants=100_000, tenants_loaded=100_000)
     application = Application(Options(clock=Mode.MANUAL, credits=1e9, bounds=bounds))
-    asyncio.run(_fill(application, tasks))
+    asyncio.run(_fill(application, told.tasks, told.keys))
     listener = bind("127.0.0.1", 0)
     Server(application, lambda: print(url_of(listener, "127.0.0.1"), flush=True)).run_on(listener)
 

@@ -3,6 +3,8 @@
 import selectors
 import socket
 import time
+from collections.abc import Iterator, Sequence
+from itertools import cycle
 from typing import NamedTuple
 
 CONNECTIONS = 8
@@ -16,12 +18,13 @@ class Load(NamedTuple):
     busy: float
 
 
-def run(port: int, request: bytes, requests: int) -> Load:
-    """Send a request so many times over a few connections that stay open, each after the answer to the last."""
+def run(port: int, request: bytes | Sequence[bytes], requests: int) -> Load:
+    """Send a request, or several in turn, so many times over a few connections that stay open, each after the answer
+    to the last."""
     connections = {one.fileno(): one for one in (_connected(port) for _ in range(CONNECTIONS))}
     try:
         began, busy = time.perf_counter(), time.process_time()
-        _exchange(connections, request, requests)
+        _exchange(connections, cycle([request] if isinstance(request, bytes) else request), requests)
         took = time.perf_counter() - began
         return Load(requests / took, (time.process_time() - busy) / took)
     finally:
@@ -35,11 +38,11 @@ def _connected(port: int) -> socket.socket:
     return connection
 
 
-def _exchange(connections: dict[int, socket.socket], request: bytes, requests: int) -> None:
+def _exchange(connections: dict[int, socket.socket], turn: Iterator[bytes], requests: int) -> None:
     with selectors.DefaultSelector() as waiting:
         for number, connection in connections.items():
             waiting.register(number, selectors.EVENT_READ)
-            connection.sendall(request)
+            connection.sendall(next(turn))
         unsent, unanswered = requests - len(connections), requests
         while unanswered:
             ready = waiting.select(_SILENCE_S)
@@ -49,7 +52,7 @@ def _exchange(connections: dict[int, socket.socket], request: bytes, requests: i
             for key, _ in ready:
                 _receive(connections[key.fd])
                 if unsent > 0:
-                    connections[key.fd].sendall(request)
+                    connections[key.fd].sendall(next(turn))
                     unsent -= 1
 
 

@@ -9,11 +9,15 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.processes import ROOT, cores, pinned
+from benchmarks import load
+from benchmarks.crowd import key
+from benchmarks.processes import ROOT, cores, pinned, server
 from benchmarks.table import Row
+from benchmarks.throughput import BODY, CREATE, paired
 
 MIB = 1024**2
 SMALL = 1_000
+_SPREAD = "{:,} keys of {} tasks against one key of {:,}"
 STEPS = {"submit": "submission", "read": "query", "advance": "advance"}
 
 
@@ -56,6 +60,7 @@ def measure(*, quick: bool) -> list[Row]:
         rows.append(_memory("each with callback URL and idempotency key", tasks, one.filled))
     with sized(tasks, "--keys", str(keys)) as many:
         rows.append(_keys(tasks, keys, filled, many))
+    rows.append(_requests(tasks, keys, rounds=5 if quick else 9))
     with tempfile.TemporaryDirectory() as folder:
         log = ("--log", f"{folder}/log.db")
         for kind in ("on SQLite", "loaded from SQLite"):
@@ -65,11 +70,23 @@ def measure(*, quick: bool) -> list[Row]:
 
 
 def _keys(tasks: int, keys: int, alone: dict[str, Any], many: Sized) -> Row:
-    """What the same tasks cost spread over many keys."""
+    """What the same tasks take spread over many keys."""
     memory = (many.filled["peak"] - many.filled["empty"]) / (alone["peak"] - alone["empty"])
     time = many.filled["fill"] / alone["fill"]
-    what = f"{keys:,} keys of {tasks // keys} tasks against one key of {tasks:,}"
-    return Row(what, f"{memory:.2f} memory, {time:.2f} time", "<= 1.2", f"{many.filled['fill']:.1f} us a submission")
+    figures = f"a command alone, as they come by turns: {many.filled['fill']:.1f} us, {time:.2f} of the time"
+    return Row(f"memory of {_SPREAD.format(keys, tasks // keys, tasks)}", f"{memory:.2f}", "<= 1.2", figures)
+
+
+def _requests(tasks: int, keys: int, *, rounds: int) -> Row:
+    """What a submission costs the server there, as a request, where the keys submit by turns."""
+    crowd = [sys.executable, "-m", "benchmarks.crowd", str(tasks)]
+    with server(crowd) as one, server([*crowd, "--keys", str(keys)]) as many, pinned(cores()[1]):
+        asked = [load.post(CREATE, BODY, key(number)) for number in range(keys)]
+        pairs = paired((one, many), (asked[0], asked), rounds, min(keys, 5_000))
+    ratio = statistics.median(spread.cpu_us / alone.cpu_us for alone, spread in pairs)
+    few, spread = (statistics.median(one.cpu_us for one in side) for side in zip(*pairs, strict=True))
+    what = f"processor time of a POST to {_SPREAD.format(keys, tasks // keys, tasks)}"
+    return Row(what, f"{ratio:.2f}", "<= 1.2", f"{spread:.0f} against {few:.0f} us, by turns")
 
 
 def _memory(kind: str, tasks: int, filled: dict[str, Any]) -> Row:

@@ -5,6 +5,7 @@ import statistics
 import tempfile
 import time
 import urllib.request
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from benchmarks import load
@@ -21,6 +22,10 @@ BODY = json.dumps(
 ).encode()
 _BUSY_S = 10
 """How long tasks come and end before anything is counted: what a user's server is like after a while."""
+
+
+Asked = bytes | Sequence[bytes]
+"""A request, or several in turn."""
 
 
 class Round(NamedTuple):
@@ -65,19 +70,24 @@ def _keep_busy(target: Server, seconds: float) -> None:
 def compared(
     what: str, wanted: str, request: bytes, servers: tuple[Server, Server], rounds: int, requests: int
 ) -> Row:
-    """The rate of the second server against that of the first.
+    """The rate of the second server against that of the first."""
+    pairs = paired(servers, (request, request), rounds, requests)
+    ratio = statistics.median(ours.rate / theirs.rate for theirs, ours in pairs)
+    return Row(what, f"{ratio:.2f}", wanted, _figures(pairs))
 
-    Rounds in turn, each order as often, so that a machine that slows down slows both.
-    """
-    for one in servers:
+
+def paired(
+    servers: tuple[Server, Server], asked: tuple[Asked, Asked], rounds: int, requests: int
+) -> list[tuple[Round, Round]]:
+    """Rounds in turn, each order as often, so that a machine that slows down slows both."""
+    for one, request in zip(servers, asked, strict=True):
         _round(one, request, requests // 2)
     pairs = []
     for number in range(rounds):
-        first = _round(servers[number % 2], request, requests)
-        second = _round(servers[1 - number % 2], request, requests)
-        pairs.append((second, first) if number % 2 else (first, second))
-    ratio = statistics.median(ours.rate / theirs.rate for theirs, ours in pairs)
-    return Row(what, f"{ratio:.2f}", wanted, _figures(pairs))
+        turn, other = number % 2, 1 - number % 2
+        first, second = (_round(servers[one], asked[one], requests) for one in (turn, other))
+        pairs.append((second, first) if turn else (first, second))
+    return pairs
 
 
 def _figures(pairs: list[tuple[Round, Round]]) -> str:
@@ -87,7 +97,7 @@ def _figures(pairs: list[tuple[Round, Round]]) -> str:
     return f"{second.rate:,.0f} against {first.rate:,.0f} a second; {cpu}; generator {busy:.0%} busy"
 
 
-def _round(target: Server, request: bytes, requests: int) -> Round:
+def _round(target: Server, request: Asked, requests: int) -> Round:
     before = target.cpu_s()
     done = load.run(target.port, request, requests)
     return Round(done.rate, (target.cpu_s() - before) / requests * 1e6, done.busy)
