@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from benchmarks import callbacks, judging, mount, restart, scale, silence, start, throughput
+from benchmarks import callbacks, judging, mount, onlookers, restart, scale, silence, start, throughput
 from benchmarks.table import Row, shown
 
 PARTS = {
@@ -15,6 +15,7 @@ PARTS = {
     "restart": restart.measure,
     "callbacks": callbacks.measure,
     "throughput": throughput.measure,
+    "onlookers": onlookers.measure,
 }
 
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,13 +68,20 @@ def compiled() -> Iterator[dict[str, str]]:
 
 @contextlib.contextmanager
 def server(
-    command: list[str], environment: dict[str, str] | None = None, errors: IO[bytes] | None = None
+    command: list[str],
+    environment: dict[str, str] | None = None,
+    errors: IO[bytes] | None = None,
+    *,
+    drained: bool = False,
 ) -> Iterator[Server]:
-    """Start a server that prints its address; end it afterwards."""
+    """Start a server that prints its address; end it afterwards. `drained`: what else it prints is read meanwhile."""
     with pinned(cores()[0]):
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, env=environment)
     try:
-        yield Server(_port(process), process.pid)
+        port = _port(process)
+        if drained:
+            threading.Thread(target=_drain, args=[process.stdout], daemon=True).start()
+        yield Server(port, process.pid)
     finally:
         process.terminate()
         try:
@@ -81,6 +89,11 @@ def server(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _drain(out: IO[bytes]) -> None:
+    while out.read1(1 << 16):  # type: ignore[attr-defined] - a pipe's reader is buffered
+        pass
 
 
 def _port(process: "subprocess.Popen[bytes]") -> int:

@@ -49,8 +49,8 @@ def measure(*, quick: bool) -> list[Row]:
         pinned(cores()[1]),
     ):
         for one in (mock, kept):
-            _keep_busy(one, 2 if quick else _BUSY_S)
-        post, get = load.post(CREATE, BODY, KEY), load.get(f"/v1/tasks/{_submit(mock.port)['id']}", KEY)
+            keep_busy(one, 2 if quick else _BUSY_S)
+        post, get = load.post(CREATE, BODY, KEY), load.get(f"/v1/tasks/{submit(mock.port)['id']}", KEY)
         against = [
             ("POST against the bare route", ">= 1", post, (bare, mock)),
             ("GET of a task against the bare route", ">= 1.4", get, (bare, mock)),
@@ -60,7 +60,7 @@ def measure(*, quick: bool) -> list[Row]:
         return [compared(*one, rounds, requests) for one in against]
 
 
-def _keep_busy(target: Server, seconds: float) -> None:
+def keep_busy(target: Server, seconds: float) -> None:
     until = time.perf_counter() + seconds
     request = load.post(CREATE, BODY, KEY)
     while time.perf_counter() < until:
@@ -71,7 +71,10 @@ def compared(
     what: str, wanted: str, request: bytes, servers: tuple[Server, Server], rounds: int, requests: int
 ) -> Row:
     """The rate of the second server against that of the first."""
-    pairs = paired(servers, (request, request), rounds, requests)
+    return row(what, wanted, paired(servers, (request, request), rounds, requests))
+
+
+def row(what: str, wanted: str, pairs: list[tuple[Round, Round]]) -> Row:
     ratio = statistics.median(ours.rate / theirs.rate for theirs, ours in pairs)
     return Row(what, f"{ratio:.2f}", wanted, _figures(pairs))
 
@@ -103,7 +106,7 @@ def _round(target: Server, request: Asked, requests: int) -> Round:
     return Round(done.rate, (target.cpu_s() - before) / requests * 1e6, done.busy)
 
 
-def _submit(port: int) -> Any:
+def submit(port: int) -> Any:
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}{CREATE}",
         data=BODY,

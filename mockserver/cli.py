@@ -1,6 +1,7 @@
 """The command line. Exit codes: 0 done, 1 failed or not reproduced, 2 wrong usage."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -164,7 +165,15 @@ def main() -> None:
     is_flag=True,
     help="Also stand in for https://api.evolink.ai and https://files-api.evolink.ai, for programs on this machine.",
 )
-def serve(intercept: bool, **arguments: Any) -> None:
+@click.option("--quiet", is_flag=True, help="Print nothing but where it serves.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How each request, end of a task, attempt of a callback and hint is printed.",
+)
+def serve(intercept: bool, quiet: bool, log_format: str, **arguments: Any) -> None:
     """Serve until interrupted. Each option can also be set as MOCKSERVER_SERVE_<OPTION>."""
     from mockserver import config
     from mockserver.contract.document import DocumentError
@@ -186,11 +195,29 @@ def serve(intercept: bool, **arguments: Any) -> None:
         listener.close()
         raise click.UsageError(str(error)) from error
     application.public_url = options.public_url or address
+    lines = None if quiet else config.lines(application, log_format, sys.stdout)
+
+    def ready() -> None:
+        with _though_nobody_reads():
+            click.echo(config.ready(application, address, log_format, told))
+        if lines is not None:
+            lines.start()
+
     with (
         contextlib.suppress(KeyboardInterrupt),  # how it is told to stop
+        contextlib.nullcontext() if lines is None else contextlib.closing(lines),
         _intercepting(address) if intercept else contextlib.nullcontext("") as told,
     ):
-        server.Server(application, lambda: click.echo(config.banner(application, address) + told)).run_on(listener)
+        server.Server(application, ready).run_on(listener)
+
+
+@contextlib.contextmanager
+def _though_nobody_reads() -> Iterator[None]:
+    """A pipe that nobody reads keeps nobody from serving; what is left in its buffer goes nowhere at exit."""
+    try:
+        yield
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager
@@ -206,8 +233,9 @@ def _intercepting(address: str) -> Iterator[str]:
         raise click.ClickException(str(error)) from error
 
 
-_PLACE = ("host", "port", "control_token", "intercept", "node_name", "node_url")
-"""Options of `serve` that say where; a mock of one program's own is on a free port of loopback."""
+_PLACE = ("host", "port", "control_token", "intercept", "node_name", "node_url", "quiet", "log_format")
+"""Options of `serve` that say where, and what it prints: a mock of one program's own is on a free port of loopback,
+and the terminal is that program's."""
 
 
 @main.command(

@@ -1,9 +1,10 @@
 """From the command line to Options, and what `serve` says of itself."""
 
+import os
 import shlex
 import socket
 from dataclasses import replace
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
@@ -11,6 +12,9 @@ from mockserver.contract.behaviour import Profile, Role
 from mockserver.simulation.clock import Mode
 from mockserver.web.app import Application
 from mockserver.web.control import guard
+from mockserver.web.lines.lines import Lines
+from mockserver.web.lines.printer import JsonLines
+from mockserver.web.lines.text import Text
 from mockserver.web.options import Bounds, Options
 
 _FEW = 3
@@ -58,6 +62,28 @@ def placed(options: Options, address: str) -> Options:
     port = address.rpartition(":")[2]
     name = options.node_name or f"{socket.gethostname()}-{port}"
     return replace(options, node_name=name, node_url=options.node_url or address)
+
+
+def lines(application: Application, log_format: str, out: TextIO | None) -> Lines | None:
+    """What prints of each request; None where there is nowhere to print to. Colours are for terminals, unless
+    NO_COLOR says no (no-color.org) or FORCE_COLOR yes."""
+    try:
+        if out is None or out.fileno() < 0:
+            return None
+    except (OSError, ValueError):  # a stream of somebody else's, without a file behind it
+        return None
+    if log_format == "json":
+        return Lines(application, JsonLines(), out)
+    colours = (out.isatty() and os.environ.get("TERM") != "dumb") or bool(os.environ.get("FORCE_COLOR"))
+    return Lines(application, Text(colours=colours and not os.environ.get("NO_COLOR")), out)
+
+
+def ready(application: Application, address: str, log_format: str, note: str = "") -> str:
+    """What `serve` says once it takes requests; `note` is said after it."""
+    if log_format == "json":
+        told = {"type": "serving", "url": address, "models": application.registry.models}
+        return msgspec.json.encode({**told, **application.options.told(), "note": note.strip()}).decode()
+    return banner(application, address) + note
 
 
 def banner(application: Application, address: str) -> str:

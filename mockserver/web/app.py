@@ -34,6 +34,7 @@ from mockserver.web.api.order import Pace
 from mockserver.web.api.request_id import RequestIds
 from mockserver.web.api.script import ScriptError, Scripts
 from mockserver.web.control import guard
+from mockserver.web.control.calls import ToldOfControl, noting
 from mockserver.web.control.desk import Desk, error_body
 from mockserver.web.control.routes import FILE_LIMIT, routes, unrouted
 from mockserver.web.control.stream import EventStream
@@ -85,6 +86,7 @@ class Application:
         self.scripts = _scripts(self.registry, self._control_document)
         self._scenarios = [_scenario_file(path, self.scripts) for path in options.scenarios]
         self.adviser: Adviser | None = None
+        self.control_told: ToldOfControl | None = None
         log = self._make_log()
         self.node = self._make_node(log)
         self.membership = self._make_membership(log)
@@ -191,6 +193,8 @@ class Application:
         if not scope["path"].startswith(CONTROL_PREFIX):
             await self._media(scope, receive, send)
             return
+        if self.control_told is not None:
+            send = noting(scope, send, self.control_told)
         headers = dict(scope["headers"])
         objection = guard.objection(headers, token=self.options.control_token, loopback=self.options.loopback)
         if objection is None:
@@ -252,10 +256,10 @@ class Application:
             raise OptionsError(f"--log {options.log_shown}: {error}") from error
 
     def _report(self, report: Callable[[Receipt], None], receipt: Receipt) -> None:
-        """To the world first, then to whoever may have a hint."""
+        """To the world first, then, when what came of it is told, to whoever may have a hint."""
         report(receipt)
         if self.adviser is not None and receipt.status not in _GOOD:
-            self.adviser.reported(receipt)
+            self.node.round.then(partial(self.adviser.reported, receipt))
 
     def _tell_hint(self, hint: Hint) -> None:
         """A hint goes where events go; whose it is the listener is told beside it."""

@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -26,7 +26,6 @@ class _Exchange(Struct, gc=False, array_like=True):
     headers: RawHeaders
     body: bytes
     body_truncated: bool
-    status: int
     answer_headers: RawHeaders
     answer: bytes
     fault: Fault | None
@@ -50,6 +49,7 @@ class Entry(Struct, gc=False):
     tenant: str | None
     method: str
     path: str
+    status: int
     packed: bytes
 
     @property
@@ -69,11 +69,11 @@ class Entry(Struct, gc=False):
             "path": self.path,
             "query": _query(exchange.query),
             "headers": _headers(exchange.headers),
-            "body": _readable(exchange.body),
+            "body": readable(exchange.body),
             "body_truncated": exchange.body_truncated,
-            "status": exchange.status,
+            "status": self.status,
             "answer_headers": _headers(exchange.answer_headers),
-            "answer": _readable(exchange.answer),
+            "answer": readable(exchange.answer),
             "fault": exchange.fault,
             "task_id": exchange.task_id,
             "request_id": exchange.request_id,
@@ -82,12 +82,13 @@ class Entry(Struct, gc=False):
 
 
 class Journal:
-    """At most `limit` exchanges, of each body at most `body_limit` bytes."""
+    """At most `limit` exchanges, of each body at most `body_limit` bytes. `listeners` hear of each at once."""
 
     def __init__(self, limit: int = 1_000, body_limit: int = 16_384) -> None:
         self.limit, self.body_limit = limit, body_limit
         self._entries: deque[Entry] = deque(maxlen=limit)
         self._sequence = 0
+        self.listeners: list[Callable[[Entry], None]] = []
 
     def add(
         self, at_ms: int, method: str, path: str, headers: RawHeaders, body: bytes, answer: Answer, query: bytes = b""
@@ -99,7 +100,6 @@ class Journal:
             headers,
             kept,
             kept is not body,
-            answer.status,
             answer.headers,
             answer.body,
             answer.fault,
@@ -109,8 +109,10 @@ class Journal:
             tuple((one.kind, one.text) for one in answer.hints) if answer.hints else (),
         )
         packed = _pack(exchange)
-        entry = Entry(self._sequence, at_ms, unix_ms(), answer.tenant, method, path, packed)
+        entry = Entry(self._sequence, at_ms, unix_ms(), answer.tenant, method, path, answer.status, packed)
         self._entries.append(entry)
+        for listener in self.listeners:
+            listener(entry)
         return entry
 
     @property
@@ -176,7 +178,7 @@ def _query(query: bytes) -> str:
     return _SECRET_PARAMETER.sub(lambda found: found[1] + masked(unquote(found[2])), query.decode("latin-1"))
 
 
-def _readable(body: bytes) -> Any:
+def readable(body: bytes) -> Any:
     """JSON as JSON; else text, with what is no UTF-8 replaced."""
     try:
         return msgspec.json.decode(body) if body else None

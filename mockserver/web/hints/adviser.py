@@ -8,6 +8,7 @@ from collections.abc import Callable
 from msgspec import structs
 
 from mockserver.contract.behaviour import Role
+from mockserver.log import LogError
 from mockserver.runtime.courier import Receipt
 from mockserver.runtime.resident import NotHereError, Resident
 from mockserver.runtime.worlds import Worlds
@@ -99,7 +100,7 @@ class Adviser:
 
     # --- what comes without a request
 
-    def reported(self, receipt: Receipt) -> None:
+    def reported(self, receipt: Receipt, _: LogError | None) -> None:
         """An attempt of a callback came back, and its world knows."""
         resident: Resident = receipt.owner
         delivery = resident.world.deliveries.get(receipt.delivery_id)
