@@ -32,8 +32,8 @@ class Missed(NamedTuple):
     is_deaf: bool = False
 
     def since(self, before: "Missed") -> "Missed":
-        counts = (now - then for now, then in zip(self[:3], before[:3], strict=True))
-        return Missed(*counts, is_deaf=self.is_deaf)
+        requests, refused = self.requests - before.requests, self.refused - before.refused
+        return Missed(requests, refused, self.events - before.events, self.is_deaf)
 
 
 class Feed:

@@ -89,4 +89,8 @@ def _iso(real_ms: int) -> str:
 
 
 def _cut(value: Any) -> Any:
-    return value if not isinstance(value, str) or len(value) <= _WORDS else f"{value[:_WORDS]}…"
+    """A text as any encoding has it: what a JSON body may smuggle in as half a character is none."""
+    if not isinstance(value, str):
+        return value
+    text = value if len(value) <= _WORDS else f"{value[:_WORDS]}…"
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
