@@ -8,7 +8,7 @@ from collections.abc import Callable
 from msgspec import structs
 
 from mockserver.contract.behaviour import Role
-from mockserver.log import LogError
+from mockserver.log import LogError, MovedError
 from mockserver.runtime.courier import Receipt
 from mockserver.runtime.resident import NotHereError, Resident
 from mockserver.runtime.worlds import Worlds
@@ -185,7 +185,7 @@ class Adviser:
     def _look_at_links(self, tenant: str, memory: Memory) -> None:
         try:
             resident = self._worlds.here(tenant)
-        except NotHereError:
+        except (NotHereError, MovedError):
             return
         now_ms = resident.now_ms()
         for task_id in tuple(memory.unfetched):

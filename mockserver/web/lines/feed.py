@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from typing import Any, NamedTuple
 
+from mockserver.log import MovedError
 from mockserver.runtime.clock import unix_ms
 from mockserver.runtime.node import Listener
 from mockserver.runtime.resident import NotHereError
@@ -128,7 +129,7 @@ class Feed:
     def _happened(self, tenant: str, event: Fired) -> Record:
         try:
             world = self._worlds.here(tenant).world
-        except NotHereError:
+        except (NotHereError, MovedError):
             world = None
         record = {**_at(tenant, event), "task_id": event.task_id}
         if event.type in _ENDINGS:
