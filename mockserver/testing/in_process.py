@@ -18,7 +18,7 @@ from mockserver.testing.background import Background
 from mockserver.testing.control import Control
 from mockserver.testing.server import DEFAULT_KEY, LocalMock
 from mockserver.web.app import Application
-from mockserver.web.http.exchange import Answer
+from mockserver.web.http.exchange import Answer, spoilt
 
 if TYPE_CHECKING:
     import respx
@@ -79,7 +79,8 @@ class InProcessMock(LocalMock):
         answer = self._background.run(_answered(application, request))
         if answer.fault is not None:
             return _broken(answer, answer.fault, request)
-        return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
+        body = b"" if request.method == "HEAD" else answer.body
+        return httpx.Response(answer.status, headers=answer.headers, content=body)
 
     def _up(self) -> Control:
         self._application = Application(self.options, courier=InProcessCourier)
@@ -131,8 +132,8 @@ async def _answered(application: Application, request: httpx.Request) -> Answer:
 def _broken(answer: Answer, fault: Fault, request: httpx.Request) -> httpx.Response:
     """What a client meets when the wire breaks; a stalled answer is a time-out unless the client is more patient."""
     size = len(answer.body)
-    if fault is Fault.MALFORMED_JSON:
-        return httpx.Response(answer.status, headers=answer.headers, content=answer.body[:-1] + b",")
+    if (other := spoilt(answer)) is not None:
+        return httpx.Response(other.status, headers=other.headers, content=other.body)
     if fault is Fault.STALLED:
         patience_s = request.extensions.get("timeout", {}).get("read")
         if patience_s is not None and patience_s * 1000 < answer.stall_ms:

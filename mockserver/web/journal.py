@@ -13,6 +13,7 @@ from mockserver.runtime.clock import unix_ms
 from mockserver.simulation.scenario import Fault
 from mockserver.web.api.identity import masked
 from mockserver.web.http.exchange import Answer, RawHeaders
+from mockserver.web.http.parsing import UnreadableError, json_of
 
 _SECRET_PARAMETER = re.compile(
     r"(?i)((?:^|&)(?:(?:key|token|secret|api_?key|access_token|authorization|signature|sig)=|[^&=]*=(?=sk-)))([^&]+)"
@@ -181,6 +182,6 @@ def _query(query: bytes) -> str:
 def readable(body: bytes) -> Any:
     """JSON as JSON; else text, with what is no UTF-8 replaced."""
     try:
-        return msgspec.json.decode(body) if body else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return json_of(body) if body else None
+    except UnreadableError:
         return body.decode("utf-8", "replace")

@@ -25,8 +25,8 @@ from mockserver.web.api.refused import RefusedError, can_act, error, invalid
 from mockserver.web.api.script import MARK, ScriptError, Scripts
 from mockserver.web.files.inputs import UploadedInputs
 from mockserver.web.files.links import MARK as FILE_MARK
+from mockserver.web.http.parsing import UnreadableError, json_of
 
-_decode = msgspec.json.Decoder().decode
 _NOT_MEDIA = frozenset({"prompt", "model", "callback_url"})
 
 
@@ -183,11 +183,9 @@ class Intake:
         if content_type != b"application/json" and not _is_json(content_type):
             raise self.unsupported(call, "application/json")
         try:
-            return _decode(call.body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as reason:
-            received = "nested too deeply" if isinstance(reason, RecursionError) else str(reason)
-            answer = error(call.operation.errors["malformed_body"], received=received)
-            raise RefusedError(answer) from reason
+            return json_of(call.body)
+        except UnreadableError as reason:
+            raise RefusedError(error(call.operation.errors["malformed_body"], received=str(reason))) from reason
 
     def _of_model(self, call: Call, body: Any) -> Operation:
         """The operation that serves `body.model`. A body that is no object is for the schema to judge."""

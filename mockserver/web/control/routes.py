@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -27,6 +26,7 @@ from mockserver.web.control.requests import RequestCalls
 from mockserver.web.control.scenarios import ScenarioCalls
 from mockserver.web.control.server import ServerCalls
 from mockserver.web.control.tasks import TaskCalls
+from mockserver.web.http.parsing import UnreadableError, json_of
 
 Handler = Callable[[Request, Any], Awaitable[Response]]
 ReadBody = Callable[[Request], Awaitable[Any]]
@@ -144,14 +144,10 @@ def _validated(raw: bytes, contract: RequestContract) -> Any:
     if not raw and not contract.required:
         return None
     try:
-        body = whole(msgspec.json.decode(raw))
-    except (ValueError, RecursionError) as error:  # msgspec tells of deep nesting in either way
-        raise WrongError(400, "invalid_request", f"The request body is not valid JSON: {_words(error)}") from error
+        body = whole(json_of(raw))
+    except UnreadableError as error:
+        raise WrongError(400, "invalid_request", f"The request body is not valid JSON: {error}") from error
     objection = contract.objection(body)
     if objection is not None:
         raise invalid(objection)
     return body
-
-
-def _words(error: Exception) -> str:
-    return "nested too deeply" if "ecursion" in f"{type(error)}{error}" else str(error)

@@ -24,6 +24,7 @@ from mockserver.web.files import content
 from mockserver.web.files.blobs import Blobs, digest_of
 from mockserver.web.files.links import FileLinks
 from mockserver.web.http.exchange import Answer, json_answer
+from mockserver.web.http.parsing import UnreadableError
 
 
 class Arrived(NamedTuple):
@@ -119,7 +120,7 @@ class FilesApi:
             raise self._intake.unsupported(call, "multipart/form-data with a boundary")
         try:
             return content.form_of(header, call.body)
-        except content.ContentError as reason:
+        except UnreadableError as reason:
             raise RefusedError(error(call.operation.errors["malformed_body"], received=str(reason))) from reason
 
     def _arrived(self, call: Call, field: str, data: bytes, name: str = "") -> Arrived:

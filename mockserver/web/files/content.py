@@ -11,6 +11,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mockserver.contract.objection import Objection, shown
+from mockserver.web.http.parsing import UnreadableError, parsed
 
 if TYPE_CHECKING:
     from python_multipart.multipart import Field, File
@@ -23,10 +24,6 @@ _HEAD_BYTES = 4_096
 _PARTS_LIMIT = 20
 _NAME_LIMIT = 200
 _UNFIT = re.compile(r"[\x00-\x1f\x7f]")
-
-
-class ContentError(Exception):
-    """A body that carries no content in the agreed form; says what was found."""
 
 
 class Form(NamedTuple):
@@ -42,34 +39,34 @@ def of_base64(text: str) -> bytes | Objection:
     if head is None and text[:5].lower() == "data:":
         return Objection("base64_data", shown(text[:40]), "a data URL with ;base64,")
     try:
-        return base64.b64decode("".join(text[head.end() if head else 0 :].split()), validate=True)
-    except ValueError as error:  # characters beyond ASCII included
+        return parsed(partial(base64.b64decode, validate=True), "".join(text[head.end() if head else 0 :].split()))
+    except UnreadableError as error:
         return Objection("base64_data", f"no base64 ({error})", "base64 (RFC 4648, section 4), padded")
 
 
 def form_of(content_type: bytes, body: bytes) -> Form:
-    """The form in a multipart body. Raises ContentError where it can't be read to its end, or has too many parts."""
+    """The form in a multipart body. Raises UnreadableError where it can't be read, or has too many parts."""
+    return parsed(_form_of, content_type, body)
+
+
+def _form_of(content_type: bytes, body: bytes) -> Form:
     from python_multipart import FormParser
-    from python_multipart.exceptions import FormParserError
 
     parts: list[Field | File] = []
     ended: list[bool] = []
 
     def take(part: "Field | File") -> None:
         if len(parts) >= _PARTS_LIMIT:
-            raise ContentError(f"it has more than {_PARTS_LIMIT} parts")
+            raise UnreadableError(f"it has more than {_PARTS_LIMIT} parts")
         parts.append(part)
 
     config = {"MAX_MEMORY_FILE_SIZE": inf}
     boundary = boundary_of(content_type)
     parser = FormParser("multipart/form-data", take, take, partial(ended.append, True), boundary, config=config)
-    try:
-        parser.write(body)
-        parser.finalize()
-    except FormParserError as error:
-        raise ContentError(str(error)) from error
+    parser.write(body)
+    parser.finalize()
     if not ended:
-        raise ContentError("it ends before the last boundary")
+        raise UnreadableError("it ends before the last boundary")
     return _sorted(parts)
 
 
@@ -77,7 +74,10 @@ def boundary_of(content_type: bytes) -> bytes:
     """The boundary of a form; empty where the header is not that of a form, or names none."""
     from python_multipart.multipart import parse_options_header
 
-    kind, parameters = parse_options_header(content_type)
+    try:
+        kind, parameters = parsed(parse_options_header, content_type)
+    except UnreadableError:
+        return b""
     return parameters.get(b"boundary", b"") if kind == b"multipart/form-data" else b""
 
 
@@ -86,8 +86,8 @@ def recognised(content: bytes) -> str | None:
     import puremagic
 
     try:
-        return puremagic.from_string(content[:_HEAD_BYTES], mime=True) or None
-    except (puremagic.PureError, ValueError):
+        return parsed(partial(puremagic.from_string, mime=True), content[:_HEAD_BYTES]) or None
+    except UnreadableError:
         return None
 
 

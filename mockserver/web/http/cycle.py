@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
 from mockserver.log import MovedError
-from mockserver.web.http.exchange import RawHeaders
+from mockserver.web.http.exchange import Answer, RawHeaders
 from mockserver.web.http.request import Request
 
 logger = logging.getLogger("mockserver")
 App = Callable[[Any, Any, Any], Awaitable[None]]
-_FAILED = [(b"content-type", b"text/plain"), (b"content-length", b"21"), (b"connection", b"close")]
 _BODILESS = frozenset({204, 304})
 _MISDIRECTED = 421
 """How an application says that a request is another node's by now."""
@@ -30,6 +29,7 @@ class Connection(Protocol):
     def again(self, request: Request) -> None: ...
     def address(self, which: str) -> tuple[str, int] | None: ...
     def ended(self, *, whole: bool) -> None: ...
+    def failure(self, path: str) -> Answer: ...
 
 
 class Cycle:
@@ -54,12 +54,8 @@ class Cycle:
                 return
             self._connection.abort()
         except Exception:
-            logger.exception("%s %s broke the mock", self._request.method, self._request.path)
-            if self._has_begun:
-                self._connection.abort()
-            else:
-                await self._send({"type": "http.response.start", "status": 500, "headers": _FAILED})
-                await self._send({"type": "http.response.body", "body": b"Internal Server Error"})
+            if not self._is_gone:
+                await self._fail()
         self._connection.ended(whole=self._is_whole)
 
     def leave(self) -> None:
@@ -71,11 +67,20 @@ class Cycle:
         self._is_gone = True
         self._left.set()
 
+    async def _fail(self) -> None:
+        logger.exception("%s %s broke the mock", self._request.method, self._request.path)
+        if self._has_begun:
+            self._connection.abort()
+            return
+        answer = self._connection.failure(self._request.path)
+        await self._send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await self._send({"type": "http.response.body", "body": answer.body})
+
     def _scope(self) -> dict[str, Any]:
         request = self._request
         return {
             "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
             "http_version": request.http_version,
             "method": request.method,
             "scheme": "http",
@@ -99,7 +104,7 @@ class Cycle:
 
     async def _send(self, message: MutableMapping[str, Any]) -> None:
         if self._is_gone:
-            return
+            raise ConnectionResetError("the client is gone")
         if message["type"] == "http.response.start":
             if message["status"] == _MISDIRECTED:
                 raise MovedError("the world belongs to another node by now")

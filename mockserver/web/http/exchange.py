@@ -40,15 +40,20 @@ _UNKNOWN = b'"x_unknown":{"nested":[1,null,"text"]},"x_unknown_flag":true'
 """Members that no document names: the API may grow such at any time."""
 
 
-def with_unknown_fields(body: bytes) -> bytes:
+def _with_unknown_fields(body: bytes) -> bytes:
     """A JSON object with members more than the document has, in front, where a reader meets them first."""
     return b"{" + _UNKNOWN + (b"," if body[1:2] != b"}" else b"") + body[1:]
 
 
-def resized(answer: Answer, length: int) -> Answer:
-    """The same answer for a body of this many bytes."""
-    headers = [header for header in answer.headers if header[0] != b"content-length"]
-    return structs.replace(answer, headers=[*headers, (b"content-length", b"%d" % length)])
+def spoilt(answer: Answer) -> Answer | None:
+    """The answer with what its fault does to the body; None where the fault is none of the body."""
+    if answer.fault is Fault.MALFORMED_JSON:
+        return structs.replace(answer, body=answer.body[:-1] + b",")
+    if answer.fault is Fault.UNKNOWN_FIELDS:
+        body = _with_unknown_fields(answer.body)
+        headers = [header for header in answer.headers if header[0] != b"content-length"]
+        return structs.replace(answer, headers=[*headers, (b"content-length", b"%d" % len(body))], body=body)
+    return None
 
 
 def json_answer(status: int, body: bytes, task_id: str | None = None) -> Answer:

@@ -334,6 +334,11 @@ class HttpProtocol(asyncio.Protocol):
     def abort(self) -> None:
         self._transport.abort()
 
+    def failure(self, path: str) -> Answer:
+        """What a client is told where the mock itself breaks."""
+        answer: Answer = self._api.broken(path)
+        return answer
+
     def address(self, which: str) -> tuple[str, int] | None:
         told = self._transport.get_extra_info(which)
         return (str(told[0]), int(told[1])) if isinstance(told, tuple) else None
@@ -353,8 +358,8 @@ class HttpProtocol(asyncio.Protocol):
         self._is_closing = self._lingers = True
         self._touched = self._loop.time()
         answer = self._api.refused(wrong.refusal, wrong.path, **wrong.values)
-        self._api.record("", wrong.path, b"", [], b"", answer)
-        self._write("", answer, closes=True)
+        self._api.record(self._reader.method, wrong.path, b"", [], b"", answer)
+        self._write(self._reader.method, answer, closes=True)
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._transport.resume_reading()

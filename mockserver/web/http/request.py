@@ -74,6 +74,13 @@ class Reader:
         """Of the request that is being read, as far as it is known."""
         return self._request.path if self._request else _taken_apart(self._target)[1]
 
+    @property
+    def method(self) -> str:
+        """The same; empty where it is not known yet."""
+        if self._request is not None:
+            return self._request.method
+        return self._parser.get_method().decode("ascii") if self._target else ""
+
     def feed(self, data: bytes) -> None:
         """Raises WrongRequestError where this is no request, or a part of it is too long."""
         if self._request is None:
@@ -154,7 +161,7 @@ class Reader:
         request = self._request
         if request is None:
             return
-        self._request = None
+        self._request, self._target = None, b""
         if self._pieces:
             request.body = b"".join((request.body, *self._pieces))
             self._pieces = []

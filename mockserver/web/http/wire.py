@@ -14,7 +14,7 @@ from mockserver.web.api.api import Api
 from mockserver.web.api.identity import Headers
 from mockserver.web.api.request_id import RequestIds
 from mockserver.web.hints.adviser import Adviser
-from mockserver.web.http.exchange import Answer, RawHeaders, resized, with_unknown_fields
+from mockserver.web.http.exchange import Answer, RawHeaders, spoilt
 from mockserver.web.journal import Journal
 
 Message = MutableMapping[str, Any]
@@ -43,8 +43,7 @@ class ApiApp:
     ) -> None:
         self._api, self._node, self._journal, self._request_ids = api, node, journal, request_ids
         self._adviser = adviser
-        self.limit_of, self.refused, self.broken = api.limit_of, api.general, api.broken
-        self.unavailable = api.unavailable
+        self.limit_of = api.limit_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read(receive, self.limit_of(scope["path"]))
@@ -54,6 +53,19 @@ class ApiApp:
         answer = await self.answered(*request)
         await self.deliver(answer, scope, receive, send)
 
+    def refused(self, refusal: str, path: str, **values: object) -> Answer:
+        """The answer to what never became a request."""
+        return self._named(self._api.general(refusal, path, **values))
+
+    def broken(self, path: str) -> Answer:
+        """The answer where the mock itself fails."""
+        return self._named(self._api.broken(path))
+
+    def _named(self, answer: Answer) -> Answer:
+        if self._request_ids is not None:
+            self._request_ids.name(answer)
+        return answer
+
     def answer(self, method: str, path: str, query: bytes, fields: Headers, body: bytes) -> Answer:
         """Answer a request now. The answer may leave once the node's round is over.
 
@@ -62,28 +74,30 @@ class ApiApp:
         now = self._node.clock.ticks()
         try:
             if len(body) > self.limit_of(path):
-                answer = self.refused("body_too_large", path, limit=self.limit_of(path))
+                answer = self._api.general("body_too_large", path, limit=self.limit_of(path))
                 answer.add_header("Connection", "close")  # the rest is not read
             else:
                 answer = self._api.handle(method, path, query, fields, body, now)
         except (NotHereError, MovedError):
             raise
         except LogError as failure:
-            answer = self.unkept(method, path, failure)
+            answer = self._unkept(method, path, failure)
         except Exception:  # the client gets the API's own 500; the traceback is for whoever runs the mock
             logger.exception("%s %s broke the mock", method, path)
-            answer = self.broken(path)
-        if self._request_ids is not None:
-            self._request_ids.name(answer)
+            answer = self._api.broken(path)
+        self._named(answer)
         if self._adviser is not None:
             self._adviser.look(method, path, query, fields, body, now, answer)
         return answer
 
     def unkept(self, method: str, path: str, failure: LogError) -> Answer:
         """The answer where the log could not be written or read."""
+        return self._named(self._unkept(method, path, failure))
+
+    def _unkept(self, method: str, path: str, failure: LogError) -> Answer:
         if isinstance(failure, AwayError | MovedError):
-            return self.unavailable(method, path, "The log of this mock can't be reached")
-        return self.broken(path)
+            return self._api.unavailable(method, path, "The log of this mock can't be reached")
+        return self._api.broken(path)
 
     async def answered(self, method: str, path: str, query: bytes, headers: RawHeaders, body: bytes) -> Answer:
         """Answer a request when its world is here, and the log has what the answer tells; keep it in the journal.
@@ -139,11 +153,8 @@ class ApiApp:
         elif fault is Fault.TRUNCATED_BODY:
             await _send(send, answer, answer.body[: len(answer.body) // 2], more=True)
             await hang_up(scope, receive, flush=True)
-        elif fault is Fault.MALFORMED_JSON:
-            await _send(send, answer, answer.body[:-1] + b",")
-        elif fault is Fault.UNKNOWN_FIELDS:
-            body = with_unknown_fields(answer.body)
-            await _send(send, resized(answer, len(body)), body)
+        elif (other := spoilt(answer)) is not None:
+            await _send(send, other, other.body)
         else:
             await _stall(self._clock_of(answer), answer.stall_ms, receive)
             await _send(send, answer, answer.body)
