@@ -31,7 +31,7 @@ TASK = "/v1/tasks/task-unified-1757169743-abcd1234"
 
 Body = dict[str, Any] | bytes | None
 ASKED: tuple[tuple[str, str, Body], ...] = (
-    *(("POST", "/v1/videos/generations", VIDEO),) * 4,
+    *(("POST", "/v1/videos/generations", VIDEO),) * 9,
     ("GET", TASK, None),
     ("GET", "/v1/credits", None),
     ("GET", "/v1/tasks?status=completed&page=1&page_size=5", None),
@@ -148,7 +148,7 @@ def _content(chance: Random, body: Body) -> bytes:
         return _damaged(chance, body) if chance.random() < 0.7 else body
     if chance.random() < 0.2:
         return _raw_json(chance, body)
-    for _ in range(chance.choice((0, 1, 1, 2, 4))):
+    for _ in range(chance.choice((0, 0, 0, 1, 1, 2, 4))):
         body = _bent(chance, body)
     return json.dumps(body).encode()
 

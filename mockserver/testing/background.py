@@ -12,10 +12,23 @@ _LONGEST_S = 60
 """How long an answer is waited for: a callback receiver may need 10 s for each of a few attempts."""
 
 
+MakeLoop = Callable[[], asyncio.AbstractEventLoop]
+
+
+def loop_factory() -> MakeLoop | None:
+    """What makes a loop that needs nothing a test may have forbidden or frozen: uvloop's wakes itself without a
+    socket, and has a clock of its own. None, asyncio's, where there is no uvloop."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
 class Background:
     """A loop that runs from `start` to `stop`. `run` may be called from any other thread, by several at a time."""
 
-    def __init__(self, name: str, make_loop: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
+    def __init__(self, name: str, make_loop: MakeLoop | None = None) -> None:
         self._name, self._make_loop = name, make_loop
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None

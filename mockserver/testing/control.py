@@ -5,14 +5,16 @@ its mock.
 """
 
 import json
+from http import HTTPStatus
 from typing import Any, Protocol
+from urllib.parse import unquote, urlencode
 
-import httpx
-
+from mockserver.testing.asgi import ask
 from mockserver.testing.background import Background
 from mockserver.web.app import CONTROL_PREFIX, Application
 
-_HERE = "http://127.0.0.1"
+_HERE = (b"host", b"127.0.0.1")
+_JSON = (b"content-type", b"application/json")
 
 
 class ControlError(Exception):
@@ -40,33 +42,26 @@ class Control:
 
     def __init__(self, application: Application, background: Background, url: str) -> None:
         self.url = url
-        self._background = background
-        self._transport = httpx.ASGITransport(application)
+        self._application, self._background = application, background
         token = application.options.control_token
-        self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._headers = [_HERE, _JSON, *([(b"authorization", f"Bearer {token}".encode())] if token else [])]
 
     def call(self, method: str, path: str, body: Any = None, **parameters: Any) -> Any:
         """What the call answers: JSON decoded, else text. Raises ControlError, UnknownError."""
-        url = f"{_HERE}{CONTROL_PREFIX}{path}"
-        content = {} if body is None else {"json": body}
-        request = httpx.Request(method, url, params=parameters, headers=self._headers, **content)
-        response = self._background.run(self.send(request))
-        return result_of(response.status_code, response.headers.get("content-type", ""), response.content)
-
-    async def send(self, request: httpx.Request) -> httpx.Response:
-        """Any request to the application, read to its end. To be awaited on the application's loop."""
-        response = await self._transport.handle_async_request(request)
-        await response.aread()
-        return response
+        content = b"" if body is None else json.dumps(body).encode()
+        query, whole = urlencode(parameters).encode(), unquote(f"{CONTROL_PREFIX}{path}")
+        asking = ask(self._application, method, whole, query, self._headers, content)
+        reply = self._background.run(asking)
+        return result_of(reply.status, reply.header(b"content-type"), reply.content)
 
 
 def result_of(status: int, content_type: str, content: bytes) -> Any:
     """What an answer of the control API says. Raises ControlError, UnknownError."""
     told = json.loads(content) if content_type == "application/json" else content.decode("utf-8", "replace")
-    if status < httpx.codes.BAD_REQUEST:
+    if status < HTTPStatus.BAD_REQUEST:
         return told
     if not isinstance(told, dict):
         raise ControlError(status, "unknown", f"this is no control API of a mock: {status} {told[:200]}")
     wrong = told["error"]
-    kind = UnknownError if status == httpx.codes.NOT_FOUND else ControlError
+    kind = UnknownError if status == HTTPStatus.NOT_FOUND else ControlError
     raise kind(status, wrong["code"], wrong["message"])

@@ -6,6 +6,7 @@ thread of its own. A callback URL without a route fails its attempt; nothing lea
 
 import asyncio
 import ssl
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -14,7 +15,8 @@ from mockserver.runtime.clock import monotonic_ms
 from mockserver.runtime.courier import Courier, Receipt, answered, failed, words
 from mockserver.runtime.lanes import Dispatch
 from mockserver.simulation.scenario import Fault
-from mockserver.testing.background import Background
+from mockserver.testing.asgi import ask
+from mockserver.testing.background import Background, loop_factory
 from mockserver.testing.control import Control
 from mockserver.testing.server import DEFAULT_KEY, LocalMock
 from mockserver.web.app import Application
@@ -44,7 +46,7 @@ class InProcessMock(LocalMock):
         super().__init__(key=key, **{"public_url": LINKS_URL, **options})
         self.router = _new_router()
         self._application: Application | None = None
-        self._background = Background("mockserver")
+        self._background = Background("mockserver", loop_factory())
 
     def start(self) -> Self:
         super().start()
@@ -71,12 +73,16 @@ class InProcessMock(LocalMock):
 
         Raises the httpx error that a client meets on a wire where a scenario breaks the connection.
         """
-        control, application = self._running(), self._application
-        if application is None or not application.takes_directly(request.url.path):
-            whole = httpx.Request(request.method, request.url, headers=request.headers, content=request.content)
-            got = self._background.run(control.send(whole))
-            return httpx.Response(got.status_code, headers=got.headers.raw, content=got.content)
-        answer = self._background.run(_answered(application, request))
+        self._running()
+        application, url = self._application, request.url
+        if application is None:
+            raise RuntimeError("this mock is being stopped")
+        headers = [(name.lower(), value) for name, value in request.headers.raw]
+        asked = request.method, url.path, url.query, headers, request.content
+        if not application.takes_directly(url.path):
+            got = self._background.run(ask(application, *asked))
+            return httpx.Response(got.status, headers=got.headers, content=got.content)
+        answer = self._background.run(application.api_app.answered(*asked))
         if answer.fault is not None:
             return _broken(answer, answer.fault, request)
         body = b"" if request.method == "HEAD" else answer.body
@@ -104,13 +110,18 @@ class InProcessCourier(Courier):
     async def _attempt(self, dispatch: Dispatch) -> Receipt:
         sent_at = monotonic_ms()
         try:
-            status = await asyncio.to_thread(asyncio.run, _post(dispatch, dispatch.render()))
+            status = await asyncio.to_thread(_run, _post(dispatch, dispatch.render()))
         except httpx.TimeoutException:
             late = f"no answer within {dispatch.timeout_ms / 1000:g} s"
             return failed(dispatch, late, timed_out=True, sent_at=sent_at)
         except Exception as error:
             return failed(dispatch, words(error), sent_at=sent_at)
         return answered(dispatch, status, sent_at=sent_at)
+
+
+def _run(sending: Coroutine[Any, Any, int]) -> int:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(sending)
 
 
 async def _post(dispatch: Dispatch, body: bytes) -> int:
@@ -120,13 +131,6 @@ async def _post(dispatch: Dispatch, body: bytes) -> int:
     async with httpx.AsyncClient(verify=trust, timeout=timeout_s, trust_env=False) as client:
         response = await client.post(dispatch.url, content=body, headers=headers)
     return response.status_code
-
-
-async def _answered(application: Application, request: httpx.Request) -> Answer:
-    """On the application's own loop, where callbacks can be sent from."""
-    headers = [(name.lower(), value) for name, value in request.headers.raw]
-    url = request.url
-    return await application.api_app.answered(request.method, url.path, url.query, headers, request.content)
 
 
 def _broken(answer: Answer, fault: Fault, request: httpx.Request) -> httpx.Response:
