@@ -36,6 +36,16 @@ _profile = click.option(
 @click.version_option(__version__, prog_name="mockserver")
 def main() -> None:
     """A stateful mock of EvoLink's generation API: tasks, credits and callbacks under a clock you control."""
+    _hold_standard_files()
+
+
+def _hold_standard_files() -> None:
+    """Where standard input, output or error came closed, nothing else may get its number, such as a socket."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
 @main.command()

@@ -70,7 +70,7 @@ def _run(command: Sequence[str], variables: dict[str, str]) -> int:
     early: list[int] = []
 
     def forward(number: int, _: Any) -> None:
-        if number == signal.SIGINT and sys.stdin.isatty():
+        if number == signal.SIGINT and sys.stdin is not None and sys.stdin.isatty():
             return  # a terminal's Ctrl-C goes to both by itself
         early.append(number) if child is None else child.send_signal(number)
 
@@ -114,4 +114,5 @@ def _summary(mock: MockServer, interceptor: Interceptor) -> str:
 
 def _say(quiet: bool, told: str) -> None:
     if not quiet:
-        print(f"mockserver exec: {told}", file=sys.stderr)  # noqa: T201
+        with contextlib.suppress(OSError):  # the command goes first, whoever can be told of it
+            print(f"mockserver exec: {told}", file=sys.stderr)  # noqa: T201

@@ -44,16 +44,19 @@ def test_where_sockets_are_forbidden_the_mock_in_process_works(project: Project)
     project.passes(1, tests, *plugged("pytest_socket"), "--disable-socket")
 
 
+@pytest.mark.long
 def test_where_sockets_are_forbidden_the_mock_on_one_says_so_at_once(project: Project) -> None:
     done = project.run(SEES_A_TASK_THROUGH + BOTH, *plugged("pytest_socket"), "--disable-socket")
     assert "SocketBlockedError" in done.stdout
     assert "1 passed, 1 error" in done.stdout or "1 failed, 1 passed" in done.stdout, done.stdout
 
 
+@pytest.mark.long
 def test_where_this_machine_alone_is_allowed_both_work(project: Project) -> None:
     project.passes(2, SEES_A_TASK_THROUGH + BOTH, *plugged("pytest_socket"), "--allow-hosts=127.0.0.1")
 
 
+@pytest.mark.long
 def test_pytest_httpx_catches_nothing_of_the_mocks_own(project: Project) -> None:
     """Not its callbacks, nor what the fixture asks of it; what it is told to leave alone reaches the mock."""
     tests = """
@@ -68,6 +71,7 @@ def test_on_a_socket(httpx_mock, evolink_mock, evolink_receiver):
     project.passes(1, SEES_A_TASK_THROUGH + tests, *plugged("pytest_httpx"))
 
 
+@pytest.mark.long
 def test_pytest_asyncio(project: Project) -> None:
     tests = """
 import asyncio
@@ -89,6 +93,7 @@ async def test_in_process(evolink_respx):
     project.passes(2, tests, *plugged("pytest_asyncio", "pytest_asyncio.plugin"), ini=ini)
 
 
+@pytest.mark.long
 def test_anyio(project: Project) -> None:
     tests = """
 import anyio
@@ -110,6 +115,7 @@ async def test_in_process(evolink_respx):
     project.passes(2, tests, *plugged("anyio", "anyio.pytest_plugin"))
 
 
+@pytest.mark.long
 def test_time_machine(project: Project) -> None:
     """Time stands still, or is far away: the mock has a clock of its own, and its threads go on."""
     tests = """
@@ -123,6 +129,7 @@ def far_away():
     project.passes(2, SEES_A_TASK_THROUGH + tests + BOTH, *plugged("time_machine"))
 
 
+@pytest.mark.long
 def test_freezegun(project: Project) -> None:
     """It stops the clocks of the event loop, too."""
     plugged("freezegun")
@@ -137,6 +144,7 @@ def frozen():
     project.passes(2, SEES_A_TASK_THROUGH + tests + BOTH)
 
 
+@pytest.mark.long
 def test_vcrpy(project: Project) -> None:
     """A cassette holds what the program asked, and nothing of the mock's own."""
     plugged("vcr")
@@ -152,6 +160,7 @@ def test_on_a_socket(evolink_mock, evolink_receiver, tmp_path):
     project.passes(1, SEES_A_TASK_THROUGH + tests)
 
 
+@pytest.mark.long
 def test_xdist(project: Project) -> None:
     tests = SEES_A_TASK_THROUGH + BOTH + BOTH.replace("def test_", "def test_again_")
     project.passes(4, tests, *plugged("xdist", "xdist.plugin"), "-n", "2")

@@ -2,6 +2,8 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
+import os
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -17,12 +19,20 @@ MakeLoop = Callable[[], asyncio.AbstractEventLoop]
 
 def loop_factory() -> MakeLoop | None:
     """What makes a loop that needs nothing a test may have forbidden or frozen: uvloop's wakes itself without a
-    socket, and has a clock of its own. None, asyncio's, where there is no uvloop."""
+    socket, and has a clock of its own. None, asyncio's, where there is no uvloop; nor where standard input, output
+    or error is closed: it ends the process once it is given that number for a socket."""
     try:
         import uvloop
     except ImportError:
         return None
-    return uvloop.new_event_loop
+    return uvloop.new_event_loop if all(map(_is_open, range(3))) else None
+
+
+def _is_open(number: int) -> bool:
+    with contextlib.suppress(OSError):
+        os.fstat(number)
+        return True
+    return False
 
 
 class Background:

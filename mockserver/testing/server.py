@@ -14,7 +14,7 @@ from mockserver.contract.behaviour import Profile
 from mockserver.environment import environment
 from mockserver.runtime.intercept import Interceptor
 from mockserver.simulation.clock import Mode
-from mockserver.testing.background import Background
+from mockserver.testing.background import Background, loop_factory
 from mockserver.testing.control import Control
 from mockserver.testing.tenant import MockTenant, scenario_file
 from mockserver.web.app import Application
@@ -116,7 +116,7 @@ class MockServer(LocalMock):
         application.public_url = self.options.public_url or url_of(listener, self._media_host)
         ready = threading.Event()
         self._server = Server(application, ready.set)
-        self._background = Background("mockserver", self._server.config.get_loop_factory())
+        self._background = Background("mockserver", loop_factory())
         self._background.start()
         self._serving = self._background.submit(self._server.serve(sockets=[listener]))
         self._serving.add_done_callback(lambda _: ready.set())

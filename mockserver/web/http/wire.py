@@ -57,6 +57,10 @@ class ApiApp:
         """The answer to what never became a request."""
         return self._named(self._api.general(refusal, path, **values))
 
+    def unavailable(self, method: str, path: str, message: str) -> Answer:
+        """The answer where nothing can be done at the moment."""
+        return self._named(self._api.unavailable(method, path, message))
+
     def broken(self, path: str) -> Answer:
         """The answer where the mock itself fails."""
         return self._named(self._api.broken(path))
