@@ -34,7 +34,7 @@ def build(target: Path) -> int:
         done: int = sphinx_build(["-q", "-W", "--keep-going", "-E", "-c", str(_HERE), folder, str(target)])
     (target / "llms.txt").write_text(plain_text(), "utf-8")
     shutil.rmtree(target / ".doctrees", ignore_errors=True)
-    return int(done)
+    return done
 
 
 if __name__ == "__main__":
