@@ -106,9 +106,8 @@ class Node(Child):
         self.errors: Path | None = None
 
     def start(self, *, wait: bool = True) -> "Node":
-        errors: Any = open(self.errors, "ab") if self.errors else subprocess.DEVNULL  # noqa: SIM115
-        environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}
-        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=errors, env=environment)
+        with open(self.errors or os.devnull, "ab") as errors:
+            self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=errors)
         if wait:
             wait_until(f"{self.name} answers", self.answers)
         return self

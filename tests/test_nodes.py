@@ -2,16 +2,20 @@
 
 import signal
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from mockserver.cli import main
+from tests.house import CREATE
 from tests.nodes import Node, RedisServer, ask, needs_redis, nodes, redis_server, submit, wait_until
 
 pytestmark = needs_redis
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 KEYS = [f"sk-of-several-nodes-{number}" for number in range(6)]
 
 
@@ -51,6 +55,95 @@ def test_every_node_answers_for_every_key(pair: list[Node]) -> None:
             assert [ask(node.url, "GET", f"/v1/tasks/{one}", key)[0] for one in ids] == [200, 200]
             (account,) = ask(node.url, "GET", f"/_mock/ledger?key={key}")[1]["accounts"]
             assert account["user"]["reserved"] + account["user"]["charged"] == 140_000
+
+
+def test_a_foreign_task_is_forbidden_and_one_of_nobody_is_not_found_whoever_is_asked(pair: list[Node]) -> None:
+    a, _ = pair
+    tasks = [submit(a.url, key)[1]["id"] for key in KEYS]
+    for node in pair:
+        for key in KEYS:
+            foreign = {ask(node.url, "GET", f"/v1/tasks/{one}", key + "-other")[0] for one in tasks}
+            assert foreign == {403}
+            assert ask(node.url, "GET", "/v1/tasks/task-unified-1757169743-abcdefgh", key)[0] == 404
+
+
+def test_a_file_of_another_key_and_another_node_is_an_input_and_is_shown(pair: list[Node]) -> None:
+    body = {"base64_data": DOT, "file_name": "dot.png"}
+    for key in KEYS:
+        link = ask(pair[0].url, "POST", "/api/v1/files/upload/base64", key, body)[1]["data"]["file_url"]
+        path = link[link.index("/media/") :]
+        for node in pair:
+            status, task = submit(node.url, key + "-other", image_urls=[link], prompt="mock:seconds=0")
+            assert status == 200
+            ended = wait_until(
+                "it ends", lambda node=node, task=task, key=key: _ended(node, task["id"], key + "-other")
+            )
+            assert ended["status"] == "completed"
+            assert ask(node.url, "GET", path)[0] == 200
+
+
+def _ended(node: Node, task: str, key: str) -> Any:
+    def told() -> Any:
+        told = ask(node.url, "GET", f"/v1/tasks/{task}", key)[1]
+        return told if told["status"] in ("completed", "failed") else None
+
+    return wait_until("it ends", told)
+
+
+def test_calls_for_all_keys_are_put_to_every_node(pair: list[Node]) -> None:
+    for node in pair:
+        assert ask(node.url, "POST", "/_mock/reset")[0] == 200
+        tasks = [submit(one.url, key)[1]["id"] for key in KEYS for one in pair]
+        status, told = ask(node.url, "GET", "/_mock/tasks")
+        assert (status, told["total"]) == (200, len(tasks))
+        assert sorted(one["id"] for one in told["tasks"]) == sorted(tasks)
+        times = [one["submitted_ms"] for one in told["tasks"]]
+        assert times == sorted(times, reverse=True)
+        part = ask(node.url, "GET", "/_mock/tasks?offset=3&limit=4")[1]["tasks"]
+        assert [one["id"] for one in part] == [one["id"] for one in told["tasks"]][3:7]
+        assert len(ask(node.url, "GET", "/_mock/ledger")[1]["accounts"]) == len(KEYS)
+        journal = ask(node.url, "GET", "/_mock/requests?limit=1000")[1]["requests"]
+        assert sum(one["path"] == CREATE for one in journal) == len(tasks)
+        for one in journal:
+            assert ask(node.url, "GET", f"/_mock/requests/{one['sequence']}")[1]["method"] == one["method"]
+        verified = ask(node.url, "POST", "/_mock/requests/verify", body={"path": CREATE, "count": len(tasks)})[1]
+        assert verified == {"verified": True, "matched": len(tasks)}
+        log = ask(node.url, "GET", "/_mock/log")[1]
+        assert log.count('{"replay":2') == len(KEYS)
+        alone = ask(node.url, "GET", "/_mock/tasks", **{"x-mock-gathered": "somebody"})[1]["total"]
+        assert 0 < alone < len(tasks)
+        assert "unanswered" not in told
+
+
+def test_a_scenario_of_the_server_is_in_force_at_every_node_at_once(pair: list[Node]) -> None:
+    busy = {"name": "busy", "rules": [{"then": {"answer": {"status": 429}}}]}
+    for node in pair:
+        assert ask(node.url, "POST", "/_mock/scenarios", body=busy)[0] == 201
+        assert {submit(one.url, f"{key}-busy")[0] for one in pair for key in KEYS} == {429}
+        assert len(ask(node.url, "GET", "/_mock/scenarios")[1]["scenarios"]) == 1
+        assert ask(node.url, "DELETE", "/_mock/scenarios?name=busy")[0] == 200
+        assert {submit(one.url, f"{key}-busy")[0] for one in pair for key in KEYS} == {200}
+
+
+def test_a_key_may_have_a_clock_of_its_own_and_the_server_has_not(pair: list[Node]) -> None:
+    for node, other in (pair, pair[::-1]):
+        for key in KEYS:
+            mine = f"{key}-{node.name}-clock"
+            assert ask(node.url, "PUT", f"/_mock/clock?key={mine}", body={"mode": "manual"})[0] == 200
+            task = submit(other.url, mine)[1]["id"]
+            assert ask(other.url, "POST", f"/_mock/clock/advance?key={mine}", body={"ms": 10_000})[0] == 200
+            assert ask(node.url, "GET", f"/v1/tasks/{task}", mine)[1]["status"] == "completed"
+        assert ask(node.url, "PUT", "/_mock/clock", body={"mode": "manual"})[1]["error"]["code"] == "clock_is_shared"
+        assert ask(node.url, "POST", "/_mock/clock/advance", body={"ms": 1})[0] == 409
+
+
+def test_events_of_all_nodes_come_in_one_stream(pair: list[Node]) -> None:
+    with urllib.request.urlopen(f"{pair[0].url}/_mock/events", timeout=10) as stream:
+        stream.readline()
+        tasks = {submit(pair[1].url, key)[1]["id"] for key in KEYS}
+        while tasks:
+            line = stream.readline()
+            tasks -= {task for task in tasks if task.encode() in line}
 
 
 def test_health_tells_of_slots_and_peers(pair: list[Node]) -> None:

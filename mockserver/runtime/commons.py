@@ -34,6 +34,16 @@ class Commons:
         self._update_all()
         return reply
 
+    def become(self, scenarios: list[Scenario]) -> None:
+        """Put in force for every key just these, each with its edition."""
+        server, names = self._worlds.server, {one.name for one in scenarios}
+        for gone in [one.name for one in self.scenarios if one.name not in names]:
+            self._execute(server, RemoveScenarios(at_ms=server.now_ms(), own=False, name=gone))
+        for scenario in scenarios:
+            if scenario not in self.scenarios:
+                self._execute(server, AddScenario(at_ms=server.now_ms(), scenario=scenario))
+        self._update_all()
+
     def update(self, resident: Resident) -> None:
         """Make a world's copies those of the server's scenarios, in their order."""
         ours = self.scenarios

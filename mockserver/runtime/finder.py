@@ -21,9 +21,13 @@ class Finder:
 
     async def file(self, file_id: str) -> File | None:
         """A file that is still there, whoever uploaded it."""
+        owner = await self.uploader_of(file_id)
+        return None if owner is None else owner.world.find_file(file_id, owner.now_ms())
+
+    async def uploader_of(self, file_id: str) -> Resident | None:
+        """The world that has the file of this id, if it is still there."""
         for name in self._worlds.names_for(file_id):
             resident = await self._worlds.fetch(name)
-            file = resident.world.find_file(file_id, resident.now_ms())
-            if file is not None:
-                return file
+            if resident.world.find_file(file_id, resident.now_ms()) is not None:
+                return resident
         return None

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+from typing import Any, Protocol
 
 from mockserver.log import AnyLog, FarLog, Log, LogError
 from mockserver.runtime.clock import MANUAL_START_MS, Clock
@@ -13,7 +13,7 @@ from mockserver.runtime.courier import Courier, Receipt
 from mockserver.runtime.far_round import FarRound
 from mockserver.runtime.finder import Finder
 from mockserver.runtime.mailroom import Mailroom, Render
-from mockserver.runtime.resident import NotHereError, Resident
+from mockserver.runtime.resident import NotHereError, Resident, UnaskedError
 from mockserver.runtime.round import Closing, Round
 from mockserver.runtime.turn import Turn
 from mockserver.runtime.worlds import SERVER, Limits, Worlds
@@ -21,6 +21,7 @@ from mockserver.simulation import command as commands
 from mockserver.simulation.clock import Mode
 from mockserver.simulation.command import Command
 from mockserver.simulation.event import Fired, Happening, Reply
+from mockserver.simulation.file import File
 from mockserver.simulation.refusal import Refusal
 from mockserver.simulation.world import Settings, World
 
@@ -30,6 +31,15 @@ Listener = Callable[[str, Fired], None]
 _TIDY_S = 5.0
 _AGAIN_S = 1.0
 _FULL = Reply(refusal=Refusal.TOO_MANY_TENANTS)
+
+
+class Elsewhere(Protocol):
+    """What of the worlds of other nodes matters to those here. Raises UnaskedError where `ask` has to come first."""
+
+    def is_away(self, one_id: str) -> bool: ...
+    def is_task(self, one_id: str) -> bool: ...
+    def file(self, one_id: str) -> File | None: ...
+    async def ask(self, one_id: str) -> None: ...
 
 
 class Node:
@@ -51,6 +61,8 @@ class Node:
         self.log: AnyLog = log
         self.clock = clock
         self.listeners: list[Listener] = []
+        self.elsewhere: Elsewhere | None = None
+        """What other nodes know; None where there are none."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._works: set[asyncio.Task[None]] = set()
         self.round = self._make_round(log)
@@ -97,6 +109,13 @@ class Node:
         with contextlib.suppress(LogError):  # then whoever goes on with it looks into every world
             self.worlds.rest_all()
         self.log.close()
+
+    async def come(self, away: NotHereError) -> None:
+        """Return once there is what was missing. Raises LogError."""
+        if isinstance(away, UnaskedError) and self.elsewhere is not None:
+            await self.elsewhere.ask(away.name)
+        else:
+            await self.worlds.fetch(away.name)
 
     # --- commands
 

@@ -16,6 +16,10 @@ class NotHereError(Exception):
         self.name = name
 
 
+class UnaskedError(NotHereError):
+    """Another node has to be asked first. `name` is the id that it is asked about."""
+
+
 class Resident:
     """`agenda` is the server's, or one with a clock of this world's own; `prologue` are the commands that made it
     what it was when it was opened. A visitor is not opened yet: nothing of it is kept. `under_way` counts callbacks

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -32,13 +32,20 @@ class Territory:
     requests concern goes to that node, so a proxy that sends a key always to the same node makes nobody pass on.
     """
 
-    def __init__(self, node: Node, lease: Ownership, told: Callable[[], dict[str, Any]]) -> None:
-        self._node, self._lease, self._told = node, lease, told
+    def __init__(
+        self,
+        node: Node,
+        lease: Ownership,
+        told: Callable[[], dict[str, Any]],
+        read_commons: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`told` is what the node says of itself, `read_commons` reads what all nodes share when that has changed."""
+        self._node, self._lease, self._told, self._read_commons = node, lease, told, read_commons
         self.ready: set[int] = set()
         self.owners: list[str | None] = [None] * SLOTS
         self.peers: dict[str, Any] = {}
         """The other nodes that live, with what each says of itself."""
-        self.commons = 0
+        self._commons: int | None = None
         self.is_away = self.is_leaving = False
         self._homes: tuple[frozenset[str], list[str]] = (frozenset(), [])
         self._newcomers: set[str] = set()
@@ -161,10 +168,14 @@ class Territory:
     def _learn(self, beat: Beat) -> None:
         peers = {name: one for name, one in beat.live.items() if name != self.name}
         self._newcomers |= peers.keys() - self.peers.keys()
-        self.peers, self.commons = peers, beat.commons
-        changed = beat.changed
-        if beat.is_all:
-            changed = {slot: changed.get(slot) for slot in range(SLOTS)}
+        self.peers = peers
+        if self._commons != beat.commons:
+            self._commons = beat.commons
+            self._work(self._read(), "commons")
+        self._follow({slot: beat.changed.get(slot) for slot in range(SLOTS)} if beat.is_all else beat.changed)
+
+    def _follow(self, changed: dict[int, bytes | None]) -> None:
+        """Slots have changed hands."""
         held, gained, lost = self._lease.held, {}, set()
         for slot, proof in changed.items():
             self.owners[slot] = owner_in(proof)
@@ -179,6 +190,12 @@ class Territory:
         if gained:
             held.update(gained)
             self._work(self._settle(gained), "settle")
+
+    async def _read(self) -> None:
+        try:
+            await self._read_commons()
+        except LogError:
+            self._commons = None  # the next beat sees that it is not read yet
 
     def _free(self) -> list[int]:
         """Slots of nobody who lives whose home this is."""

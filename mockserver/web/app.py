@@ -1,7 +1,7 @@
 """The composition root: the parts of one server, put together. Nothing here outlives an Application."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -79,8 +79,13 @@ class Application:
         self.public_url = options.public_url or DEFAULT_URL
         self._control_document = load(data("openapi", "control.yaml"))
         self.registry = registry_of(options)
-        self.journal = Journal(options.bounds.journal_entries, options.bounds.journal_body_bytes)
-        self._links, self._blobs = FileLinks(lambda: self.public_url), Blobs(options.bounds.files_kept_bytes)
+        self.journal = Journal(
+            options.bounds.journal_entries,
+            options.bounds.journal_body_bytes,
+            by_time=options.log.partition(":")[0] not in ("memory", "sqlite"),
+        )
+        self._links = FileLinks(lambda: self.public_url, self._other_urls)
+        self._blobs = Blobs(options.bounds.files_kept_bytes)
         self._bodies = TaskBodies(self.registry, lambda: self.public_url)
         self._policy = TargetPolicy(allow_local=options.allow_local_callbacks)
         self.scripts = _scripts(self.registry, self._control_document)
@@ -129,6 +134,7 @@ class Application:
             self.adviser.start(asyncio.get_running_loop())
         if self.membership is not None:
             await self.membership.start()
+            await self.membership.put_in_force(self._add_scenarios())
 
     async def leave(self) -> None:
         """Hand over to other nodes what is to be handed over; what comes from now on is passed on to them."""
@@ -203,13 +209,20 @@ class Application:
         status, message = objection
         await _send_json(send, status, error_body("permission_denied", message))
 
-    def _add_scenarios(self) -> None:
-        """Those given at start; a log that goes on has them already, with what they have met."""
+    def _add_scenarios(self) -> list[str]:
+        """Those given at start; a log that goes on has them already, with what they have met. Returns the names of
+        those that are new."""
+        added = []
         known = {one.name: one for one in self.node.commons.scenarios}
         for scenario in self._scenarios:
             same = known.get(scenario.name)
             if same is None or scenario.as_shared(same.edition) != same:
                 self.node.commons.add(scenario)
+                added.append(scenario.name)
+        return added
+
+    def _other_urls(self) -> Iterable[str]:
+        return () if self.membership is None else self.membership.public_urls
 
     def _settings(self) -> Settings:
         options, bounds = self.options, self.options.bounds
@@ -269,7 +282,7 @@ class Application:
 
     def _make_api(self) -> Api:
         pace = Pace(task_seconds=self.options.task_seconds)
-        inputs = UploadedInputs(self.registry, self.node.worlds, self._links)
+        inputs = UploadedInputs(self.registry, self.node, self._links)
         intake = Intake(self.registry, self.scripts, self._policy, pace, inputs, self.node.worlds.share)
         return Api(
             node=self.node,
@@ -307,6 +320,7 @@ class Application:
             version=__version__,
             public_url=lambda: self.public_url,
             start_over=self.start_over,
+            members=self.membership,
         )
         media = media_route(self.node, self.registry, SAMPLES)
         files = file_routes(self.node, self.registry, self._blobs, SAMPLES)

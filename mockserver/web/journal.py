@@ -85,8 +85,10 @@ class Entry(Struct, gc=False):
 class Journal:
     """At most `limit` exchanges, of each body at most `body_limit` bytes. `listeners` hear of each at once."""
 
-    def __init__(self, limit: int = 1_000, body_limit: int = 16_384) -> None:
-        self.limit, self.body_limit = limit, body_limit
+    def __init__(self, limit: int = 1_000, body_limit: int = 16_384, *, by_time: bool = False) -> None:
+        """Numbers count from 1, or (`by_time`, where nodes have each their journal) are microseconds since the Unix
+        epoch: so those of all nodes are in one order."""
+        self.limit, self.body_limit, self._by_time = limit, body_limit, by_time
         self._entries: deque[Entry] = deque(maxlen=limit)
         self._sequence = 0
         self.listeners: list[Callable[[Entry], None]] = []
@@ -95,7 +97,7 @@ class Journal:
         self, at_ms: int, method: str, path: str, headers: RawHeaders, body: bytes, answer: Answer, query: bytes = b""
     ) -> Entry:
         """Keep an exchange as it is; what it looks like is worked out when somebody asks."""
-        self._sequence += 1
+        self._sequence = max(self._sequence + 1, unix_ms() * 1000) if self._by_time else self._sequence + 1
         kept = body if len(body) <= self.body_limit else body[: self.body_limit]
         exchange = _Exchange(
             headers,

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from mockserver.log import LogError
 from mockserver.log.redis.address import Address
+from mockserver.log.redis.commons import Commons
 from mockserver.log.redis.lease import Lease
 from mockserver.log.redis.log import RedisLog
 
@@ -26,6 +27,7 @@ class Opened(NamedTuple):
 
     log: RedisLog
     lease: Lease
+    commons: Commons
     warnings: list[str]
 
 
@@ -35,7 +37,7 @@ def opened(written: str, node: str, birth: bytes) -> Opened:
     warnings = _apart(address, birth)
     client = address.client()
     lease = Lease(address, client, node)
-    return Opened(RedisLog(address, client, lease), lease, warnings)
+    return Opened(RedisLog(address, client, lease), lease, Commons(address, lease), warnings)
 
 
 def _apart(address: Address, birth: bytes) -> list[str]:

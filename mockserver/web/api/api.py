@@ -239,7 +239,9 @@ class Api:
         """Whether it is somebody else's task: that is forbidden, one that nobody has is not found."""
         if task_id in own.world.tasks:
             return False
-        worlds = self._node.worlds
+        worlds, elsewhere = self._node.worlds, self._node.elsewhere
+        if elsewhere is not None and elsewhere.is_away(task_id):
+            return elsewhere.is_task(task_id)
         others = (name for name in worlds.names_for(task_id) if name != own.name)
         return any(task_id in worlds.here(name).world.tasks for name in others)
 

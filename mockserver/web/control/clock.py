@@ -9,10 +9,11 @@ from mockserver.contract.objection import Objection
 from mockserver.runtime.resident import Resident
 from mockserver.simulation.clock import Mode, OwnClock
 from mockserver.simulation.event import Fired
-from mockserver.web.control.desk import Desk, invalid, json_response
+from mockserver.web.control.desk import Desk, WrongError, invalid, json_response
 from mockserver.web.control.records import clock_record, event_record
 
 _SERVER = "server"
+_SHARED = "The server's clock is real time here, since several nodes share the log; a key may have its own"
 
 
 class ClockCalls:
@@ -39,6 +40,8 @@ class ClockCalls:
 
     async def advance_clock(self, request: Request, body: Any) -> Response:
         name = self._desk.name_asked(request)
+        if name is None:
+            self._refuse_shared()
         resident = None if name is None else await self._time.owned(name)
         now_ms = self._time.now_ms(resident)
         if "ms" in body:
@@ -50,6 +53,7 @@ class ClockCalls:
         return json_response({"now_ms": self._time.now_ms(resident), "fired_count": count, "fired": listed})
 
     async def _set_server(self, body: Any) -> Response:
+        self._refuse_shared()
         if body.get("mode") == _SERVER:
             raise invalid(Objection("mode", '"server" without a key', "real, manual, polls"))
         self._refuse_past(body, self._time.now_ms(None))
@@ -58,6 +62,11 @@ class ClockCalls:
         if "now_ms" in body:
             await self._time.advance(None, body["now_ms"])
         return self._told(None)
+
+    def _refuse_shared(self) -> None:
+        """Several nodes have no clock in common but time itself."""
+        if self._desk.members is not None:
+            raise WrongError(409, "clock_is_shared", _SHARED)
 
     def _refuse_past(self, body: Any, now_ms: int) -> None:
         if body.get("now_ms", now_ms) < now_ms:

@@ -25,11 +25,12 @@ from mockserver.web.hints.adviser import Adviser
 from mockserver.web.hints.hint import HEADER, in_a_header
 from mockserver.web.journal import Journal
 from mockserver.web.looking.pulse import Pulse
+from mockserver.web.nodes.membership import Membership
 
 _encode = msgspec.json.Encoder(enc_hook=list).encode
 LISTED_LIMIT = 1_000
 """How many records one call lists at the most."""
-_WHOLE = re.compile(r"[0-9]{1,9}")
+_WHOLE = re.compile(r"[0-9]{1,16}")
 _REFUSED: dict[Refusal, tuple[int, str]] = {
     Refusal.TASK_NOT_FOUND: (404, "No task has this id"),
     Refusal.TASK_ENDED: (409, "The task has ended"),
@@ -66,6 +67,7 @@ class Desk:
     version: str
     public_url: Callable[[], str]
     start_over: Callable[[], Awaitable[None]]
+    members: Membership | None = None
 
     def name_asked(self, request: Request) -> str | None:
         """The name of the world of `key`; None where the whole server is meant."""

@@ -14,7 +14,7 @@ from mockserver.web.looking.reason import message, reason
 _SUMMARY = ("sequence", "at_ms", "real_ms", "tenant", "method", "path", "query", "status", "task_id", "fault")
 _WORDS = 300
 """Characters of an error's message that a summary has."""
-_LAST = 999_999_999
+_LAST = 2**53
 _COMPARED = ("method", "path", "query", "headers", "body", "status")
 
 
@@ -41,7 +41,8 @@ class RequestCalls:
     def _wanted(self, request: Request) -> list[Entry]:
         """The entries of a key, between two numbers, of a task."""
         entries = self._desk.journal.entries(self._desk.name_asked(request))
-        after, before = whole_asked(request, "after", 0), whole_asked(request, "before", _LAST)
+        after = whole_asked(request, "after", 0, most=_LAST)
+        before = whole_asked(request, "before", _LAST, most=_LAST)
         task_id = request.query_params.get("task_id")
         between = [one for one in entries if after < one.sequence < before]
         return between if task_id is None else [one for one in between if one.task_id == task_id]
@@ -57,7 +58,7 @@ class RequestCalls:
         records = [entry.record() for entry in self._desk.journal.entries(name)]
         compared = [(differences(expected, one), one) for one in records]
         matched = sum(not found for found, _ in compared)
-        answer: dict[str, Any] = {"verified": _counted(body, matched), "matched": matched}
+        answer: dict[str, Any] = {"verified": counted(body, matched), "matched": matched}
         if compared and not matched:
             nearest, record = min(compared, key=lambda pair: len(pair[0]))
             answer["nearest"] = {"request": record, "differences": nearest}
@@ -71,7 +72,7 @@ def _summary(record: Record) -> Record:
     return present(**told, model=body.get("model"), message=message(record)[:_WORDS] or None)
 
 
-def _counted(body: dict[str, Any], matched: int) -> bool:
+def counted(body: dict[str, Any], matched: int) -> bool:
     if "count" in body:
         return bool(matched == body["count"])
     least = body.get("at_least", 0 if "at_most" in body else 1)

@@ -1,6 +1,7 @@
 """The control API: one handler for each operationId of control.yaml, with its requests validated against it."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -21,6 +22,8 @@ from mockserver.web.control.clock import ClockCalls
 from mockserver.web.control.desk import Desk, WrongError, error_response, invalid
 from mockserver.web.control.documents import DocumentCalls
 from mockserver.web.control.files import FileCalls
+from mockserver.web.control.gathered import concerns_all, gather
+from mockserver.web.control.owners import OwnerCalls
 from mockserver.web.control.replays import ReplayCalls
 from mockserver.web.control.requests import RequestCalls
 from mockserver.web.control.scenarios import ScenarioCalls
@@ -47,6 +50,7 @@ _NOUNS = (
     DocumentCalls,
     FileCalls,
     ReplayCalls,
+    OwnerCalls,
 )
 
 
@@ -56,7 +60,7 @@ def routes(document: Document, desk: Desk) -> list[Route]:
     found = []
     for method, path, raw in document.operations():
         name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in raw["operationId"])
-        endpoint = _endpoint(handlers[name], desk, _reader(document, raw), Query(document, raw))
+        endpoint = _endpoint(name, handlers[name], desk, _reader(document, raw), Query(document, raw))
         found.append(Route(path.replace("{key}", "{key:path}"), endpoint, methods=[method]))  # a key may hold a slash
     return found
 
@@ -84,11 +88,18 @@ def _reader(document: Document, raw: dict[str, Any]) -> ReadBody:
     return validated
 
 
-def _endpoint(handler: Handler, desk: Desk, read: ReadBody, query: Query) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(
+    name: str, handler: Handler, desk: Desk, read: ReadBody, query: Query
+) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             _known(request, query)
-            answer = await _handled(desk, handler, request, await read(request))
+            body = await read(request)
+            handled = partial(_handled, desk, handler)
+            if desk.members is not None and concerns_all(desk, name, request, body):
+                answer = await gather(desk.members, name, request, body, handled)
+            else:
+                answer = await handled(request, body)
             await desk.node.round.closed(request.scope.get("slot"))
             desk.hint(request, answer)
         except WrongError as wrong:
@@ -116,7 +127,7 @@ async def _handled(desk: Desk, handler: Handler, request: Request, body: Any) ->
         try:
             return await handler(request, body)
         except NotHereError as away:
-            await desk.node.worlds.fetch(away.name)
+            await desk.node.come(away)
 
 
 def _known(request: Request, query: Query) -> None:

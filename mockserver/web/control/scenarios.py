@@ -7,10 +7,12 @@ from starlette.responses import Response
 
 from mockserver.data import data
 from mockserver.simulation.command import AddScenario, RemoveScenarios
+from mockserver.simulation.scenario import Scenario
 from mockserver.web.api.script import ScriptError
 from mockserver.web.control.desk import Desk, accepted, invalid, json_response
 from mockserver.web.control.records import counted_record, scenario_record
 from mockserver.web.looking import draft, written
+from mockserver.web.nodes.asking import is_part
 
 
 class ScenarioCalls:
@@ -40,10 +42,29 @@ class ScenarioCalls:
             raise invalid(error.objection) from error
         resident = await self._desk.asked(request)
         if resident is None:
-            accepted(self._commons.add(scenario))
+            await self._add_shared(request, scenario)
             return json_response(scenario_record(None, scenario), status=201)
         self._desk.do(resident, AddScenario(at_ms=resident.now_ms(), scenario=scenario))
         return json_response(scenario_record(resident.name, scenario), status=201)
+
+    async def _add_shared(self, request: Request, scenario: Scenario) -> None:
+        """Of several nodes one puts it in force; then it asks the others to read what is."""
+        members = self._desk.members
+        if members is not None and is_part(request):
+            await members.read_commons()
+            return
+        accepted(self._commons.add(scenario))
+        if members is not None:
+            await members.put_in_force([scenario.name])
+
+    async def _remove_shared(self, request: Request, name: str | None) -> None:
+        members = self._desk.members
+        if members is not None and is_part(request):
+            await members.read_commons()
+            return
+        accepted(self._commons.remove(name))
+        if members is not None:
+            await members.put_out_of_force(name)
 
     async def list_ready_scenarios(self, request: Request, body: Any) -> Response:
         """Those that come with the mock, as they stand in their files."""
@@ -62,7 +83,7 @@ class ScenarioCalls:
         name = request.query_params.get("name")
         resident = await self._desk.asked(request)
         if resident is None:
-            accepted(self._commons.remove(name))
+            await self._remove_shared(request, name)
         else:
             self._desk.do(resident, RemoveScenarios(at_ms=resident.now_ms(), name=name))
         return json_response({"done": True})

@@ -11,6 +11,7 @@ from mockserver.runtime.loader import Birth
 from mockserver.runtime.worlds import SERVER
 from mockserver.web.control.desk import Desk, flag_asked, json_response
 from mockserver.web.control.state import state
+from mockserver.web.nodes.asking import is_part, one_after_the_other, question, side_by_side
 
 _PIECE_BYTES = 64 * 1024
 
@@ -26,11 +27,21 @@ class ServerCalls:
         key = (body or {}).get("key")
         if key is None:
             await self._desk.start_over()
+            await self._share(request)
         else:
             name = self._desk.name_of(key)
             await self._desk.node.forget(name)
             self._desk.forget_exchanges(name)
         return json_response({"done": True})
+
+    async def _share(self, request: Request) -> None:
+        """Let the scenarios given at start be those of every node again."""
+        members = self._desk.members
+        if members is not None and is_part(request):
+            await members.read_commons()
+        elif members is not None:
+            await members.put_out_of_force(None)
+            await members.put_in_force([one.name for one in self._desk.node.commons.scenarios])
 
     async def stream_events(self, request: Request, body: Any) -> Response:
         name = self._desk.name_asked(request)
@@ -38,12 +49,23 @@ class ServerCalls:
             events = self._desk.pulse.subscribe(name, lambda: state(self._desk, name))
         else:
             events = self._desk.stream.subscribe(name)
+            if name is None:
+                events = side_by_side(events, self._others(request))
         return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
     async def get_log(self, request: Request, body: Any) -> Response:
         name = self._desk.name_asked(request)
-        names = (self._desk.node.worlds.names() or [SERVER]) if name is None else [name]
-        return StreamingResponse(_in_pieces(self._replay_file(names)), media_type="application/jsonl")
+        names = self._desk.node.worlds.names() if name is None else [name]
+        others = self._others(request) if name is None else []
+        own = _in_pieces(self._replay_file(names or ([] if others or is_part(request) else [SERVER])))
+        return StreamingResponse(one_after_the_other(own, others), media_type="application/jsonl")
+
+    def _others(self, request: Request) -> list[AsyncIterator[bytes]]:
+        """The same from the other nodes."""
+        members = self._desk.members
+        if members is None or is_part(request):
+            return []
+        return members.streams(question(request, request.scope["query_string"]))
 
     async def _replay_file(self, names: list[str]) -> AsyncIterator[bytes]:
         """The logs of these worlds, line by line."""

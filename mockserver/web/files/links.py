@@ -1,7 +1,7 @@
 """Links of uploaded files: made for answers, and recognised where a request brings one back."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
 from mockserver.simulation.file import File
@@ -17,8 +17,9 @@ _ID = re.compile(rf"({re.escape(SHOWN)}|{re.escape(SAVED)})(?P<id>[^/?#]*)")
 class FileLinks:
     """Links under the public URL, which is asked each time: it may change."""
 
-    def __init__(self, public_url: Callable[[], str]) -> None:
-        self._public_url = public_url
+    def __init__(self, public_url: Callable[[], str], others: Callable[[], Iterable[str]] = tuple) -> None:
+        """`others` are the public URLs of other nodes, whose links work here, too."""
+        self._public_url, self._others = public_url, others
 
     def shown(self, file: File) -> str:
         """Where the file is seen. It ends as the file's name does."""
@@ -30,6 +31,8 @@ class FileLinks:
 
     def file_id(self, url: str) -> str | None:
         """The id in a link of this server; None in any other URL."""
-        base = self._public_url()
-        found = _ID.match(url, len(base)) if url.startswith(base) else None
-        return found["id"] if found else None
+        for base in (self._public_url(), *self._others()):
+            found = _ID.match(url, len(base)) if url.startswith(base) else None
+            if found:
+                return found["id"]
+        return None

@@ -113,7 +113,7 @@ class ApiApp:
                 await self._node.round.closed()
             except NotHereError as away:
                 try:
-                    await self._node.worlds.fetch(away.name)
+                    await self._node.come(away)
                     continue
                 except MovedError:
                     raise

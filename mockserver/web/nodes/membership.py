@@ -1,14 +1,22 @@
 """This server as one of the nodes that share a log."""
 
+import asyncio
 import logging
 import time
+from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote, urlsplit
+
+import msgspec
 
 from mockserver import __version__
 from mockserver.log.slot import slot_of
 from mockserver.runtime.node import Node
 from mockserver.runtime.territory import Territory
+from mockserver.simulation.scenario import Scenario
 from mockserver.web.http.request import Request
+from mockserver.web.nodes.asking import Question, Told, ask, stream
+from mockserver.web.nodes.elsewhere import Elsewhere
 from mockserver.web.nodes.upstream import PASSED, Way
 from mockserver.web.nodes.whose import slot_concerned
 from mockserver.web.options import Options
@@ -35,7 +43,9 @@ class Membership:
         self._started_ms = time.time_ns() // 1_000_000
         self._has_left = False
         self._ways: dict[str, Way] = {}
-        self.territory = Territory(host.node, shared.lease, self._told)
+        self._public_urls: set[str] = set()
+        self.territory = Territory(host.node, shared.lease, self._told, self.read_commons)
+        host.node.elsewhere = Elsewhere(self.territory, self._ask_owner)
         ready = self.territory.ready
         host.node.worlds.share_out(lambda name: slot_of(name) in ready)
 
@@ -43,6 +53,7 @@ class Membership:
         for warning in self._shared.warnings:
             logger.warning(warning)
         await self.territory.start()
+        await self.read_commons()
 
     async def leave(self) -> None:
         if not self._has_left:
@@ -83,7 +94,52 @@ class Membership:
             way = self._ways[url] = Way(url)
         return way
 
+    async def ask_all(self, question: Question) -> list[Told]:
+        """The answers of all other nodes that live."""
+        names = sorted(self.territory.peers)
+        return list(await asyncio.gather(*(self._ask(name, question) for name in names)))
+
+    def streams(self, question: Question) -> list[AsyncIterator[bytes]]:
+        """The same, piece by piece."""
+        ways = [way for name in sorted(self.territory.peers) if (way := self.way_to(name)) is not None]
+        return [stream(way, question, self.territory.name) for way in ways]
+
+    async def _ask(self, name: str, question: Question) -> Told:
+        way = self.way_to(name)
+        return Told(name, 0, b"") if way is None else await ask(name, way, question, self.territory.name)
+
+    async def _ask_owner(self, name: str, one_id: str) -> Any:
+        """What another node says of an id; None where it says nothing."""
+        token, way = self._host.options.control_token, self.way_to(name)
+        headers = [(b"host", urlsplit(way.url).netloc.encode())] if way is not None else []
+        headers += [(b"authorization", b"Bearer " + token.encode())] if token else []
+        told = await self._ask(name, Question("GET", b"/_mock/owners/" + quote(one_id, safe="").encode(), headers))
+        return msgspec.json.decode(told.body) if told.status == 200 else None
+
+    # --- scenarios of the server
+
+    async def read_commons(self) -> None:
+        """Put in force here what is in force everywhere. Raises AwayError."""
+        lines = await self._shared.commons.all()
+        self._host.node.commons.become(sorted(map(_scenario, lines), key=lambda one: one.edition))
+
+    async def put_in_force(self, names: Iterable[str]) -> None:
+        """Let every node have these scenarios, as they are in force here. Raises AwayError."""
+        for scenario in self._host.node.commons.scenarios:
+            if scenario.name in names:
+                await self._shared.commons.put(scenario.name, msgspec.json.encode(scenario))
+
+    async def put_out_of_force(self, name: str | None) -> None:
+        """Let no node have this scenario; None: any. Raises AwayError."""
+        await self._shared.commons.remove(name)
+
     # --- told
+
+    @property
+    def public_urls(self) -> Iterable[str]:
+        """Where the links of other nodes lead, as far as they were ever heard of."""
+        self._public_urls |= {told["public_url"] for told in self.territory.peers.values()}
+        return self._public_urls
 
     def health(self) -> dict[str, Any]:
         """See the schema Node of control.yaml."""
@@ -109,3 +165,7 @@ class Membership:
             "slots": self.territory.held,
             "worlds": len(self._host.node.worlds),
         }
+
+
+def _scenario(line: bytes) -> Scenario:
+    return msgspec.json.decode(line, type=Scenario)

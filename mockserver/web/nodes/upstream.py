@@ -39,6 +39,8 @@ class Upstream(asyncio.Protocol):
         self._transport: Any = None
         self._parser: Any = None
         self._sink: Sink = _ignore
+        self._body: Sink | None = None
+        self.status = 0
         self._done: asyncio.Future[bool] | None = None
         self._bodiless = self._has_begun = False
         self._touched = time.monotonic()
@@ -48,13 +50,14 @@ class Upstream(asyncio.Protocol):
         """Whether it can be taken up again."""
         return not self._transport.is_closing() and time.monotonic() - self._touched < _KEPT_S
 
-    async def exchange(self, request: bytes, sink: Sink, *, bodiless: bool = False) -> bool:
-        """Send a request; give `sink` the answer's bytes. Returns whether the connection can be kept.
+    async def exchange(self, request: bytes, sink: Sink, *, bodiless: bool = False, body: Sink | None = None) -> bool:
+        """Send a request; give `sink` the answer's bytes, `body` those of its body. Returns whether the connection
+        can be kept.
 
         Raises BrokenError.
         """
         self._parser = httptools.HttpResponseParser(self)
-        self._sink, self._bodiless, self._has_begun = sink, bodiless, False
+        self._sink, self._body, self._bodiless, self._has_begun = sink, body, bodiless, False
         self._done = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         try:
@@ -102,8 +105,13 @@ class Upstream(asyncio.Protocol):
     # --- of the parser
 
     def on_headers_complete(self) -> None:
+        self.status = self._parser.get_status_code()
         if self._bodiless:
             self._end()
+
+    def on_body(self, data: bytes) -> None:
+        if self._body is not None:
+            self._body(data)
 
     def on_message_complete(self) -> None:
         self._end()
@@ -117,7 +125,7 @@ class Way:
     """The connections to one node. `url` is http://HOST:PORT."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
+        self.url, parts = url, urlsplit(url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self._idle: list[Upstream] = []
 
