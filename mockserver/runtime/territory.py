@@ -108,7 +108,10 @@ class Territory:
         self._poked.set()
 
     async def refresh(self, wait_s: float = 0.5) -> None:
-        """Return once a beat that begins from now on has told the latest, or no answer came for so long."""
+        """Return once a beat that begins from now on has told the latest, or no answer came for so long. A node that
+        leaves learns nothing more."""
+        if self.is_leaving:
+            return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s), self._beaten:
                 self.poke()
