@@ -20,7 +20,7 @@ import pytest
 from tests.house import CREATE, MINIMAL
 
 needs_redis = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
-START_S = 20.0
+START_S = 60.0
 
 
 def free_port() -> int:

@@ -94,6 +94,7 @@ def prepared(mock: Mock) -> dict[str, str]:
         "delivery_id": delivery["id"],
         "sequence": sequence,
         "replay_id": replay["id"],
+        "id": ended,
     }
 
 
