@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: serve demo test test-long check bench docs clean
+.PHONY: serve demo test test-long check bench docs package clean
 
 serve: $(VENV)/.ready
 	$(BIN)/mockserver serve $(ARGS)
@@ -31,6 +31,9 @@ docs: $(VENV)/.ready-docs
 	$(BIN)/python -m reference site
 	@echo "built: site/index.html and site/llms.txt"
 
+package: $(VENV)/.ready-release
+	$(BIN)/python -m release
+
 clean:
 	rm -rf $(VENV) build dist site *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
@@ -45,4 +48,8 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 
 $(VENV)/.ready-docs: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	touch $@
+
+$(VENV)/.ready-release: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[release]'
 	touch $@

@@ -1,1 +1,1 @@
-"""What is shipped, built and proved: `python -m release`, into dist/. Runs from a checkout, with the extra `release`."""
+"""What is shipped, built into dist/ and proved: `python -m release`, from a checkout, with the extra `release`."""

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from pathlib import Path
 
 from release.bill import write
 from release.building import build, check
@@ -29,12 +28,12 @@ def main() -> None:
         smoke(python, wheel, extras=False)
         smoke(python, wheel, extras=True)
         say(f"the wheel works on Python {version}, alone and with extras")
-    newest, first = [*found.values()][-1], [*found.values()][0]
+    first, newest = next(iter(found.values())), list(found.values())[-1]
     smoke(newest, sdist, extras=False)
     say("the sdist works")
     licences = write(newest, wheel, DIST)
     say(f"sbom.cdx.json: {len(licences)} parts, all with licences that fit")
-    oldest(first)
+    oldest(first, wheel)
     say("the oldest allowed dependencies pass the tests of the core")
 
 

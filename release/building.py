@@ -6,7 +6,7 @@ import zipfile
 from hashlib import sha256
 from pathlib import Path
 
-from release.tools import BIN, ROOT, ReleaseError, copied, run, uv
+from release.tools import BIN, ROOT, ReleaseError, copied, run
 
 TYPED = ("mockserver/py.typed", "contract_tests/py.typed")
 
@@ -37,7 +37,7 @@ def check(wheel: Path, sdist: Path) -> None:
 
 
 def _built(source: Path, target: Path) -> None:
-    uv("build", "--quiet", "--out-dir", target, source, SOURCE_DATE_EPOCH=_moment())
+    run(BIN / "uv", "build", "--quiet", "--out-dir", target, source, SOURCE_DATE_EPOCH=_moment())
 
 
 def _moment() -> str:

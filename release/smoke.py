@@ -11,6 +11,7 @@ import urllib.request
 from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 BIN = Path(sys.executable).parent
 VIDEO = {"model": "kling-o1-video-edit-fast", "prompt": "Snow", "video_urls": ["https://example.com/street.mp4"]}
@@ -32,7 +33,7 @@ def run(*words: str) -> str:
     return done.stdout
 
 
-def ask(url: str, body: object = None, key: str = "sk-smoke") -> dict:
+def ask(url: str, body: object = None, key: str = "sk-smoke") -> Any:
     headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
     with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=30) as answer:

@@ -27,8 +27,8 @@ def run(*command: str | Path, folder: Path = ROOT, **variables: str) -> str:
     return done.stdout
 
 
-def uv(*words: str | Path, **variables: str) -> str:
-    return run(BIN / "uv", *words, **variables)
+def uv(*words: str | Path) -> str:
+    return run(BIN / "uv", *words)
 
 
 def copied(target: Path) -> Path:

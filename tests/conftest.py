@@ -1,6 +1,8 @@
 """Fixtures that every test can use; what they hand out is in tests/house.py."""
 
-from collections.abc import Callable, Iterator
+import secrets
+import shlex
+from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from typing import Any
 
@@ -12,6 +14,30 @@ from mockserver.web.options import Options
 from tests.house import Mock
 
 MakeMock = Callable[..., Mock]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """One seed for all that is drawn in a run, workers included, so that a failing test can tell it."""
+    if getattr(config.option, "hypothesis_seed", None) is None:
+        config.option.hypothesis_seed = secrets.randbits(32)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"drawn with --hypothesis-seed={config.option.hypothesis_seed}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails tells the line that repeats it."""
+    report = yield
+    if report.failed:
+        seed = item.config.option.hypothesis_seed
+        again = shlex.join(["python", "-m", "pytest", item.nodeid, f"--hypothesis-seed={seed}"])
+        report.sections.append(("again with", again))
+    return report
 
 
 @pytest.fixture(autouse=True, scope="session")
