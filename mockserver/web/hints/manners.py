@@ -24,6 +24,8 @@ def polling(seen: Exchanged, memory: Memory) -> Found | None:
     task = matter.call.resident.world.tasks.get(task_id)
     if task is None:
         return None
+    if (Kind.POLLING_AFTER_END if task.ended else Kind.FAST_POLLING) in memory.told:
+        return None
     moment = seen.moment()
     polls, before = memory.polled(task_id, moment)
     if task.ended:
