@@ -310,12 +310,11 @@ def explain(specs: tuple[Path, ...], strict: bool, profile: str, model: str | No
     from mockserver import explain as explanation
     from mockserver.contract.behaviour import Profile
     from mockserver.contract.document import DocumentError
-    from mockserver.web.app import OptionsError, documents_of, registry_of
+    from mockserver.web.app import OptionsError, registry_of
     from mockserver.web.options import Options
 
     options = Options(specs=specs, strict=strict, profile=Profile(profile))
     try:
-        documents = {document.file: document for document in documents_of(options)}
         registry = registry_of(options)
     except (DocumentError, OptionsError) as error:
         raise click.UsageError(str(error)) from error
@@ -325,7 +324,7 @@ def explain(specs: tuple[Path, ...], strict: bool, profile: str, model: str | No
             raise click.UsageError(f"--model: {model} is named by {left.file}, which is not served: {left.reason}")
         nearest = ", ".join(registry.by_model.nearest(model))
         raise click.UsageError(f"--model: received {model}; near it are {nearest}")
-    for line in explanation.faults(registry) if faults else explanation.models(registry, documents, model):
+    for line in explanation.faults(registry) if faults else explanation.models(registry, model):
         click.echo(line)
 
 

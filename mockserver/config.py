@@ -1,7 +1,6 @@
 """From the command line to Options, and what `serve` says of itself."""
 
 import os
-import shlex
 import socket
 from dataclasses import replace
 from typing import Any, TextIO
@@ -12,13 +11,13 @@ from mockserver.contract.behaviour import Profile, Role
 from mockserver.simulation.clock import Mode
 from mockserver.web.app import Application
 from mockserver.web.control import guard
+from mockserver.web.docs.curl import curl
 from mockserver.web.lines.lines import Lines
 from mockserver.web.lines.printer import JsonLines
 from mockserver.web.lines.text import Text
 from mockserver.web.options import Bounds, Options
 
 _FEW = 3
-EXAMPLE_KEY = "sk-any-key-will-do"
 
 
 class ConfigError(Exception):
@@ -136,8 +135,4 @@ def _counted(number: int, noun: str) -> str:
 def _curl(application: Application, address: str) -> str:
     create = application.registry.of_role(Role.CREATE_TASK)
     example = next(iter(create.examples.values()))
-    body = msgspec.json.encode(example).decode()
-    key = f"'Authorization: Bearer {EXAMPLE_KEY}'"
-    if application.options.only_keys:
-        key = '"Authorization: Bearer $EVOLINK_API_KEY"'
-    return f"curl {address}{create.path} -H {key} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+    return curl(create, address, example, only_keys=bool(application.options.only_keys))

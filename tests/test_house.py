@@ -97,7 +97,7 @@ def test_a_file_stays_readable(module: str) -> None:
 
 
 def test_serving_loads_nothing_heavy() -> None:
-    heavy = "{'httpx', 'rich', 'hypothesis', 'schemathesis', 'pytest', 'sqlite3', 'redis', 'http.server'}"
+    heavy = "{'httpx', 'rich', 'jinja2', 'hypothesis', 'schemathesis', 'pytest', 'sqlite3', 'redis', 'http.server'}"
     source = (
         "import sys, mockserver.cli, mockserver.config\n"
         "from mockserver.web.app import Application\n"

@@ -56,6 +56,12 @@ class ErrorAnswer:
     def code(self) -> str:
         return str(_told(self.body)[0].get("code"))
 
+    @property
+    def words(self) -> str:
+        """Its message; a template where that varies."""
+        told, name = _told(self.body)
+        return self.message or str(told[name])
+
     def render(self, *, message: str | None = None, extra: dict[str, Any] | None = None, **values: Any) -> bytes:
         """The example, its message filled in or replaced, `extra` over what the example has of it."""
         told, words = _told(self.body)

@@ -66,7 +66,9 @@ class Registry:
         self._file = document.file
         self.documents: dict[str, Document] = {}
         for one in (document, *([files] if files else []), *mounted):
-            self.documents.setdefault(one.file, one)
+            self.documents[one.file if one.file not in self.documents else f"{one.file} ({len(self.documents)})"] = (
+                one
+            )
         self.profile = profile
         self.operations = [
             read_operation(document, method, path, profile)
@@ -172,6 +174,11 @@ class Registry:
     def task_shape(self, model: str) -> Shape:
         """The body of a query of such a task, and so of its callback."""
         return self._details.get(model, self._task_shape)
+
+    def document_of(self, operation: Operation) -> Document:
+        """The document that describes an operation; where two of one name do, the last: it was mounted."""
+        named = (one for one in reversed(self.documents.values()) if one.file == operation.document)
+        return next(one for one in named if operation.method.lower() in one.raw["paths"].get(operation.path, {}))
 
     @property
     def models(self) -> list[str]:

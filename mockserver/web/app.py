@@ -319,6 +319,7 @@ class Application:
             health=self.health,
             version=__version__,
             public_url=lambda: self.public_url,
+            only_keys=bool(self.options.only_keys),
             start_over=self.start_over,
             members=self.membership,
         )
@@ -339,11 +340,6 @@ def registry_of(options: Options) -> Registry:
     mounted, left_out = _specs(options)
     files = load(data("openapi", "files.yaml"))
     return Registry(_built_in(options), options.profile, mounted, files, left_out)
-
-
-def documents_of(options: Options) -> list[Document]:
-    """The built-in document, then the mounted ones. Raises DocumentError."""
-    return [_built_in(options), *_specs(options)[0]]
 
 
 def _specs(options: Options) -> tuple[list[Document], list[Fault]]:

@@ -66,6 +66,7 @@ class Desk:
     health: Callable[[], dict[str, Any]]
     version: str
     public_url: Callable[[], str]
+    only_keys: bool
     start_over: Callable[[], Awaitable[None]]
     members: Membership | None = None
 

@@ -3,9 +3,10 @@
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from mockserver.contract.objection import Objection, shown
+from mockserver.contract.operation import Operation
 from mockserver.web.control.desk import Desk, invalid, json_response
 
 PAGE = "/_mock/"
@@ -35,6 +36,31 @@ class DocumentCalls:
 
     async def get_control_document(self, request: Request, body: Any) -> Response:
         return json_response(self._desk.control_document.raw)
+
+    async def get_docs(self, request: Request, body: Any) -> Response:
+        """The documents for people: what there is, or one operation."""
+        from mockserver.web.docs.pages import Pages, policy
+
+        desk, asked = self._desk, request.query_params
+        pages = Pages(desk.registry, desk.public_url(), only_keys=desk.only_keys)
+        if "operation" in asked or "document" in asked:
+            page = pages.operation(self._operation(asked.get("document"), asked.get("operation", "")))
+        else:
+            page = pages.front()
+        headers = {
+            "content-security-policy": policy(),
+            "x-content-type-options": "nosniff",
+            "cache-control": "no-store",
+        }
+        return HTMLResponse(page, headers=headers)
+
+    def _operation(self, document: str | None, name: str) -> Operation:
+        """By its operationId, in one document or in any."""
+        known = [one for one in self._desk.registry.operations if document in (None, one.document)]
+        found = next((one for one in known if one.id == name), None)
+        if found is None:
+            raise invalid(Objection("operation", shown(name), ", ".join(one.id for one in known[:20]) or "none"))
+        return found
 
     def _front(self) -> dict[str, Any]:
         desk = self._desk

@@ -2,6 +2,7 @@
 
 from email.utils import parsedate_to_datetime
 
+from mockserver.contract.behaviour import Polling
 from mockserver.web.hints.exchanged import Exchanged, Memory
 from mockserver.web.hints.hint import Found, Kind
 
@@ -12,34 +13,27 @@ _SLACK = 0.95
 _FAR_FASTER = 3
 """Polls that come in less than this part of the documented pause are far too fast."""
 _QUICK_IN_A_ROW = 3
+_AFTER_END, _TOO_FAST = Kind.POLLING_AFTER_END, Kind.FAST_POLLING
 _ENDS_ALLOWED = 3
 """How often the end of a task may be read: by the poll that sees it, by whoever was called back, by a page."""
 
 
 def polling(seen: Exchanged, memory: Memory) -> Found | None:
     """Queries of one task: far faster than the documentation, or on and on after its end."""
-    task_id, matter = seen.answer.task_id, seen.matter
-    if task_id is None or matter is None or seen.answer.status != 200:
+    matter, task_id = seen.matter, seen.answer.task_id
+    task = None if matter is None or task_id is None else matter.call.resident.world.tasks.get(task_id)
+    if matter is None or task is None or (_AFTER_END if task.ended else _TOO_FAST) in memory.told:
         return None
-    task = matter.call.resident.world.tasks.get(task_id)
-    if task is None:
-        return None
-    if (Kind.POLLING_AFTER_END if task.ended else Kind.FAST_POLLING) in memory.told:
-        return None
-    moment = seen.moment()
-    polls, before = memory.polled(task_id, moment)
+    polls, before = memory.polled(task.id, moment := seen.moment())
     if task.ended:
         polls.ended += 1
-        return _after_end(task_id, polls.ended)
-    pause, clock = matter.operation.polling, matter.call.resident.agenda.clock
-    if before is None or pause is None or not clock.runs:
+        return _after_end(task.id, polls.ended)
+    pause = matter.operation.polling
+    if before is None or pause is None or not matter.call.resident.agenda.clock.runs:
         return None  # on a clock that somebody moves, nobody can be too fast
     gap_ms = moment.since_ms(before)
     polls.quick = polls.quick + 1 if gap_ms * _FAR_FASTER < pause.seconds * 1000 else 0
-    if polls.quick < _QUICK_IN_A_ROW:
-        return None
-    told = f"one task is asked for every {gap_ms / 1000:.2g} s; the documentation's examples wait {pause.seconds:g} s"
-    return Kind.FAST_POLLING, f"{told} or longer, and the live API has rate limits"
+    return _too_fast(gap_ms, pause) if polls.quick >= _QUICK_IN_A_ROW else None
 
 
 def ignored_retry_after(seen: Exchanged, memory: Memory) -> Found | None:
@@ -57,11 +51,16 @@ def ignored_retry_after(seen: Exchanged, memory: Memory) -> Found | None:
     return Kind.IGNORED_RETRY_AFTER, f"{told} {asked[1] / 1000:.3g} s; wait that long, then try again"
 
 
+def _too_fast(gap_ms: float, pause: Polling) -> Found:
+    told = f"one task is asked for every {gap_ms / 1000:.2g} s; the documentation's examples wait {pause.seconds:g} s"
+    return _TOO_FAST, f"{told} or longer, and the live API has rate limits"
+
+
 def _after_end(task_id: str, times: int) -> Found | None:
     if times <= _ENDS_ALLOWED:
         return None
     told = f"{task_id} has ended, and its end was read {times} times"
-    return Kind.POLLING_AFTER_END, f"{told}; completed and failed are final: stop asking"
+    return _AFTER_END, f"{told}; completed and failed are final: stop asking"
 
 
 def _wait_ms(seen: Exchanged) -> float | None:
