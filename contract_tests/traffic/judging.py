@@ -24,6 +24,10 @@ _BY_HAND = (
     "the clock of the mock is moved by hand, so no waiting shows in the journal",
     "a mock whose clock goes by itself (--clock real)",
 )
+_EMPTY = (
+    "the journal is empty: nothing has talked to this mock, or it was reset, as the fixtures of pytest do after each "
+    "test: there, pytest --evolink-judge"
+)
 _SHOWN = 20
 """Lines of the journal that a finding shows."""
 
@@ -49,7 +53,7 @@ def judge_traffic(traffic: Traffic, subject: str) -> Report:
         results=judge.results(),
         facts=_facts(traffic, talks),
         exchanges=tuple(entry.exchange() for talk in talks for entry in talk.entries),
-        aborted="" if talks else "the journal is empty: nothing has talked to this mock, or it was reset",
+        aborted="" if talks else _EMPTY,
     )
 
 
