@@ -27,7 +27,7 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "Test": ("pytest", "languages", "ci"),
     "Judge": ("clients", "receivers", "servers", "live", "traffic", "reports", "drift"),
     "Run": ("team", "speed"),
-    "Understand": ("trust", "coming-from", "house"),
+    "Understand": ("trust", "proof", "coming-from", "house"),
 }
 """The pages of docs/, in the order in which the guide shows them; any other comes after them."""
 MORE = "More"

@@ -75,6 +75,8 @@ def rows(columns: int, first: str) -> list[list[str]]:
 
 QUICK = ("unknown-fields", "service_error", "lost-answer", "query-trouble", "link-expired")
 """What a right client is tried with each time; all of it is for the long tests."""
+SEEDS = 20
+"""From which a right client is tried with what is drawn, five cases each."""
 UNTIL_NEVER = ("CLIENT-ENDS-IN-TIME",)
 NEVER = replace(POLLS, pace=replace(REAL, never_s=LIMIT_S))
 """Only time tells a missing time-out from a long one: 600 s of it, and here a few."""
@@ -93,9 +95,8 @@ def judged(
     moved_by = NEVER if client.check in UNTIL_NEVER else POLLS
     options = {"profile": profile or client.profile, "seed": seed, "moved_by": moved_by}
     few = len(behaviours) <= len(QUICK) and not examples
-    with Processes(
-        client.command, parallel=2 if few else 4, limit_s=LIMIT_S if few else PATIENT_S, **options
-    ) as processes:
+    parallel = 12 if client.is_slow else 2 if few else 4
+    with Processes(client.command, parallel=parallel, limit_s=LIMIT_S if few else PATIENT_S, **options) as processes:
         campaign = Campaign(processes.player, judge, str)
         campaign.open()
         campaign.named(behaviour_of(one) for one in behaviours)
@@ -164,9 +165,9 @@ def test_a_right_client_holds_with_every_seed(client: Client, profile: str, monk
         pytest.skip("what it asks is in the observed profile only")
     monkeypatch.setenv("POLL_SECONDS", POLL_SECONDS)
     everything = tuple(name for name, one in named().items() if not takes_real_time(one))
-    assert not found(judged(client, everything, examples=10, profile=profile))
-    for seed in range(1, 2 if client.is_slow else 10):
-        assert not found(judged(client, (), examples=10, seed=seed, profile=profile))
+    assert not found(judged(client, everything, profile=profile))
+    for seed in range(SEEDS):
+        assert not found(judged(client, (), examples=5, seed=seed, profile=profile)), f"seed {seed}"
 
 
 @pytest.mark.long

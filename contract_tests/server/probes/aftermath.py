@@ -11,7 +11,7 @@ from contract_tests.server.probes.endings import fetched
 from contract_tests.server.probes.listing import BATCH, LIST, items
 from contract_tests.server.probes.live import FAILED, REAL, paying, talk_of
 from contract_tests.server.probes.probe import Need, Setting, probe
-from contract_tests.server.probes.shelf import Bought, Item
+from contract_tests.server.probes.shelf import Bought, Item, Shelf
 from contract_tests.server.talk import reading
 from contract_tests.server.talk.case import Case
 from contract_tests.server.talk.listener import Box
@@ -92,12 +92,17 @@ def refused_callback(setting: Setting) -> None:
     """The callback of a task whose receiver never accepts it, by 500, 404 and 500: every attempt."""
     shelf, case = paying(setting)
     bought, talk = shelf.ended(Item.FAILING), talk_of(setting, case)
-    box, other = _all_attempts(talk, bought, _CALLBACK_S), shelf.items.get(Item.LARGE)
-    goes_on = other is not None and other.box is not None and len(other.box.deliveries) > 2
-    if len(box.deliveries) == 2 and goes_on:
+    box, others = _all_attempts(talk, bought, _CALLBACK_S), _boxes(shelf, Item.LARGE)
+    if len(box.deliveries) == 2 and any(len(other.deliveries) > 2 for other in others):
         talk.require(_OTHER_STATUS, False, box, "another attempt after 404")
     else:
-        judge_retries(talk, box)
+        judge_retries(talk, box, *others)
+
+
+def _boxes(shelf: Shelf, item: Item) -> list[Box]:
+    """The one that something came for, if there is one."""
+    bought = shelf.items.get(item)
+    return [bought.box] if bought is not None and bought.box is not None and bought.box.deliveries else []
 
 
 def _all_attempts(talk: Talk, bought: Bought, patience_s: float) -> Box:
@@ -116,7 +121,8 @@ def failing_receiver(setting: Setting) -> None:
     bought, talk = shelf.ended(Item.LARGE), talk_of(setting, case)
     box = _all_attempts(talk, bought, _CALLBACK_S + setting.is_patient * callbacks.timeout_s(setting))
     came, elsewhere = len(box.deliveries), talk.listener.elsewhere
-    if setting.judge.is_found("CALLBACK-RETRIED"):
+    others = _boxes(shelf, Item.FAILING)
+    if came <= 1 and not any(len(other.deliveries) > 1 for other in others):
         raise UnmetError("a callback that failed is not tried again, whatever its receiver answers")
     talk.require(_LOST, came > 1, box, "another attempt after a connection that was cut")
     talk.require("CALLBACK-NO-REDIRECT", not elsewhere.deliveries, elsewhere, "nothing where a redirect leads")
@@ -189,6 +195,6 @@ def afterwards(setting: Setting) -> None:
     shelf.reckon()
 
 
-CALLED = (accepted_callback, refused_callback, failing_receiver, billed_before_called)
+CALLED = (accepted_callback, failing_receiver, refused_callback, billed_before_called)
 LATE = (to_the_end, failed, apart, *CALLED)
 """What needs tasks that were bought, most of it their end."""

@@ -122,13 +122,13 @@ def retries(setting: Setting) -> None:
     judge_retries(talk, box)
 
 
-def judge_retries(talk: Talk, box: Box) -> None:
-    """All that came for a receiver that always fails, long enough after."""
+def judge_retries(talk: Talk, box: Box, *others: Box) -> None:
+    """All that came for a receiver that always fails, long enough after; and the delays of others that failed too."""
     delays = talk.setting.callback_rules()["retry_delays_seconds"]
     attempts = 1 + len(delays)
     talk.require("CALLBACK-RETRIED", len(box.deliveries) >= attempts, box, f"{attempts} attempts")
     talk.require("CALLBACK-GIVES-UP", len(box.deliveries) <= attempts, box, f"{attempts} attempts, and no more")
-    judge_gaps(talk, box, delays)
+    judge_gaps(talk, (box, *others), delays)
     bodies = {delivery.body for delivery in box.deliveries}
     talk.judge.that("CALLBACK-SAME-BODY", len(bodies) <= 1, f"{len(bodies)} different bodies", "each time the same")
 

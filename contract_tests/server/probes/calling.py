@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,13 +128,24 @@ def judge_delivery(talk: Talk, delivery: Delivery, box: Box) -> None:
     that("CALLBACK-KEEPS-THE-KEY", not leaks, f"the API key in {leaks}", "the key goes to nobody")
 
 
-def judge_gaps(talk: Talk, box: Box, delays: list[float]) -> None:
+def judge_gaps(talk: Talk, boxes: Sequence[Box], delays: list[float]) -> None:
+    """The first box is shown. A gap counts as far as it is off in all of them: a machine may be busy for a moment."""
     tolerance_s = _REAL_TOLERANCE_S if talk.setting.target.control is None else _TOLERANCE_S
-    pairs = itertools.pairwise(box.deliveries)
-    gaps = [later.clock_s - former.answered_s for former, later in pairs]  # a delay counts from the failure
-    close = all(abs(gap - delay) <= tolerance_s for gap, delay in zip(gaps, delays, strict=False))
+    close = all(
+        min(abs(gap - delay) for gap in gaps) <= tolerance_s
+        for gaps, delay in zip(_gaps(boxes), delays, strict=False)
+    )
     expected = f"gaps of {', '.join(f'{delay:g}' for delay in delays)} s, within {tolerance_s:g} s"
-    talk.require("CALLBACK-RETRY-DELAYS", close, box, expected)
+    talk.require("CALLBACK-RETRY-DELAYS", close, boxes[0], expected)
+
+
+def _gaps(boxes: Sequence[Box]) -> Iterator[list[float]]:
+    """The first gap of each box, then the second of each that has one, and so on. A delay counts from the failure."""
+    each = [
+        [later.clock_s - former.answered_s for former, later in itertools.pairwise(box.deliveries)] for box in boxes
+    ]
+    for gaps in itertools.zip_longest(*each):
+        yield [gap for gap in gaps if gap is not None]
 
 
 def judge_settled(talk: Talk, box: Box, expected: Balance | None, later: list[Balance | None]) -> None:

@@ -27,8 +27,8 @@ _KEPT = 1_000
 @dataclass(slots=True)
 class Delivery:
     """One request as it came. `clock_s` is the server's clock at that moment, `noted` what `on_arrival` found out
-    before the answer, `answered_s` the clock then, `left_s` the real seconds after which the sender hung up on a
-    receiver that hangs."""
+    before the answer, `answered_s` the clock then, or when the sender hung up on a receiver that hangs, and `left_s`
+    the real seconds until it did."""
 
     method: str
     target: str
@@ -108,6 +108,10 @@ class Listener:
         self._boxes[name] = Box(f"{self.url}{target}", (target, outside), list(script))
         return self._boxes[name]
 
+    def now_s(self) -> float:
+        """The server's clock."""
+        return self._clock()
+
     @property
     def elsewhere(self) -> Box:
         """A place where nobody has any business, for redirects to lead to: the same each time."""
@@ -186,6 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         if step == HANG:
             delivery.left_s = self._hang()
+            delivery.answered_s = self.server.listener.now_s()
         elif isinstance(step, int):
             self._answer(step)
         elif step != RESET:

@@ -1,0 +1,1 @@
+"""Programs that do anything: whatever a client sends, or a receiver answers, the judge ends with a report."""
