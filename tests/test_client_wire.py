@@ -82,6 +82,12 @@ def test_requests_of_any_framing_are_carried(stage: Stage) -> None:
     assert all(entry.is_healthy for entry in stage.entries())
 
 
+def test_a_header_in_any_bytes_is_carried(stage: Stage) -> None:
+    stage.set_up(PLAIN, KEY)
+    status, _, _ = told(raw(stage, submission("X-Title: Zoë", "Connection: close").replace("ë".encode(), b"\xeb")))
+    assert status == 200
+
+
 def test_a_head_is_answered_without_a_body(stage: Stage) -> None:
     task_id = submitted(stage, "slow:seconds=1")
     stage.let_pass(5)

@@ -31,7 +31,7 @@ IMAGE = "https://example.com/winter.jpg"
 
 
 def judged(url: str, **options: Any) -> Report:
-    told = {"timeout_s": 2, "key": KEY, "other_key": OTHER_KEY, "poll_s": 0.05, "image_url": IMAGE}
+    told = {"timeout_s": 10, "key": KEY, "other_key": OTHER_KEY, "poll_s": 0.05, "image_url": IMAGE}
     settings = Settings(url=url, **told | options.pop("settings", {}))
     told = {"control": False, "quick": True, "examples": 2, "max_credits": 1_000, "deadline_s": 120.0} | options
     with opened(Options(settings=settings, **told)) as run:

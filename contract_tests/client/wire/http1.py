@@ -77,7 +77,8 @@ async def asked_of(port: int, request: Request, target: str, body: bytes) -> Ans
         connection = h11.Connection(h11.CLIENT)
         kept = [(name, value) for name, value in request.headers if name not in _HOP_BY_HOP]
         length = [("content-length", str(len(body)))] if body else []
-        head = h11.Request(method=request.method, target=target, headers=[*kept, *length, ("connection", "close")])
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (*kept, *length)]
+        head = h11.Request(method=request.method, target=target, headers=[*raw, (b"connection", b"close")])
         for event in (head, h11.Data(data=body), h11.EndOfMessage()):
             writer.write(connection.send(event) or b"")
         return await _answer(connection, reader)

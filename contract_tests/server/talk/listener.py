@@ -22,6 +22,7 @@ _BODY_LIMIT = 1_048_576
 _CHUNK_LINE = 1_024
 _HANG_S = 60.0
 _KEPT = 1_000
+_BEAT_S = 0.1
 
 
 @dataclass(slots=True)
@@ -73,6 +74,9 @@ class Listener:
         self._boxes: dict[str, Box] = {}
         self._nonce = secrets.token_hex(4)
         self._elsewhere: Box | None = None
+        self._closed = threading.Event()
+        self.lag_s = 0.0
+        """How late this machine has been with what it had to do, at most."""
         self.strays: list[Delivery] = []
         self.url = ""
 
@@ -86,13 +90,21 @@ class Listener:
         scheme = "https" if self._certificate else "http"
         self.url = self._public_url.rstrip("/") or f"{scheme}://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=[0.05], name="listener", daemon=True).start()
+        threading.Thread(target=self._beat, name="beat", daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closed.set()
         self._server.shutdown()
         self._server.server_close()
+
+    def _beat(self) -> None:
+        last = time.monotonic()
+        while not self._closed.wait(_BEAT_S):
+            late_s = time.monotonic() - last - _BEAT_S
+            self.lag_s, last = max(self.lag_s, late_s), time.monotonic()
 
     @property
     def is_local(self) -> bool:

@@ -26,6 +26,8 @@ FILE_LIMIT = 65_536
 HISTORY = 20_000
 """Exchanges that a run remembers, for the HAR file and for recordings."""
 _SILENT_LIMIT = 3
+_FETCHES = 3
+"""How often a file is asked for that no answer comes to: a network may lose one."""
 
 
 class CaseOverError(Exception):
@@ -149,6 +151,9 @@ class Target:
             request = httpx.Request("GET", link)
         except (httpx.InvalidURL, ValueError, TypeError) as error:
             return Exchange("GET", link[:FILE_LIMIT], {}, "", None, failure=f"no address: {error}")
+        for _ in range(_FETCHES - 1):
+            if (exchange := self._timed(request, FILE_LIMIT, None)).status is not None:
+                return exchange
         return self._timed(request, FILE_LIMIT, None)
 
     def build(self, method: str, path: str, **arguments: Any) -> httpx.Request:
