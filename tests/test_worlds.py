@@ -268,3 +268,18 @@ def test_a_log_of_no_world_says_so(log: str, tmp_path: Path) -> None:
     with pytest.raises(LogError, match="there is no log of nobody"):
         list(kept.lines("nobody"))
     kept.close()
+
+
+def test_an_answer_that_breaks_while_it_leaves_costs_no_other_its_own(
+    mock: Mock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def leave() -> list[object]:
+        told: list[object] = []
+        round_ = mock.app.node.round
+        round_.then(lambda _: told.append(1 // 0))
+        round_.then(told.append)
+        await round_.closed()
+        return told
+
+    assert mock.run(leave()) == [None]
+    assert "an answer broke while it left" in caplog.text

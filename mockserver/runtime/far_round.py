@@ -7,7 +7,7 @@ from collections.abc import Callable, Container
 from mockserver.log import AwayError, FarLog, LogError, MovedError
 from mockserver.log.slot import slot_of
 from mockserver.runtime.resident import Resident
-from mockserver.runtime.round import Closing, Round, Told
+from mockserver.runtime.round import Closing, Round, Told, tell
 from mockserver.simulation.event import Fired, Send
 
 logger = logging.getLogger("mockserver")
@@ -85,7 +85,7 @@ class FarRound(Round):
         self._release(closing)
         for told, slot in waiting:
             is_moved = bool(moved) and (slot is None or slot in moved)
-            told(MovedError("the world belongs to another node by now") if is_moved else None)
+            tell(told, MovedError("the world belongs to another node by now") if is_moved else None)
 
     def _take_back(self, closing: Closing, moved: Container[int]) -> Closing:
         """What is left of a round without these slots. The round that is being gathered loses them, too."""
@@ -96,7 +96,7 @@ class FarRound(Round):
         later, self._ones_waiting = self._ones_waiting, []
         for told, slot in later:
             if slot is None or slot in moved:
-                told(MovedError("the world belongs to another node by now"))
+                tell(told, MovedError("the world belongs to another node by now"))
             else:
                 self._ones_waiting.append((told, slot))
         self._events, self._sends = _without(self._events, names), _unsent(self._sends, names)
@@ -117,7 +117,7 @@ class FarRound(Round):
 
 def _tell(waiting: Waiting, failure: LogError | None) -> None:
     for told, _ in waiting:
-        told(failure)
+        tell(told, failure)
 
 
 def _without(events: list[tuple[str, Fired]], names: set[str]) -> list[tuple[str, Fired]]:

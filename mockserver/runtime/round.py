@@ -96,7 +96,7 @@ class Round:
         if failure is None:
             self._release(closing)
         for told in waiting:
-            told(failure)
+            tell(told, failure)
 
     def _commit(self, touched: set[Resident]) -> LogError | None:
         try:
@@ -125,6 +125,14 @@ class Round:
         else:
             self._is_planned = True
             self._loop.call_soon(self.close)
+
+
+def tell(told: Told, failure: LogError | None) -> None:
+    """A mistake of ours with one answer is told in the log, and costs no other its own."""
+    try:
+        told(failure)
+    except Exception:
+        logger.exception("an answer broke while it left")
 
 
 def _settle(future: "asyncio.Future[None]", failure: LogError | None) -> None:
