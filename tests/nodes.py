@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -24,9 +25,13 @@ START_S = 60.0
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below those that connections are given: whatever is started again on it later finds it free."""
+    while True:
+        port = secrets.randbelow(12_000) + 20_000
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(what: str, so: Any, wait_s: float = START_S) -> Any:
@@ -113,6 +118,7 @@ class Node(Child):
         return self
 
     def answers(self) -> bool:
+        assert self.process is None or self.process.poll() is None, f"{self.name} has ended by itself"
         with contextlib.suppress(OSError):
             return ask(self.url, "GET", "/healthz")[0] == 200
         return False
