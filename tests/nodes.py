@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -21,7 +22,9 @@ import pytest
 from tests.house import CREATE, MINIMAL
 
 needs_redis = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
+needs_nginx = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
 START_S = 60.0
+EXAMPLES = Path(__file__).parent.parent / "fixtures" / "examples" / "cluster"
 
 
 def free_port() -> int:
@@ -180,3 +183,42 @@ def nodes(log: str, names: str, *options: str) -> Iterator[list[Node]]:
 def _is_shared(made: list[Node]) -> bool:
     health = [one.health for one in made]
     return sum(one["owned"] for one in health) == 4096 and all(one["owned"] for one in health)
+
+
+class Front(Child):
+    """A reverse proxy by its example's configuration, led to these nodes. `program` is nginx or haproxy."""
+
+    def __init__(self, program: str, folder: Path, made: list[Node]) -> None:
+        self.port, self._program, self._folder = free_port(), program, folder
+        self.url = f"http://127.0.0.1:{self.port}"
+        example = EXAMPLES / {"nginx": "nginx.conf", "haproxy": "haproxy.cfg"}[program]
+        text = example.read_text().replace("127.0.0.1:8080", f"127.0.0.1:{self.port}")
+        text = text.replace("127.0.0.1:8081", f"127.0.0.1:{self.port}").replace("worker_processes auto", "user root")
+        for number, node in enumerate(made):
+            text = text.replace(f"127.0.0.1:{8787 + number}", f"127.0.0.1:{node.port}")
+        kept = [line for line in text.splitlines() if not re.search(r"127\.0\.0\.1:878\d", line)]
+        self._file = folder / example.name
+        self._file.write_text("\n".join(kept) + "\n")
+
+    def start(self) -> "Front":
+        command = {
+            "nginx": ["nginx", "-p", str(self._folder), "-c", str(self._file), "-g", "daemon off;"],
+            "haproxy": ["haproxy", "-f", str(self._file), "-db"],
+        }[self._program]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(f"{self._program} answers", self._answers)
+        return self
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError):
+            return ask(self.url, "GET", "/healthz")[0] == 200
+        return False
+
+
+@contextlib.contextmanager
+def front(program: str, folder: Path, made: list[Node]) -> Iterator[Front]:
+    proxy = Front(program, folder, made)
+    try:
+        yield proxy.start()
+    finally:
+        proxy.stop()

@@ -17,6 +17,7 @@ from mockserver.runtime.node import Node
 logger = logging.getLogger("mockserver")
 BEAT_S = 0.5
 _SOON_S = 0.1
+_START_S = 10.0
 _SLOTS_A_LOOK = 64
 _FEW = 3
 """So many requests that another node passed on, and none of its own, and a slot goes where its requests arrive."""
@@ -79,9 +80,21 @@ class Territory:
 
     async def start(self) -> None:
         """Return once this node is one of those that live, and has what is its own. Raises LogError."""
-        await self._beat()
+        await self._first_beat()
         self._work(self._go_on())
-        await asyncio.gather(*(work for work in self._works if work.get_name() == "settle"))
+        await asyncio.gather(*(work for work in self._works if work.get_name() in ("settle", "commons")))
+
+    async def _first_beat(self) -> None:
+        """A log that is slow when many nodes start at once is asked again."""
+        until = time.monotonic() + _START_S
+        while True:
+            try:
+                await self._beat()
+                return
+            except AwayError:
+                if time.monotonic() > until:
+                    raise
+                await asyncio.sleep(_SOON_S)
 
     async def leave(self) -> None:
         """Hand everything over to the others, at once."""

@@ -47,19 +47,20 @@ class Address(NamedTuple):
         """All keys of one prefix have one hash tag: a Cluster keeps them together, so that a script may use them."""
         return ":".join((f"{{{self.prefix}}}", *parts))
 
-    def client(self) -> Any:
+    def client(self, answer_s: float = ANSWER_S) -> Any:
         """A client of redis-py that tries nothing twice: what was sent may have been done. Raises LogError."""
+        options = _options(answer_s)
         kind = urlsplit(self.url).scheme
         try:
             if kind.endswith("+sentinel"):
-                return self._behind_sentinel()
+                return self._behind_sentinel(options)
             if kind.endswith("+cluster"):
-                return self._in_cluster()
-            return aio.Redis.from_url(self.url, **_options())
+                return self._in_cluster(options)
+            return aio.Redis.from_url(self.url, **options)
         except (RedisError, ValueError, TypeError) as error:
             raise LogError(f"{self.shown}: {error}") from error
 
-    def _behind_sentinel(self) -> Any:
+    def _behind_sentinel(self, options: dict[str, Any]) -> Any:
         """redis+sentinel://[USER:PASSWORD@]HOST:PORT[,HOST:PORT...]/SERVICE[/DB]; the password is that of Redis."""
         from redis.asyncio.sentinel import Sentinel
 
@@ -71,10 +72,10 @@ class Address(NamedTuple):
             db=int(database or 0),
             ssl=parts.scheme.startswith("rediss"),
             **self._credentials(),
-            **_options(),
+            **options,
         )
 
-    def _in_cluster(self) -> Any:
+    def _in_cluster(self, options: dict[str, Any]) -> Any:
         """redis+cluster://[USER:PASSWORD@]HOST:PORT[,HOST:PORT...]"""
         from redis.asyncio.cluster import ClusterNode, RedisCluster
 
@@ -82,7 +83,7 @@ class Address(NamedTuple):
             startup_nodes=[ClusterNode(host, port) for host, port in self._places(_CLUSTER_PORT)],
             ssl=urlsplit(self.url).scheme.startswith("rediss"),
             **self._credentials(),
-            **_options(),
+            **options,
         )
 
     def _places(self, port: int) -> list[tuple[str, int]]:
@@ -96,10 +97,10 @@ class Address(NamedTuple):
         return {key: unquote(value) for key, value in (("username", name), ("password", password)) if value}
 
 
-def _options() -> dict[str, Any]:
+def _options(answer_s: float) -> dict[str, Any]:
     return {
-        "socket_connect_timeout": ANSWER_S,
-        "socket_timeout": ANSWER_S,
+        "socket_connect_timeout": answer_s,
+        "socket_timeout": answer_s,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
     }

@@ -14,6 +14,7 @@ from mockserver.log.redis.lease import Lease
 from mockserver.log.redis.log import RedisLog
 
 _OLDEST = (6, 2)
+_PATIENCE_S = 5.0
 _HARDEST = {
     "appendonly": ("yes", "what was answered is gone when Redis ends"),
     "appendfsync": ("always", "a power cut of its machine may cost the last second"),
@@ -60,7 +61,7 @@ def _apart(address: Address, birth: bytes) -> list[str]:
 
 
 async def _examined(address: Address, birth: bytes) -> list[str]:
-    client = address.client()
+    client = address.client(_PATIENCE_S)
     try:
         version = (await _info(client)).get("redis_version", "0")
         if tuple(map(int, version.split(".")[:2])) < _OLDEST:

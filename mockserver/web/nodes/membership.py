@@ -53,7 +53,6 @@ class Membership:
         for warning in self._shared.warnings:
             logger.warning(warning)
         await self.territory.start()
-        await self.read_commons()
 
     async def leave(self) -> None:
         if not self._has_left:
