@@ -10,6 +10,8 @@ import httpx
 import pytest
 import yaml
 
+from mockserver.log.replay import read
+from mockserver.simulation import snapshot
 from mockserver.testing import MockServer
 from tests.house import CREATE, MINIMAL
 from tests.nodes import EXAMPLES, front, needs_nginx, needs_redis, nodes, redis_server
@@ -126,7 +128,6 @@ class Talk:
                 ("GET", f"/_mock/callbacks?key={key}", None, None),
                 ("GET", f"/_mock/scenarios?key={key}", None, None),
                 ("GET", f"/_mock/clock?key={key}", None, None),
-                ("GET", f"/_mock/log?key={key}", None, None),
                 ("GET", f"/_mock/tasks/{task}", None, None),
             ]
         )
@@ -192,9 +193,24 @@ def test_what_several_nodes_answer_is_what_one_answers(
         for number in range(STEPS):
             method, path, key, body = talk.next()
             expected, got = one.ask(method, path, key, body), several.ask(method, path, key, body)
-            assert _plain(got) == _plain(expected), f"{number}: {method} {path} {key} {body}"
+            assert _plain(got) == _plain(expected), _told(f"{number}: {method} {path} {key} {body}", got, expected)
             if expected[2][:1] == b"{" and not path.startswith("/_mock"):
                 talk.learn(key, path, httpx.Response(200, content=expected[2]).json())
+        for key in KEYS:
+            expected, got = (_worlds(side.ask("GET", f"/_mock/log?key={key}", None)[2]) for side in (one, several))
+            assert got == expected
+
+
+def _worlds(log: bytes) -> list[list[bytes]]:
+    """Every world of a replay file, as its last line leaves it."""
+    return [list(snapshot.dump(one.world)) for one in read(log.splitlines())]
+
+
+def _told(what: str, got: Answer, expected: Answer) -> str:
+    """The first lines that differ."""
+    pairs = zip(got[2].splitlines(), expected[2].splitlines(), strict=False)
+    found = next((pair for pair in pairs if pair[0] != pair[1]), (got[:2], expected[:2]))
+    return f"{what}\n{found[0]!r}\n{found[1]!r}"
 
 
 def _plain(answer: Answer) -> Answer:
