@@ -17,7 +17,7 @@ from mockserver.runtime.node import Node
 logger = logging.getLogger("mockserver")
 BEAT_S = 0.5
 _SOON_S = 0.1
-_START_S = 10.0
+_START_S = 60.0
 _SLOTS_A_LOOK = 64
 _FEW = 3
 """So many requests that another node passed on, and none of its own, and a slot goes where its requests arrive."""

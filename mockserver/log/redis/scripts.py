@@ -108,7 +108,7 @@ for at = 1, #nodes, 2 do
   end
 end
 local epoch, changed = tonumber(redis.call('GET', KEYS[5]) or '0'), {}
-if epoch < tonumber(ARGV[9]) then
+if epoch < tonumber(ARGV[9]) or ARGV[9] == '0' then
   return {'ok', epoch, live, redis.call('HGETALL', KEYS[3]), redis.call('GET', KEYS[6]) or '0', 'all'}
 end
 local slots = redis.call('ZRANGEBYSCORE', KEYS[4], '(' .. ARGV[9], '+inf')
