@@ -20,6 +20,9 @@ from mockserver.web.options import Bounds, Options
 _FEW = 3
 
 
+_CLOCKS = {Mode.MANUAL: ", moved by POST /_mock/clock/advance alone", Mode.POLLS: ", moved by each query of a task"}
+
+
 class ConfigError(Exception):
     """The options contradict each other or ask for what is not safe; says which."""
 
@@ -89,7 +92,7 @@ def banner(application: Application, address: str) -> str:
     """What runs where, and a line that works when pasted."""
     told, bounds = application.options, application.options.bounds
     pace = "as long as its document estimates" if told.task_seconds is None else f"{told.task_seconds:g} s"
-    callbacks = "https to public addresses only, as the real API"
+    callbacks = "https to public addresses only, as the real API; --allow-local-callbacks opens this machine"
     if told.allow_local_callbacks:
         callbacks = "also to this machine, http too (--allow-local-callbacks)"
     speed = f", {told.speed:g} times as fast as real" if told.speed != 1 else ""
@@ -100,10 +103,11 @@ def banner(application: Application, address: str) -> str:
             f"  {_curl(application, address)}",
             "",
             f"  profile    {told.profile}",
-            f"  clock      {told.clock}{speed}; a task takes {pace}",
+            f"  clock      {told.clock}{_CLOCKS.get(told.clock, '')}{speed}; a task takes {pace}",
             f"  seed       {told.seed}",
             f"  credits    {told.credits:,.10g} for each {_keys(told)}",
             f"  callbacks  {callbacks}",
+            f"  documents  {address}/_mock/docs",
             f"  log        {told.log_shown}",
             f"  bounds     body {bounds.body_bytes} bytes, {bounds.tasks_per_tenant} tasks a key, "
             f"{bounds.tenants} keys, journal {bounds.journal_entries}; all in {address}/_mock/health",

@@ -1,7 +1,9 @@
 """Hints: each kind is given to whoever asks for it, once; and a correct client hears none."""
 
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,7 +14,7 @@ from mockserver.web.api.identity import tenant_of
 from mockserver.web.hints.hint import Kind
 from mockserver.web.hints.submissions import known_models
 from tests.conftest import MakeMock
-from tests.documents import check, check_schema, schema
+from tests.documents import check, check_schema, document, schema
 from tests.house import KEY, OTHER_KEY, Mock
 from tests.listener import Listener
 from tests.mounted import INVENTED
@@ -299,6 +301,12 @@ def test_a_rule_that_is_broken_breaks_no_answer(mock: Mock, monkeypatch: pytest.
 
     monkeypatch.setattr("mockserver.web.hints.adviser._OF_REFUSED", (broken,))
     assert mock.submit(promt="x", prompt=None).status_code == 400
+
+
+def test_the_guide_and_the_control_document_name_every_kind() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "seeing.md").read_text()
+    assert re.findall(r"^\| `(\w+_\w+)` \|", page, re.MULTILINE) == list(Kind)
+    assert document("control")["components"]["schemas"]["HintKind"]["enum"] == list(Kind)
 
 
 def test_the_known_models_are_written_down() -> None:

@@ -134,6 +134,22 @@ def test_a_failed_task_and_a_refusal_say_why(make_paper: MakePaper, local: Mock)
     assert "/_mock/tasks" not in lines
 
 
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("mock:callback_copies=0", "no callback, as was asked"),
+        ("mock:callback_delay_seconds=9", "callback in 9 s, 1 times"),
+    ],
+)
+def test_a_callback_that_is_not_sent_at_once_is_told(
+    make_paper: MakePaper, local: Mock, prompt: str, words: str
+) -> None:
+    paper = make_paper()
+    local.submit(prompt=prompt, callback_url="http://127.0.0.1:9/hook")
+    local.advance(6)
+    assert any("completed" in line and words in line for line in paper.read())
+
+
 def test_a_hint_comes_after_what_it_is_about(make_paper: MakePaper, local: Mock) -> None:
     paper = make_paper()
     local.submit(promt="x")

@@ -10,6 +10,7 @@ from mockserver.runtime.node import Listener
 from mockserver.runtime.resident import NotHereError
 from mockserver.runtime.worlds import Worlds
 from mockserver.simulation.event import Fired, Happening
+from mockserver.simulation.task import Task
 from mockserver.simulation.world import World
 from mockserver.web.hints.hint import Hint
 from mockserver.web.journal import Entry, readable
@@ -152,8 +153,22 @@ def _end(world: World | None, event: Fired) -> Record:
         "took_ms": event.at_ms - task.submitted_ms,
         "charged_uc": charged_uc,
         "released_uc": task.terms.reserve_uc - charged_uc,
-        "calls_back": task.callback_url is not None,
+        "callback": _callback(task),
     }
+
+
+def _callback(task: Task) -> str | None:
+    """What will come of it where that is not an attempt at once."""
+    if task.callback_url is None:
+        return "no callback_url"
+    asked = task.effect.callback if task.effect else None
+    if asked is None or (asked.copies == 1 and not asked.delay_ms):
+        return None
+    return (
+        f"callback in {asked.delay_ms / 1000:g} s, {asked.copies} times"
+        if asked.copies
+        else "no callback, as was asked"
+    )
 
 
 def _attempt(world: World | None, event: Fired) -> Record:

@@ -71,8 +71,8 @@ class Text:
             yield f"{record['credits_charged']:,.10g} credits charged"
         if "credits_released" in record:
             yield f"{record['credits_released']:,.10g} credits released"
-        if record.get("calls_back") is False:
-            yield self._paint("no callback_url", dim=True)
+        if "callback" in record:
+            yield self._paint(_harmless(record["callback"]), dim=True)
 
     def _attempt(self, record: Record) -> Iterator[str]:
         yield f"callback of {_harmless(record['task_id'])}"
