@@ -92,6 +92,17 @@ def test_a_library_that_repeats_once_by_itself_is_no_busy_loop(tries: int, pause
     assert (at_once < 4) or "CLIENT-NO-BUSY-LOOP" in found or tries < 2
 
 
+@UNTIMED
+@given(moved_s=st.integers(0, 20), valid_s=st.integers(0, 1))
+def test_a_link_that_was_dead_when_it_was_told_is_no_lateness(moved_s: int, valid_s: int) -> None:
+    """While one query is answered, those of other tasks move the clock on."""
+    ended_ms = 1_000 + moved_s * 1_000
+    behaviour = parsed(f"link-expires:seconds={valid_s}")
+    entries = (submission(), query(1.0, "completed"), fetch(3.0 + moved_s, 410))
+    tasks = {TASK: {"ended_ms": ended_ms}}
+    assert not broken(run(*entries, ending=BADLY, behaviour=behaviour, tasks=tasks))
+
+
 def test_nobody_knows_what_another_process_was_told() -> None:
     lost = submission(fault="closed_after_accept")
     for ending in (WELL, BADLY):
