@@ -86,6 +86,16 @@ def test_a_lost_submission_that_is_paid_twice_is_found_and_one_with_the_same_key
     assert "key ...ient-" in finding.when[0]
 
 
+def test_two_who_want_the_same_at_the_same_time_are_told_apart() -> None:
+    with MockServer() as mock:
+        mock.script(times=1, fault="closed_after_accept")
+        with pytest.raises(httpx.HTTPError):
+            submit(mock, idempotency_key="one-of-the-first-0")
+        submit(mock, idempotency_key="one-of-the-other-0")
+        submit(mock, idempotency_key="one-of-the-first-0")
+        assert broken(judged(mock)) == []
+
+
 def test_going_on_after_the_end_and_the_key_at_the_results_are_found() -> None:
     with MockServer() as mock:
         task_id = submit(mock).json()["id"]

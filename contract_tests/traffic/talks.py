@@ -45,9 +45,12 @@ class Talk:
 
     @property
     def intents(self) -> int:
-        """How many tasks were wanted: one that was made again because the answer was lost was wanted once."""
+        """How many tasks were wanted: one that was made again because the answer was lost was wanted once. One whose
+        repeated submission was answered is not lost."""
+        asked = [entry for entry in self.entries if entry.kind is Operation.SUBMISSION and entry.is_intact]
+        told = {entry.record["task_id"] for entry in asked}
         made = self.accepted
-        return max(1, len(made) - sum(not entry.is_intact for entry in made[:-1]))
+        return max(1, len(made) - sum(entry.record["task_id"] not in told for entry in made[:-1]))
 
     def run(self) -> Run:
         """As the checks of clients read it."""
