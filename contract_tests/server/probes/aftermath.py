@@ -121,6 +121,8 @@ def failing_receiver(setting: Setting) -> None:
     bought, talk = shelf.ended(Item.LARGE), talk_of(setting, case)
     box = _all_attempts(talk, bought, _CALLBACK_S + setting.is_patient * callbacks.timeout_s(setting))
     came, elsewhere = len(box.deliveries), talk.listener.elsewhere
+    if not setting.is_patient:
+        setting.judge.not_judged(_TIMEOUT, Need.PATIENCE.value)
     others = _boxes(shelf, Item.FAILING)
     if came <= 1 and not any(len(other.deliveries) > 1 for other in others):
         raise UnmetError("a callback that failed is not tried again, whatever its receiver answers")
