@@ -38,6 +38,7 @@ from mockserver.web.control.calls import ToldOfControl, noting
 from mockserver.web.control.desk import Desk, error_body
 from mockserver.web.control.routes import FILE_LIMIT, routes, unrouted
 from mockserver.web.control.stream import EventStream
+from mockserver.web.dashboard.page import is_open, page_routes
 from mockserver.web.files.api import FilesApi
 from mockserver.web.files.blobs import Blobs
 from mockserver.web.files.inputs import UploadedInputs
@@ -144,12 +145,16 @@ class Application:
     async def stop(self) -> None:
         if self.adviser is not None:
             self.adviser.stop()
-        self.stream.close()
-        self.pulse.close()
+        self.end_streams()
         await self.leave()
         await self.node.stop()
         if self.membership is not None:
             await self.membership.stop()
+
+    def end_streams(self) -> None:
+        """Let everybody go who listens to what happens."""
+        self.stream.close()
+        self.pulse.close()
 
     def health(self) -> dict[str, Any]:
         """What runs here; see the schema Health of control.yaml."""
@@ -193,7 +198,7 @@ class Application:
         if scope["path"] == LIVENESS_PATH:
             await _send_json(send, 200, b'{"status":"ok"}')
             return
-        if scope["path"] in _OPEN_PATHS:
+        if scope["path"] in _OPEN_PATHS or is_open(scope["path"], self.options.control_token):
             await self._starlette(scope, receive, send)
             return
         if not scope["path"].startswith(CONTROL_PREFIX):
@@ -325,7 +330,7 @@ class Application:
         )
         media = media_route(self.node, self.registry, SAMPLES)
         files = file_routes(self.node, self.registry, self._blobs, SAMPLES)
-        control = routes(self._control_document, desk)
+        control = [*routes(self._control_document, desk), *page_routes()]
         return Starlette(routes=[*control, media, *files], exception_handlers={HTTPException: unrouted})
 
 

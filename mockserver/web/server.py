@@ -61,8 +61,10 @@ class Server(uvicorn.Server):
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Other nodes take over first: what still comes is passed on to them."""
+        """Other nodes take over first: what still comes is passed on to them. Streams have no end of their own, so
+        they are ended before anybody waits for them."""
         await self._application.leave()
+        self._application.end_streams()
         await super().shutdown(sockets)
 
     @contextmanager

@@ -28,6 +28,8 @@ from mockserver.web.looking.pulse import Pulse
 from mockserver.web.nodes.membership import Membership
 
 _encode = msgspec.json.Encoder(enc_hook=list).encode
+PAGE_HEADER = "x-mock-page"
+"""What the page's own requests carry."""
 LISTED_LIMIT = 1_000
 """How many records one call lists at the most."""
 _WHOLE = re.compile(r"[0-9]{1,16}")
@@ -88,8 +90,9 @@ class Desk:
             self.adviser.forget(name)
 
     def hint(self, request: Request, answer: Response) -> None:
-        """Let an answer carry the hints that wait for one: to the key that it is about, or to anybody."""
-        if self.adviser is None:
+        """Let an answer carry the hints that wait for one: to the key that it is about, or to anybody. The page hears
+        of them by its stream, and takes none away from whoever is to read it."""
+        if self.adviser is None or PAGE_HEADER in request.headers:
             return
         name = self.name_asked(request)
         waiting = self.adviser.pending(name, everybody=name is None)

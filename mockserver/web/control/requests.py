@@ -69,7 +69,8 @@ def _summary(record: Record) -> Record:
     """A line of a list: no headers, no bodies."""
     body = record["body"] if isinstance(record["body"], dict) else {}
     told = {name: record[name] for name in _SUMMARY}
-    return present(**told, model=body.get("model"), message=message(record)[:_WORDS] or None)
+    said = message(record)[:_WORDS] if record["status"] >= 400 else None
+    return present(**told, model=body.get("model"), message=said or None)
 
 
 def counted(body: dict[str, Any], matched: int) -> bool:

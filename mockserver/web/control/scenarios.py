@@ -68,8 +68,10 @@ class ScenarioCalls:
 
     async def list_ready_scenarios(self, request: Request, body: Any) -> Response:
         """Those that come with the mock, as they stand in their files."""
-        files = sorted(data("fixtures", "scenarios").glob("*.yaml"))
-        return json_response({"scenarios": [{"name": one.stem, "text": one.read_text("utf-8")} for one in files]})
+        texts = [one.read_text("utf-8") for one in sorted(data("fixtures", "scenarios").glob("*.yaml"))]
+        read = [(draft.read(text, self._desk.scripts), text) for text in texts]
+        told = [{"name": one.name, "description": one.description, "text": text} for one, text in read]
+        return json_response({"scenarios": told})
 
     async def read_scenario(self, request: Request, body: Any) -> Response:
         """What is wrong with a text, or the scenario that it is. Nothing is put in force."""

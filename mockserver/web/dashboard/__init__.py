@@ -1,0 +1,1 @@
+"""The live page at /_mock/: static files, and the headers that keep it to itself."""

@@ -1,0 +1,120 @@
+// The one stream that keeps the page true. It comes again by itself; nothing is asked for on a timer while it stands.
+
+import { ask, get } from "./api.js";
+import { reader } from "./sse.js";
+import { set, state, touch } from "./store.js";
+
+const AGAIN_MS = [250, 500, 1_000, 2_000, 5_000];
+const KEPT_REQUESTS = 2_000;
+const PAGE = 1_000;
+const PAUSE_MS = 300;
+
+/** What an event is about, by the first part of its type. */
+const TOPICS = {
+  task: ["tasks"],
+  callback: ["callbacks", "tasks"],
+  credits: ["ledger", "accounts"],
+  account: ["accounts", "ledger"],
+  scenario: ["scenarios"],
+  file: ["files"],
+  tenant: ["hints", "tasks", "callbacks", "ledger", "files", "scenarios", "accounts"],
+  clock: ["accounts"],
+  hint: ["hints"],
+};
+const EVERYTHING = [...new Set(Object.values(TOPICS).flat())];
+
+let leaving = null;
+let tries = 0;
+
+/** Listen to a key, or to all (null), instead of whatever was listened to. */
+export function listen(key) {
+  leaving?.abort();
+  const mine = new AbortController();
+  leaving = mine;
+  run(key, mine.signal);
+}
+
+async function run(key, signal) {
+  while (!signal.aborted) {
+    try {
+      await once(key, signal);
+    } catch (error) {
+      if (signal.aborted || error.status === 401) return;
+    }
+    if (signal.aborted) return;
+    set({ line: "lost" });
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS[Math.min(tries, AGAIN_MS.length - 1)]));
+    tries += 1;
+  }
+}
+
+async function once(key, signal) {
+  const answer = await ask("GET", "events", { params: { pulse: true, key }, signal });
+  const read = reader();
+  const text = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  set({ line: "live", login: "done" });
+  tries = 0;
+  touch(EVERYTHING); // what happened while nobody listened
+  for (;;) {
+    const { value, done } = await text.read();
+    if (done || signal.aborted) return;
+    take(read(value), key);
+  }
+}
+
+function take(events, key) {
+  const topics = new Set();
+  for (const { type, data } of events) {
+    if (type === "pulse") pulse(JSON.parse(data), key, topics);
+    else for (const topic of TOPICS[type.split(".")[0]] ?? []) topics.add(topic);
+  }
+  if (topics.size) touch(topics);
+}
+
+let keys = null;
+
+function pulse(told, key, topics) {
+  set({ clock: told.clock, clockAt: performance.now(), keyCount: told.keys });
+  if (told.left_out) for (const topic of EVERYTHING) topics.add(topic);
+  if (told.keys !== keys) topics.add("accounts");
+  keys = told.keys;
+  readRequests(told.requests, key);
+}
+
+// --- the journal: summaries of the last requests, read on from the last one that is known
+
+let known = { key: undefined, last: 0 };
+let wanted = 0;
+let reading = false;
+
+async function readRequests(last, key) {
+  if (known.key !== key || last < known.last) {
+    known = { key, last: 0 };
+    set({ requests: [] });
+  }
+  wanted = last;
+  if (reading) return;
+  reading = true;
+  try {
+    while (known.last < wanted) await readOn(known);
+  } catch {
+    // the next pulse tries again
+  } finally {
+    reading = false;
+  }
+}
+
+async function readOn(mine) {
+  const before = wanted;
+  const fresh = before - mine.last > PAGE ? {} : { after: mine.last };
+  const { requests } = await get("requests", { key: mine.key, summary: true, limit: PAGE, ...fresh });
+  if (mine !== known) return;
+  const newest = requests.at(-1)?.sequence ?? 0;
+  const old = state.requests.filter((one) => !requests.length || one.sequence < requests[0].sequence);
+  known.last = requests.length === PAGE ? newest : Math.max(before, newest);
+  if (requests.length) {
+    set({ requests: [...old, ...requests].slice(-KEPT_REQUESTS) });
+    touch(["requests"]);
+  }
+  await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+}

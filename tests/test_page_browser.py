@@ -1,0 +1,432 @@
+"""The page as people use it: steering, every view, much of everything, hostile texts, a token, a screen reader."""
+
+import base64
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from mockserver.testing import CallbackReceiver, MockServer
+from tests.browser import Watched, chromium, needs_chromium
+from tests.house import CREATE, MINIMAL
+
+pytestmark = [pytest.mark.long, needs_chromium]
+VIEWS = ("timeline", "tasks", "requests", "callbacks", "ledger", "files", "scenarios", "keys", "replay")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as one:
+        yield one
+
+
+@pytest.fixture
+def mock() -> Iterator[MockServer]:
+    with MockServer() as one:
+        yield one
+
+
+@pytest.fixture
+def watched(browser: Any, mock: MockServer) -> Iterator[Watched]:
+    one = Watched(browser, mock)
+    yield one
+    one.close()
+
+
+def submit(mock: MockServer, **fields: Any) -> httpx.Response:
+    return httpx.post(f"{mock.url}{CREATE}", json={**MINIMAL, **fields}, headers=mock.headers, timeout=30)
+
+
+def lived(mock: MockServer) -> None:
+    """A bit of everything."""
+    with CallbackReceiver(500, 500, 200) as receiver:
+        task_id = submit(mock, callback_url=receiver.url).json()["id"]
+        httpx.get(f"{mock.url}/v1/tasks/{task_id}", headers=mock.headers)
+        submit(mock, prompt="mock:fail=content_policy_violation")
+        submit(mock, callback_url="https://192.168.0.1/hook", prompt=None)
+        mock.advance(seconds=12)
+    content = base64.b64encode(b"GIF89a" + bytes(40)).decode()
+    upload = {"base64_data": content, "file_name": "dot.gif"}
+    httpx.post(f"{mock.url}/api/v1/files/upload/base64", json=upload, headers=mock.headers)
+    submit(mock, prompt="mock:seconds=60")
+    mock.scenario("rate-limited")
+
+
+def button(page: Any, name: str) -> Any:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+# --- steering
+
+
+def test_the_clock_is_steered(mock: MockServer, watched: Watched) -> None:
+    task_id = submit(mock, prompt="mock:seconds=60").json()["id"]
+    page = watched.open("#/tasks")
+    row = page.get_by_role("row").filter(has_text=task_id[-8:])
+    page.get_by_role("button", name="Next, in").click()
+    row.filter(has_text="processing").wait_for()
+    for name in ("+1 s", "+10 s", "+1 h"):
+        before = mock.now_ms
+        with page.expect_response("**/clock/advance*"):
+            button(page, name).click()
+        assert mock.now_ms > before
+    row.filter(has_text="completed").wait_for()
+    button(page, "Run").click()
+    button(page, "Pause").wait_for()
+    assert mock.get("/clock")["mode"] == "real"
+    page.get_by_label("Speed").select_option("60")
+    page.get_by_text(re.compile("running .60")).wait_for()
+    button(page, "Pause").click()
+    page.get_by_text("paused").wait_for()
+    watched.calm()
+
+
+def test_a_key_has_a_clock_and_limits_of_its_own(mock: MockServer, watched: Watched) -> None:
+    submit(mock)
+    other = mock.as_key("sk-of-another-team-9876")
+    httpx.post(f"{mock.url}{CREATE}", json=MINIMAL, headers=other.headers)
+    page = watched.open("#/keys")
+    page.get_by_role("row").filter(has_text="…9876").click()
+    page.get_by_label("Credits available").fill("12.5")
+    page.get_by_label("Tasks at a time").fill("3")
+    button(page, "Save").click()
+    page.get_by_text("Saved").wait_for()
+    assert other.credits.available == 12.5
+    button(page, "Its timeline").click()
+    with page.expect_response("**/clock/advance*"):
+        button(page, "+10 s").click()
+    page.get_by_text("paused · own").wait_for()
+    assert other.now_ms - mock.now_ms == 10_000
+    assert other.tasks[0].state == "completed"
+    assert mock.tasks[0].state == "pending"
+    watched.calm()
+
+
+def test_a_wrong_value_is_told_and_changes_nothing(mock: MockServer, watched: Watched) -> None:
+    submit(mock)
+    tenant = mock.get("/accounts")["accounts"][0]["tenant"]
+    page = watched.open(f"#/keys?open=key:{tenant}")
+    page.get_by_label("Requests a minute").fill("many")
+    button(page, "Save").click()
+    page.get_by_text('requests_per_minute: received string "many"').wait_for()
+    assert len(watched.complaints) == 1  # the 400 that the console shows
+
+
+@pytest.mark.parametrize(
+    ("lever", "state"), [("Complete", "completed"), ("Fail with", "failed"), ("Cancel", "cancelled")]
+)
+def test_a_task_is_ended_by_hand(mock: MockServer, watched: Watched, lever: str, state: str) -> None:
+    task_id = submit(mock).json()["id"]
+    page = watched.open(f"#/timeline?open=task:{task_id}")
+    button(page, lever).click()
+    page.get_by_label("What became of it").get_by_text("credits were").wait_for()
+    assert mock.task(task_id).state == state
+    watched.calm()
+
+
+def test_a_callback_is_sent_again(mock: MockServer, watched: Watched) -> None:
+    with CallbackReceiver(500, 500, 500, 500, 200) as receiver:
+        task_id = submit(mock, callback_url=receiver.url).json()["id"]
+        mock.advance(seconds=20)
+        page = watched.open("#/callbacks")
+        page.get_by_text("The callback never arrived: given up after 4 attempts.").wait_for()
+        button(page, "Send again").click()
+        page.get_by_role("gridcell").get_by_text("delivered", exact=True).wait_for()
+        assert mock.callbacks.for_task(task_id).outcomes[-1] == 200
+    watched.calm()
+
+
+def test_scenarios_are_switched_and_written(mock: MockServer, watched: Watched) -> None:
+    page = watched.open("#/scenarios")
+    card = page.get_by_role("listitem").filter(has_text="callback-twice")
+    card.get_by_role("button", name="Switch on").click()
+    card.get_by_role("button", name="Switch off").wait_for()
+    assert [one["name"] for one in mock.get("/scenarios")["scenarios"]] == ["callback-twice"]
+    card.get_by_role("button", name="Edit").click()
+    editor = page.get_by_label("Write one")
+    text = editor.input_value()
+    editor.fill(text.replace("copies: 2", "copies: many"))
+    page.get_by_text("copies: received string").wait_for()
+    assert page.get_by_role("button", name="Put in force").is_disabled()
+    editor.fill(text.replace("copies: 2", "copies: 3"))
+    page.get_by_text("A valid scenario").wait_for()
+    page.get_by_role("button", name="Put in force").click()
+    page.get_by_text("is in force for every key").wait_for()
+    assert "copies: 3" in mock.get("/scenarios")["scenarios"][0]["text"]
+    card.get_by_role("button", name="Switch off").click()
+    page.get_by_text("None: everything goes its ordinary course.").wait_for()
+    watched.calm()
+
+
+def test_a_replay_is_saved_loaded_and_gone_through(mock: MockServer, watched: Watched, tmp_path: Any) -> None:
+    lived(mock)
+    page = watched.open("#/replay")
+    with page.expect_download() as download:
+        button(page, "Save the replay file").click()
+    file = tmp_path / "saved.jsonl"
+    download.value.save_as(file)
+    assert file.read_bytes() == httpx.get(f"{mock.url}/_mock/log").content
+    page.get_by_label("Load a replay file").set_input_files(file)
+    slider = page.get_by_label("Command", exact=True)
+    slider.wait_for()
+    last = int(slider.get_attribute("max"))
+    slider.press("Home")
+    page.get_by_text(f"after 0 of {last} commands").wait_for()
+    page.get_by_text("No task at this moment.").wait_for()
+    slider.press("ArrowRight")
+    page.get_by_role("row").filter(has_text="pending").wait_for()
+    slider.press("End")
+    page.get_by_role("row").filter(has_text="failed").first.wait_for()
+    watched.calm()
+
+
+# --- the keyboard
+
+
+def test_everything_is_reached_by_keyboard(mock: MockServer, watched: Watched) -> None:
+    lived(mock)
+    page = watched.open("#/tasks")
+    first = page.get_by_role("row").nth(1)
+    first.wait_for()
+    first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    panel = page.get_by_role("complementary")
+    panel.wait_for()
+    page.keyboard.press("Escape")
+    panel.wait_for(state="detached")
+    assert page.evaluate("document.activeElement.dataset.index") == "1"
+    page.keyboard.press("End")
+    page.wait_for_function("() => document.activeElement.dataset.index === '2'")
+    watched.calm()
+
+
+WIDTH = "document.querySelector('.grid .bar-completed').getBoundingClientRect().width"
+
+
+def test_the_time_axis_is_moved_by_keyboard_and_mouse(mock: MockServer, watched: Watched) -> None:
+    lived(mock)
+    page = watched.open("#/timeline")
+    bar = page.locator(".grid .bar-completed").first
+    bar.wait_for()
+    page.get_by_role("row").nth(1).focus()
+    before = bar.bounding_box()["width"]
+    page.keyboard.press("+")
+    page.wait_for_function(f"before => {WIDTH} > before", arg=before)
+    page.keyboard.press("0")
+    page.wait_for_function(
+        "width => document.querySelector('.grid .bar-completed').offsetWidth === width", arg=round(before)
+    )
+    page.mouse.move(bar.bounding_box()["x"] + 4, bar.bounding_box()["y"])
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -300)
+    page.keyboard.up("Control")
+    page.wait_for_function(f"before => {WIDTH} > before", arg=before)
+    watched.calm()
+
+
+# --- much of everything
+
+
+def _crowd(mock: MockServer, count: int) -> None:
+    """So many tasks, submitted past the wire."""
+    body = json.dumps({**MINIMAL, "prompt": "mock:seconds=1"}).encode()
+    fields = {b"authorization": f"Bearer {mock.key}".encode(), b"content-type": b"application/json"}
+    running: Any = mock._running()
+
+    async def some() -> None:
+        for _ in range(1_000):
+            running._transport.app.api_app.answer("POST", CREATE, b"", fields, body)
+
+    for _ in range(count // 1_000):
+        running._background.run(some())
+
+
+class Storm(threading.Thread):
+    """Events at a rate, for a while: submissions by connections of their own."""
+
+    def __init__(self, mock: MockServer, events_a_second: int, seconds: float) -> None:
+        super().__init__()
+        self._mock, self._rate, self._seconds = mock, events_a_second, seconds
+        self.sent = 0
+
+    def run(self) -> None:
+        began = time.monotonic()
+        with httpx.Client(base_url=self._mock.url, headers=self._mock.headers) as client:
+            while (passed := time.monotonic() - began) < self._seconds:
+                if self.sent * 2 < passed * self._rate:  # a submission is two events
+                    client.post(CREATE, json=MINIMAL)
+                    self.sent += 1
+                else:
+                    time.sleep(0.001)
+
+
+CLICK = """async selector => {
+    const began = performance.now();
+    document.querySelector(selector).click();
+    await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+    return performance.now() - began;
+}"""
+
+
+def test_a_click_is_quick_among_100000_tasks_and_1000_events_a_second(
+    mock: MockServer, watched: Watched, record_property: Any
+) -> None:
+    _crowd(mock, 100_000)
+    page = watched.open("#/tasks")
+    page.get_by_text("100,000").wait_for()
+    storm = Storm(mock, 1_000, 12)
+    storm.start()
+    page.wait_for_timeout(1_000)
+    took = []
+    for round_ in range(6):
+        for view in ("timeline", "tasks", "requests", "callbacks"):
+            took.append(page.evaluate(CLICK, f'.nav a[href^="#/{view}"]'))
+            page.wait_for_timeout(150)
+        assert page.locator(".grid-row").count() < 80, round_
+    storm.join()
+    took.sort()
+    rate = storm.sent * 2 / 12
+    record_property("clicks", f"median {took[len(took) // 2]:.0f} ms, worst {took[-1]:.0f} ms at {rate:.0f} events/s")
+    assert took[int(len(took) * 0.9)] < 100, took
+    watched.calm()
+
+
+def test_the_end_of_100000_tasks_is_reached(mock: MockServer, watched: Watched) -> None:
+    _crowd(mock, 100_000)
+    oldest = mock.get("/tasks", offset=99_999)["tasks"][0]["id"]
+    page = watched.open("#/tasks")
+    page.get_by_role("row").nth(1).focus()
+    page.keyboard.press("End")
+    page.get_by_role("row").filter(has_text=oldest[-8:]).wait_for()
+    assert page.locator(".grid-row").count() < 80
+    page.get_by_label("Search id, model, callback URL, code").fill(oldest)
+    page.wait_for_function("() => document.querySelectorAll('.grid-row').length === 1")
+    watched.calm()
+
+
+# --- hostile texts
+
+HOSTILE = [
+    "<img src=x onerror=document.title='owned'>",
+    "<script>document.title='owned'</script>",
+    "javascript:document.title='owned'",
+    "\u202edesrever \x00\x1b[31m",
+    "{{constructor.constructor('document.title=1')()}}",
+]
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "A" * 1_000_000], ids=["img", "script", "url", "signs", "braces", "1MB"])
+def test_a_hostile_text_shows_as_text(mock: MockServer, watched: Watched, text: str) -> None:
+    headers = {**mock.headers, "x-hostile": text[:1_000].encode("unicode_escape").decode()}
+    query = {"q": text[:2_000]}
+    with httpx.Client(base_url=mock.url, headers=headers) as client:
+        bodies: list[dict[str, Any]] = [
+            {"prompt": text[:4_000]},
+            {"prompt": text},
+            {"model": text},
+            {"video_urls": [text]},
+        ]
+        for fields in bodies:
+            client.post(CREATE, json={**MINIMAL, **fields}, params=query)
+        client.post(CREATE, json={**MINIMAL, "callback_url": f"https://example.com/{text[:1_500]}"})
+        client.post("/v1/files/" + text[:500].replace("/", "|"), content=text.encode())
+    mock.post("/scenarios", {"name": "hostile", "description": text[:1_900]})
+    mock.advance(seconds=3)
+    count = mock.get("/requests", limit=1)["requests"][-1]["sequence"]
+    tenant = mock.get("/accounts")["accounts"][0]["tenant"]
+    for where in [
+        *VIEWS,
+        *(f"requests?open=request:{number + 1}" for number in range(count)),
+        f"keys?open=key:{tenant}",
+    ]:
+        page = watched.open(f"#/{where}")
+        page.locator("#content h1, #content .toolbar").first.wait_for()
+        page.wait_for_timeout(150)
+        assert "owned" not in page.title()
+        assert page.locator("img, script:not([src]), iframe, object, a[href^='javascript']").count() == 0
+    for task in mock.get("/tasks")["tasks"]:
+        watched.open(f"#/timeline?open=task:{task['id']}").get_by_label("What became of it").wait_for()
+    assert watched.elsewhere == []
+    assert not [one for one in watched.complaints if "Content Security Policy" in one or "TrustedHTML" in one]
+
+
+# --- the token
+
+
+def test_the_page_asks_for_the_token_and_keeps_it_out_of_addresses(browser: Any) -> None:
+    with MockServer(control_token="open-sesame-of-the-team") as mock:
+        watched = Watched(browser, mock)
+        page = watched.open("#/tasks")
+        page.get_by_label("Control token").fill("wrong")
+        button(page, "Open").click()
+        page.get_by_text("That is not the token.").wait_for()
+        assert page.locator("nav").count() == 0
+        page.get_by_label("Control token").fill("open-sesame-of-the-team")
+        button(page, "Open").click()
+        page.get_by_role("heading", name="Tasks").wait_for()
+        page.get_by_text("live").wait_for()
+        page.reload()
+        page.get_by_role("heading", name="Tasks").wait_for()
+        assert not [url for url in [*watched.asked, page.url] if "sesame" in url]
+        button(page, "Leave").click()
+        page.get_by_label("Control token").wait_for()
+        watched.close()
+
+
+# --- whoever can't see, and whoever looks
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1280])
+def test_axe_finds_no_serious_fault(browser: Any, mock: MockServer, theme: str, width: int) -> None:
+    axe_playwright_python = pytest.importorskip("axe_playwright_python.sync_playwright")
+    lived(mock)
+    watched = Watched(browser, mock, width=width, theme=theme)
+    task = mock.get("/tasks")["tasks"][-1]["id"]
+    refused = next(one["sequence"] for one in mock.get("/requests", limit=100)["requests"] if one["status"] == 400)
+    tenant = mock.get("/accounts")["accounts"][0]["tenant"]
+    panels = [f"timeline?open=task:{task}", f"requests?open=request:{refused}", f"keys?open=key:{tenant}"]
+    found: dict[str, list[str]] = {}
+    for where in [*VIEWS, *panels, "timeline?open=hints:all"]:
+        page = watched.open(f"#/{where}")
+        page.locator("main h1").first.wait_for()
+        page.wait_for_timeout(600)
+        results = axe_playwright_python.Axe().run(page).response
+        for one in results["violations"]:
+            if one["impact"] in {"serious", "critical"}:
+                nodes = [node["html"][:160] for node in one["nodes"][:3]]
+                found.setdefault(f"{one['id']}: {one['help']}", []).extend([where, *nodes])
+    watched.close()
+    assert not found, json.dumps(found, indent=1)
+
+
+def test_a_lost_server_is_told_and_found_again(browser: Any) -> None:
+    mock = MockServer()
+    mock.start()
+    port = int(mock.url.rpartition(":")[2])
+    watched = Watched(browser, mock)
+    page = watched.open()
+    page.get_by_text("live", exact=True).wait_for()
+    mock.stop()
+    page.get_by_text("lost; trying again").wait_for()
+    with MockServer(port=port) as again:
+        page.get_by_text("live", exact=True).wait_for()
+        task_id = submit(again).json()["id"]
+        page.get_by_role("row").filter(has_text=task_id[-8:]).wait_for()
+    watched.close()
+
+
+def test_nothing_is_asked_for_while_nothing_happens(mock: MockServer, watched: Watched) -> None:
+    lived(mock)
+    page = watched.open("#/timeline")
+    page.get_by_role("row").nth(2).wait_for()
+    page.wait_for_timeout(1_500)
+    before = len(watched.asked)
+    page.wait_for_timeout(3_000)
+    assert watched.asked[before:] == []
