@@ -23,7 +23,7 @@ REFERENCE: dict[str, Callable[[], str]] = {
     "reference/exit-codes": exit_codes,
 }
 CHAPTERS: dict[str, tuple[str, ...]] = {
-    "Develop": ("offline", "seeing", "scenarios", "clock", "exec", "models", "replay", "control"),
+    "Develop": ("offline", "seeing", "page", "scenarios", "clock", "exec", "models", "replay", "control"),
     "Test": ("pytest", "languages", "ci"),
     "Judge": ("clients", "receivers", "servers", "live", "traffic", "reports", "drift"),
     "Run": ("team", "speed"),

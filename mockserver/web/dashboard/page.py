@@ -31,8 +31,8 @@ class _File(Struct, frozen=True):
 
 
 def is_open(path: str, token: str | None) -> bool:
-    """Whether a path is the page's own where control asks for a token: the page has to be there to ask a person for it,
-    and shows nothing without. Where there is no token, the page is guarded as all of control is."""
+    """Whether a path is the page's own where control asks for a token: the page has to be there to ask a person for
+    it, and shows nothing without. Where there is no token, the page is guarded as all of control is."""
     is_page = path in (PAGE_PATH, PAGE_PATH.rstrip("/")) or path.startswith(STATIC_PATH)
     return is_page and token is not None
 
