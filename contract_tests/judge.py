@@ -1,7 +1,7 @@
 """Who keeps count: how often each check was judged, what held, and the shortest case of what did not."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -71,6 +71,8 @@ class Judge:
     checks: Sequence[Check]
     strict: bool = True
     replay: Callable[[str], str] = lambda _: ""
+    silent: Mapping[str, str] = field(default_factory=dict)
+    """The checks that the contract is silent about, with the reason: nothing is judged by them."""
     hear: Callable[[BrokenPromiseError], None] | None = None
     """Who gets a broken promise instead of its being raised: for a talk that is too dear to be begun again."""
     _times: Counter[str] = field(default_factory=Counter)
@@ -83,6 +85,8 @@ class Judge:
 
         `documented` says what was allowed here, if that is more exact than the promise.
         """
+        if check_id in self.silent:
+            return
         self._times[check_id] += 1
         if not holds and check_id not in self._findings:
             promise = documented or check(check_id).promise
@@ -133,5 +137,6 @@ class Judge:
             return Result(one, Outcome.BROKEN if firm else Outcome.WARNED, times, finding)
         if times:
             return Result(one, Outcome.HELD, times)
-        reason, remedy = self._reasons.get(one.id, ("nothing in this run came to it", ""))
+        told = self._reasons.get(one.id, ("nothing in this run came to it", ""))
+        reason, remedy = (self.silent[one.id], "") if one.id in self.silent else told
         return Result(one, Outcome.NOT_JUDGED, 0, reason=reason, remedy=remedy)

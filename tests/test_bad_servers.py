@@ -10,11 +10,12 @@ from click.testing import CliRunner
 
 from contract_tests.check import Layer, checks
 from contract_tests.cli import main
+from contract_tests.contract.mounted import contract_of
 from contract_tests.judge import Outcome
 from contract_tests.report import Report
 from contract_tests.server.run import Options, judge_server, opened
 from contract_tests.server.talk.target import Settings
-from tests.bad_servers import callbacks, listing, money, requests, schema, tasks, wire
+from tests.bad_servers import callbacks, listing, money, promised, requests, schema, tasks, wire
 from tests.bad_servers.house import Bad, served
 
 BAD: dict[str, Bad] = {
@@ -24,6 +25,7 @@ BAD: dict[str, Bad] = {
     **callbacks.BAD,
     **wire.BAD,
     **requests.BAD,
+    **promised.BAD,
 }
 BAD_SCHEMAS: dict[str, Bad] = schema.BAD
 _TABLE = Path(__file__).parent / "bad_servers" / "README.md"
@@ -31,7 +33,8 @@ _TABLE = Path(__file__).parent / "bad_servers" / "README.md"
 
 def judged(bad: Bad, folder: Path, *layers: Layer, only: frozenset[str] = frozenset(), quick: bool = True) -> Report:
     with served(bad, folder) as url:
-        options = Options(settings=Settings(url=url), layers=layers, only=only, quick=quick, profile=bad.profile)
+        settings = Settings(url=url, contract=contract_of(bad.specs, bad.model))
+        options = Options(settings=settings, layers=layers, only=only, quick=quick, profile=bad.profile)
         with opened(options) as run:
             return judge_server(run, lambda *_: None)
 

@@ -106,14 +106,15 @@ class Contract:
         return tuple(self.create.raw.get("x-evolink-rules", ()))
 
     def price(self, profile: str) -> Price | None:
-        """None where the document tells no price."""
+        """None where the document tells no price, or not what the seconds are that it counts."""
         told = self.create.raw.get("x-evolink-price")
         if not told:
             return None
         results = self.create.raw.get("x-evolink-results", {})
-        rule = told.get(profile) or next(iter(told.values()))
-        length = self.create.raw.get("x-evolink-length", {})
-        return Price(rule, length, results.get("count_field"), results.get("count", 1))
+        rule, length = told.get(profile) or next(iter(told.values())), self.create.raw.get("x-evolink-length")
+        count_field = results.get("count_field") or ("n" if "n" in self.requests.properties else None)
+        price = Price(rule, length or {}, count_field, results.get("count", 1))
+        return None if price.counts_seconds and length is None else price
 
     def price_uc(self, profile: str, seconds: float, body: dict[str, Any] | None = None) -> int | None:
         """What a submission costs whose media are this long, in uc; None where the document does not say."""
@@ -124,6 +125,12 @@ class Contract:
         """The most that any price rule of the document asks for its example."""
         told = [self.price_uc(profile, seconds) for profile in self.create.raw.get("x-evolink-price", ())]
         return max((one for one in told if one is not None), default=None)
+
+    @property
+    def link_seconds(self) -> int | None:
+        """How long a result's link works; None where the document does not say."""
+        seconds: int | None = self.create.raw.get("x-evolink-results", {}).get("valid_seconds")
+        return seconds
 
     # --- answers
 
@@ -148,6 +155,11 @@ class Contract:
     @property
     def says_cancelled(self) -> bool:
         return "cancelled" in self.statuses
+
+    @property
+    def cancelled_state(self) -> str:
+        """How a cancelled task reads."""
+        return "cancelled" if self.says_cancelled else "failed"
 
     def answer_property(self, endpoint: Endpoint, path: str, status: int | None = None) -> dict[str, Any] | None:
         """The schema of a property of an answer that all went well; None where the document has none."""
@@ -193,8 +205,14 @@ class Contract:
                     return rules
         return None
 
-    def error_kinds(self, endpoint: Endpoint, status: int) -> frozenset[tuple[Any, str]]:
-        """The codes and types that the document gives for this status of an operation; empty where it gives none."""
+    def error_kinds(self, endpoint: Endpoint, status: int, *, named: bool = True) -> frozenset[tuple[Any, str]]:
+        """The codes and types that the document gives for this status of an operation; empty where it gives none.
+
+        Who shares its path with other models of this API answers by any of them what names (`named`) no model.
+        """
+        usual = built_in() if not named and self.speech is None else self
+        if usual is not self and endpoint is self.create:
+            return self.error_kinds(endpoint, status) | usual.error_kinds(usual.create, status)
         examples = self._examples(endpoint.raw.get("responses", {}).get(str(status)))
         errors = [one["error"] for one in examples if isinstance(one, dict) and isinstance(one.get("error"), dict)]
         return frozenset((error.get("code"), error.get("type")) for error in errors)
@@ -204,16 +222,28 @@ class Contract:
         """The codes by which a submission is refused as invalid, by status; empty where the document says nothing."""
         return {one: self.codes(one) for one in (400, 422) if str(one) in self.create.raw.get("responses", {})}
 
-    def is_invalid(self, status: int, code: Any) -> bool:
-        """Whether an answer refuses a submission as the document says of an invalid one."""
+    def is_invalid(self, status: int, code: Any, *, named: bool = True) -> bool:
+        """Whether an answer refuses a submission (which names the model) as the document says of an invalid one."""
         if not self.invalid:
             return 400 <= status < 500
-        return status in self.invalid and (not self.invalid[status] or code in self.invalid[status])
+        codes = [known for known, _ in self.error_kinds(self.create, status, named=named)]
+        return status in self.invalid and (not codes or code in codes)
+
+    def is_named(self, body: Any) -> bool:
+        """Whether a submission names the model, where requests do."""
+        if "model" not in self.requests.properties:
+            return True
+        return isinstance(body, dict) and body.get("model") == self.model
 
     @property
     def invalid_told(self) -> str:
         told = (" ".join(map(str, (status, *codes))) for status, codes in self.invalid.items())
         return " or ".join(told) or "a status from 400 to 499"
+
+    def refuses(self, endpoint: Endpoint, status: int, code: Any) -> bool:
+        """Whether an operation refuses with this code by this status; with any where the document gives none."""
+        codes = [known for known, _ in self.error_kinds(endpoint, status)]
+        return not codes or code in codes
 
     def codes(self, status: int) -> tuple[Any, ...]:
         """The codes of the errors that a submission may be refused with by this status; empty where none is told."""

@@ -43,6 +43,13 @@ class Price:
         field: str | None = self.length.get("field") if self.counts_seconds else None
         return field
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields at the top of a request that it looks at, but for media."""
+        named = [self.count_field, self.length.get("seconds_field") if self.counts_seconds else None]
+        found = [*(one for one in named if one), *(one["field"] for one in self.rule.get("factors", ()))]
+        return tuple(dict.fromkeys(one for one in found if "." not in one and "[" not in one))
+
     def uc(self, body: dict[str, Any], media_seconds: float | None) -> int:
         """What this request costs in uc, half up, where its media are this long (None: nothing tells)."""
         seconds, images = self._billed(body, media_seconds), self._images(body)

@@ -73,6 +73,17 @@ class Requests:
                 return deepcopy(one)
         raise LookupError(f"no valid example of {self._model} has {', '.join(fields)}")
 
+    def values(self, field: str) -> list[Any]:
+        """Some values that the schema allows a field of the first example, the bounds among them."""
+        schema, example = self.properties.get(field, {}), self.example()
+        said = [schema[key] for key in ("minimum", "default", "example", "maximum") if key in schema]
+        numbers = [1, 2, 3, 5, 10] if schema.get("type") == "integer" else []
+        found: list[Any] = []
+        for value in (*schema.get("enum", ()), *said, *numbers):
+            if value not in found and self.fits(example | {field: value}):
+                found.append(value)
+        return found
+
     def without_needed(self) -> dict[str, None]:
         """What makes a submission invalid by leaving out a field that it needs, the model where it names one."""
         names = [one for one in ("model", *self.required) if one in self.required]
@@ -87,6 +98,17 @@ class Requests:
             if free and name in self.examples[0] and name not in ("model", self.callback):
                 return name
         return None
+
+    @cached_property
+    def variations(self) -> tuple[dict[str, Any], ...]:
+        """What makes two valid submissions of the first example that differ and cost the same; one alone where it has
+        neither text nor links."""
+        if self.text_field is not None:
+            return {self.text_field: "Make it snow"}, {self.text_field: "Make it rain"}
+        for name in (one for kind in _ENDINGS for one in self.links(kind)):
+            given = self.examples[0][name]
+            return {}, {name: [f"{one}?other" for one in given] if isinstance(given, list) else f"{given}?other"}
+        return ({},)
 
     def links(self, kind: str) -> tuple[str, ...]:
         """The fields of the first example that lead to media of this kind, by their names."""

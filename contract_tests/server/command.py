@@ -11,8 +11,9 @@ from typing import Any
 import click
 
 from contract_tests.check import Layer, checks
-from contract_tests.contract.contract import Contract, built_in
+from contract_tests.contract.contract import Contract
 from contract_tests.contract.document import UC_PER_CREDIT
+from contract_tests.contract.options import contract_from, spec_options, spec_words
 from contract_tests.drift.recording import record
 from contract_tests.report import COULD_NOT_JUDGE, EXIT_CODES, HOLDS
 from contract_tests.reporting import progress, publish, report_options
@@ -32,6 +33,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.command(epilog=EXIT_CODES)
 @click.argument("url")
+@spec_options
 @click.option("--profile", type=click.Choice(["documented", "observed"]), help="What a mock says, else documented.")
 @click.option("--seed", default=0, show_default=True, help="What is drawn is drawn from it.")
 @click.option(
@@ -64,6 +66,12 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--rate", type=click.FloatRange(0.01, 10_000), help="Most requests a second.")
 @click.option("--video-url", help="A video that the server can reach, in place of the example's.")
 @click.option("--video-seconds", default=9.0, show_default=True, type=click.FloatRange(0.1), help="Its length.")
+@click.option(
+    "--highest-price",
+    type=click.FloatRange(min=0),
+    metavar="CREDITS",
+    help="The most that a submission costs, where the document does not say: without it nothing is bought.",
+)
 @click.option("--image-url", help="An image that the server can reach; without it no image is bought.")
 @click.option("--poll-seconds", type=click.FloatRange(0.01, 60), help="Between polls; 5 in real time.")
 @click.option("--callback-url", default="", help="Public address that leads to --callback-port on this machine.")
@@ -97,14 +105,17 @@ def server(url: str, **arguments: Any) -> None:
 @contextmanager
 def _target(url: str, arguments: dict[str, Any]) -> Iterator[tuple[Options, bool]]:
     yes, as_live = arguments.pop("yes"), arguments.pop("as_live")
+    arguments["contract"] = contract_from(arguments["specs"], arguments["model"])
     if url != FAKE:
         if as_live:
             raise click.UsageError(f"--as-live: received {url}; allowed: {FAKE}, a mock that the run starts itself")
         yield _options(url, _address(server_address, url), arguments), yes
         return
-    with fake(arguments["profile"] or "documented", arguments["seed"], as_live=as_live) as started:
+    with fake(
+        arguments["profile"] or "documented", arguments["seed"], arguments["specs"], as_live=as_live
+    ) as started:
         if as_live:
-            arguments |= _rehearsing(arguments, built_in())
+            arguments |= _rehearsing(arguments, arguments["contract"])
         yield _options(url, started.url, arguments, started), yes or as_live
 
 
@@ -145,6 +156,8 @@ def _options(url: str, address: str, arguments: dict[str, Any], started: Fake | 
         image_url=arguments["image_url"],
         poll_s=arguments["poll_seconds"] or _POLL_S,
         run=secrets.token_hex(4),
+        highest_credits=arguments["highest_price"],
+        contract=arguments["contract"],
     )
     return Options(
         settings=settings,
@@ -168,6 +181,7 @@ def _options(url: str, address: str, arguments: dict[str, Any], started: Fake | 
 
 def _replay(url: str, arguments: dict[str, Any], *, is_rehearsal: bool) -> str:
     words = ["contract-tests", "server", url, "--seed", str(arguments["seed"])]
+    words += spec_words(arguments["specs"], arguments["model"])
     words += ["--as-live"] if is_rehearsal else []
     words += ["--profile", arguments["profile"]] if arguments["profile"] else []
     flags = ("quick",) if is_rehearsal else ("quick", "no_control")
@@ -197,7 +211,9 @@ def _announce(run: Run, yes: bool, *, dry_run: bool) -> None:
         if dry_run:
             click.echo("Plan: nothing is bought; this is a mock, and its money is play money.", err=True)
         return
-    plan = run.plan()
+    plan, contract = run.plan(), run.target.contract
+    if run.options.settings.highest_uc() is None:
+        click.echo(f"{contract.source} does not say what a submission costs: --highest-price does.", err=True)
     for line in plan.lines():
         click.echo(line, err=True)
     click.echo(f"Credits now: {_credits(run)}.", err=True)

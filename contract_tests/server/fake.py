@@ -4,7 +4,7 @@ time."""
 import secrets
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ FAKE = "fake"
 AS_LIVE_TASK_S = 2.0
 AS_LIVE_POLL_S = 0.25
 _PURSE = 1_000.0
+"""Credits of each key of a rehearsal, unless a run may take more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,10 @@ class Fake:
 
 
 @contextmanager
-def fake(profile: str, seed: int, *, as_live: bool = False) -> Iterator[Fake]:
-    """Start a mock that trusts our receiver, so that callbacks go by https as in life."""
+def fake(
+    profile: str, seed: int, specs: Sequence[Path] = (), *, as_live: bool = False, purse: float = _PURSE
+) -> Iterator[Fake]:
+    """Start a mock that trusts our receiver, so that callbacks go by https as in life; `specs` are mounted."""
     import trustme
 
     from mockserver.testing import MockServer
@@ -46,8 +49,8 @@ def fake(profile: str, seed: int, *, as_live: bool = False) -> Iterator[Fake]:
     with tempfile.TemporaryDirectory(prefix="contract-tests-") as folder:
         ca_file = Path(folder) / "ca.pem"
         authority.cert_pem.write_to_path(str(ca_file))
-        extra = _live_options(Path(folder), keys) if as_live else {}
-        with MockServer(profile=profile, seed=seed, callback_ca=ca_file, **extra) as mock:
+        extra = _live_options(Path(folder), keys, purse) if as_live else {}
+        with MockServer(profile=profile, seed=seed, specs=specs, callback_ca=ca_file, **extra) as mock:
             yield Fake(mock.url, certificate, keys)
 
 
@@ -57,7 +60,7 @@ def rehearsal_credits(highest_uc: int) -> float:
     return submissions * highest_uc / UC_PER_CREDIT
 
 
-def _live_options(folder: Path, keys: tuple[str, ...]) -> dict[str, Any]:
+def _live_options(folder: Path, keys: tuple[str, ...], purse: float) -> dict[str, Any]:
     """Real time, checked keys, a purse that is no endless one, a control API that is closed, and videos that lead
     nowhere fail, as a mock that fetches nothing has to be told."""
     rule = {"when": {"url_contains": NOWHERE}, "then": {"fail": "resource_not_found"}}
@@ -67,7 +70,7 @@ def _live_options(folder: Path, keys: tuple[str, ...]) -> dict[str, Any]:
         "clock": "real",
         "task_seconds": AS_LIVE_TASK_S,
         "only_keys": keys,
-        "credits": _PURSE,
+        "credits": purse,
         "scenarios": [scenario],
         "control_token": secrets.token_hex(8),
     }

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from contract_tests.check import Layer, checks
 from contract_tests.contract.document import UC_PER_CREDIT
+from contract_tests.contract.silence import silences
 from contract_tests.judge import Judge
 from contract_tests.report import Report
 from contract_tests.server.course import Course, course
@@ -101,12 +102,15 @@ class Run:
 
     def plan(self) -> Plan:
         """What would be bought, and what it costs at most."""
-        probes = (one for one in self.course.probes if not one.needs.intersection(self.missing))
-        return plan(probes, self.options.settings.highest_uc() or 0, self.target.budget)
+        highest, probes = self.options.settings.highest_uc(), self.course.probes
+        able = (one for one in probes if highest is not None and not one.needs.intersection(self.missing))
+        return plan(able, highest or 0, self.target.budget)
 
     def report(self) -> Report:
         elapsed = (datetime.now(UTC) - self.started).total_seconds()
+        contract = self.options.settings.contract
         facts = {
+            "model": f"{contract.model} ({contract.source})",
             "profile": self.profile,
             "requests": f"{self.target.requests}",
             "credits reserved at most": f"{self.target.budget.spent_uc / UC_PER_CREDIT:g}"
@@ -132,7 +136,8 @@ def opened(options: Options) -> Iterator[Run]:
     """Everything that a run needs, closed at its end. Raises UnreachableError, ForeignMemoryError."""
     with ExitStack() as stack:
         asked = [one for one in checks(*options.layers) if not options.only or one.id in options.only]
-        judge, budget = Judge(asked, replay=options.replay_of), Budget()
+        judge = Judge(asked, replay=options.replay_of, silent=silences(options.settings.contract))
+        budget = Budget()
         target = Target(options.settings, judge, budget, Memory(options.settings.url, options.state))
         stack.callback(target.close)
         require_this_api(target)

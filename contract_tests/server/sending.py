@@ -74,12 +74,12 @@ class Sending(RequestsTransport):
 
     def _sent(self, request: httpx.Request, *, is_bought: bool) -> Exchange:
         """Raises SilentServerError, OverBudgetError."""
-        highest = self.target.settings.highest_uc() or 0
+        highest = self.target.settings.highest_uc()
         if is_bought:
             self.target.budget.admit_invalid(highest)
         exchange = self.target.send(request)
         if is_bought and exchange.status is not None and 200 <= exchange.status < 300:
-            self.target.budget.took_invalid(highest)
+            self.target.budget.took_invalid(highest or 0)
             self.accepted += 1
         return exchange
 

@@ -60,7 +60,7 @@ def missing_of(options: Wishes, target: Target, listener: Listener | None, profi
         yield from _missing_of_unsteered(options, target)
     else:
         yield Need.REAL_TIME
-    if listener is None or not _is_reachable(target, listener):
+    if listener is None or target.contract.requests.callback is None or not _is_reachable(target, listener):
         yield Need.CALLBACKS
     if profile != "observed":
         yield Need.OBSERVED

@@ -116,6 +116,15 @@ class Speech:
                 told[path] = Source("progress")
         return told | self._of_result(schema) | self._of_error(schema)
 
+    def places(self, schema: Any) -> dict[str, str]:
+        """Where an answer of this document has what: dotted paths, of a result over its array (`files[].url`)."""
+        known = dict(self._walk(schema))
+        found = {source.attribute: path for path, source in self.sources(schema).items() if path in known}
+        if "results" in found:
+            array, inner = self._result(schema) or (found["results"], None)
+            found["results"] = array if inner is None else f"{array}[].{inner}".rstrip(".")
+        return found
+
     def says_id(self, schema: Any) -> bool:
         return next(self._found(schema, self.dialect.id, _IDS), None) is not None
 
@@ -132,19 +141,29 @@ class Speech:
     # --- one after the other
 
     def _of_result(self, schema: Any) -> dict[str, Source]:
-        named = self.dialect.result or next((path for path, _ in self._results(schema)), None)
-        if named is None:
+        place = self._result(schema)
+        if place is None:
             return {}
-        array, over, inner = named.partition("[]")
-        found = dict(self._walk(schema)).get(array)
-        if found is None:
-            return {}
-        if not over and "array" not in types(found):
+        array, inner = place
+        if inner is None:
             return {array: Source("results", frozenset({COMPLETED}), _first)}
-        item = self._document.flat(found.get("items", {}), self._place)
-        inner = inner.lstrip(".") or self._link_in(item)
+        item = self._item(dict(self._walk(schema))[array])
         convert = partial(_items, _example(self._document, item), inner) if inner else None
         return {array: Source("results", frozenset({COMPLETED}), convert)}
+
+    def _result(self, schema: Any) -> tuple[str, str | None] | None:
+        """The place of the result, and where each item of it has its link; None in place of that for one link."""
+        named = self.dialect.result or next((path for path, _ in self._results(schema)), None)
+        array, over, inner = (named or "").partition("[]")
+        found = dict(self._walk(schema)).get(array)
+        if found is None:
+            return None
+        if not over and "array" not in types(found):
+            return array, None
+        return array, inner.lstrip(".") or self._link_in(self._item(found))
+
+    def _item(self, array: dict[str, Any]) -> dict[str, Any]:
+        return self._document.flat(array.get("items", {}), self._place)
 
     def _results(self, schema: Any) -> Iterator[tuple[str, Any]]:
         """The places that most likely hold the result: a link, or an array of links or of objects with one."""

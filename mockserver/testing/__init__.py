@@ -2,8 +2,8 @@
 
 `MockServer` is a real server on a free port, `RunningMock` one that runs already; `InProcessMock` answers httpx in
 process, through respx; `CallbackReceiver` is the other end: it answers callbacks by a script. All but `RunningMock`
-are context managers with `start` and `stop`. Exceptions: ControlError (a call the mock turned away) > UnknownError
-(also a LookupError).
+are context managers with `start` and `stop`. `terms` tells what mounted documents say of a model. Exceptions:
+ControlError (a call the mock turned away) > UnknownError (also a LookupError); SpecError (a ValueError).
 """
 
 from mockserver.runtime.authority import InterceptionError
@@ -22,6 +22,7 @@ from mockserver.testing.records import (
 from mockserver.testing.running import RunningMock
 from mockserver.testing.server import DEFAULT_KEY, MockServer
 from mockserver.testing.tenant import Callbacks, MockTenant
+from mockserver.testing.terms import SpecError, Spoken, Terms, terms
 
 __all__ = [
     "DEFAULT_KEY",
@@ -39,8 +40,12 @@ __all__ = [
     "Received",
     "Recorded",
     "RunningMock",
+    "SpecError",
+    "Spoken",
     "Step",
     "Task",
     "TaskCallbacks",
+    "Terms",
     "UnknownError",
+    "terms",
 ]

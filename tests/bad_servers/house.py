@@ -86,6 +86,7 @@ class BadServer:
     def __init__(self, profile: str, folder: Path, bad: "Bad", **told: Any) -> None:
         self._bad = bad
         options: dict[str, Any] = {"clock": Mode.MANUAL, "allow_local_callbacks": True, "profile": profile, **told}
+        options.setdefault("specs", bad.specs)
         if bad.document is not None:
             options["document"] = _written(folder, bad.document)
         self.app = Application(Options(**options))
@@ -195,6 +196,9 @@ class Bad:
     spoil: Spoil | None = None
     hook: MakeHook | None = None
     profile: str = "documented"
+    specs: tuple[Path, ...] = ()
+    model: str | None = None
+    """What it is judged by, where that is not the built-in model."""
 
 
 @contextmanager

@@ -249,6 +249,7 @@ class Auditor:
 
         A ledger that is off stays off: only its first difference is named.
         """
+        self._learn(before, now)
         moved = self.changes.moved
         if moved is None or any(map(self.judge.is_found, DIFFERENCES)):
             return
@@ -257,6 +258,13 @@ class Auditor:
         if self._judge_amount(owners, "used", used, moved[0]):
             owners = [only] if only else _owners_of_remaining(self.changes, left - moved[1])
             self._judge_amount(owners, "remaining", left, moved[1])
+
+    def _learn(self, before: Balance, now: Balance) -> None:
+        """What a lone submission reserved whose answer does not tell: what is missing since."""
+        alone = len(self.changes.submitted) == 1 and not (self.changes.completed or self.changes.failed)
+        seen = self.changes.submitted[0] if alone and not self.changes.cancelled else None
+        if seen is not None and seen.reserved_uc is None and not self.contract.says("usage.credits_reserved"):
+            seen.reserved_uc = before.remaining - now.remaining
 
     def _judge_amount(self, owners: list[str], what: str, moved_uc: int, expected_uc: int) -> bool:
         """The first owner is told of a difference; where there is none, all that could own one hold."""

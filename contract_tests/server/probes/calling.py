@@ -124,7 +124,7 @@ def judge_delivery(talk: Talk, delivery: Delivery, box: Box) -> None:
     kind = delivery.headers.get("content-type", "").partition(";")[0].strip().lower()
     form = f"{delivery.method} of {kind or 'no media type'}"
     that("CALLBACK-SENT", form == "POST of application/json", form, "POST of application/json")
-    body, query = _json(delivery.body), talk.case.task(box.task_id).body
+    body, query = _json(delivery.body), talk.case.task(box.task_id).raw
     that("CALLBACK-BODY-IS-THE-TASK", body == query, body, f"{query}")
     leaks = [name for name, value in delivery.headers.items() if talk.case.key in value]
     that("CALLBACK-KEEPS-THE-KEY", not leaks, f"the API key in {leaks}", "the key goes to nobody")

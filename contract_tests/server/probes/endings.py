@@ -8,8 +8,10 @@ from contract_tests.server.probes.auditor import AUDITED, TERMINAL, Auditor
 from contract_tests.server.probes.probe import PLENTY, Need, Setting, probe
 from contract_tests.server.talk import reading
 from contract_tests.server.talk.case import Case
+from contract_tests.server.talk.target import UnmetError
 
-_DAY_S = 86_400
+_MARGIN_S = 60
+"""Around the moment at which a result's link expires."""
 _TURNS = 40
 """Things that may be due before a task ends."""
 CROWD = 240
@@ -72,19 +74,46 @@ def cancelling(setting: Setting) -> None:
     setting.judge.that("TASK-TOO-LATE-TO-CANCEL", before == after, f"{after} after {before}", "nothing changes")
 
 
+@probe("TASK-CANCELLED-BY-ITS-OWNER", needs={Need.CONTROL})
+def cancelled_by_owner(setting: Setting) -> None:
+    """Where the document has an operation for it, the owner of a task ends it, and nobody else does."""
+    cancel = setting.contract.endpoint("cancel_task")
+    if cancel is None:
+        raise UnmetError(f"{setting.contract.source} has no operation that cancels a task")
+    case, stranger = setting.case(credits=PLENTY), setting.case(other=True)
+    task_id = case.buy()
+    stranger.cancel(task_id)
+    status = case.task(task_id).at("status")
+    open_ = not reading.known(status, TERMINAL)
+    setting.judge.that("TASK-CANCELLED-BY-ITS-OWNER", open_, f"{status} after a stranger's cancel", "as it was")
+    answer, ended = case.cancel(task_id), setting.contract.cancelled_state
+    status = case.task(task_id).at("status")
+    holds = answer.is_ok and status == ended
+    documented = f"{answer.expected}, and {setting.contract.spoken(ended)}"
+    setting.judge.that("TASK-CANCELLED-BY-ITS-OWNER", holds, f"{answer.told}, and the task is {status}", documented)
+
+
 @probe("RESULT-LINK-WORKS", "RESULT-LINK-EXPIRES", needs={Need.CONTROL})
 def result_links(setting: Setting) -> None:
-    """The link of a result leads to a file without any key, for 24 hours and no longer."""
+    """The link of a result leads to a file without any key, for as long as the document says and no longer."""
+    lives_s = setting.contract.link_seconds
     case = setting.case(credits=PLENTY)
     task_id = case.buy()
     setting.control.end(task_id, "complete")
-    for link in reading.links(case.task(task_id).body):
-        setting.judge.that("RESULT-LINK-WORKS", *fetched(setting, link), "200 and a file")
-        case.let_pass(_DAY_S - 60)
-        setting.judge.that("RESULT-LINK-WORKS", *fetched(setting, link), "200 and a file, for 24 hours")
-        case.let_pass(120)
-        served, told = fetched(setting, link)
-        setting.judge.that("RESULT-LINK-EXPIRES", not served, told, "no file after 24 hours")
+    links = reading.links(case.task(task_id).body)
+    _judge_links(setting, links, "200 and a file")
+    if lives_s is not None:
+        case.let_pass(lives_s - _MARGIN_S)
+        _judge_links(setting, links, f"200 and a file, for {lives_s:,} s")
+        case.let_pass(2 * _MARGIN_S)
+        for link in links:
+            served, told = fetched(setting, link)
+            setting.judge.that("RESULT-LINK-EXPIRES", not served, told, f"no file after {lives_s:,} s")
+
+
+def _judge_links(setting: Setting, links: tuple[str, ...], documented: str) -> None:
+    for link in links:
+        setting.judge.that("RESULT-LINK-WORKS", *fetched(setting, link), documented)
 
 
 def fetched(setting: Setting, link: str) -> tuple[bool, str]:
@@ -167,6 +196,7 @@ PROBES = (
     reads,
     ending,
     cancelling,
+    cancelled_by_owner,
     result_links,
     failure_reasons,
     crowd,

@@ -11,7 +11,7 @@ from hypothesis.errors import HypothesisException
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from contract_tests.contract.document import UC_PER_CREDIT
-from contract_tests.exchange import Exchange
+from contract_tests.exchange import Exchange, as_text
 from contract_tests.judge import BrokenPromiseError
 from contract_tests.server.probes.auditor import AUDITED, TERMINAL, Auditor, Seen
 from contract_tests.server.probes.listing import LIST, items
@@ -25,7 +25,8 @@ EXAMPLES, STEPS = 25, 20
 _SHRINK_S = 3.0
 _RUNS = 5
 """How often the machine is run again to look past what it has found."""
-_PROMPTS = ("Make it snow", "Make it rain")
+_BODIES = st.integers(0, 1)
+"""Which of two submissions that differ, where the document allows more than one."""
 _WHOLE = {"page_size": 100}
 _KEYS = ("contract-machine-key-1", "contract-machine-key-2")
 
@@ -72,28 +73,28 @@ class Machine(RuleBasedStateMachine):
         self.price = self.setting.price_uc()
         self.case = self.setting.case(credits=(tasks + 0.5) * self.price / UC_PER_CREDIT)
         self.auditor = Auditor(self.setting.judge, self.setting.contract)
-        self.keyed: dict[str, tuple[str, str]] = {}
+        self.keyed: dict[str, tuple[int, str]] = {}
         self.balance: Balance
         self.reckon()
 
     # --- rules
 
-    @rule(prompt=st.sampled_from(_PROMPTS))
+    @rule(number=_BODIES)
     @guarded
-    def submit(self, prompt: str) -> None:
-        self.take(self.case.submit(**self.setting.text(prompt)))
+    def submit(self, number: int) -> None:
+        self.take(self.case.submit(**self.body(number)))
         self.reckon()
 
-    @rule(prompt=st.sampled_from(_PROMPTS), key=st.sampled_from(_KEYS))
+    @rule(number=_BODIES, key=st.sampled_from(_KEYS))
     @guarded
-    def submit_with_key(self, prompt: str, key: str) -> None:
+    def submit_with_key(self, number: int, key: str) -> None:
         earlier = self.keyed.get(key)
         assume(earlier or self.balance.remaining >= self.price)
-        answer = self.case.submit(**self.setting.text(prompt), idempotency_key=key)
+        answer = self.case.submit(**self.body(number), idempotency_key=key)
         if earlier is None:
-            self.keyed[key] = (prompt, self.take(answer).id)
+            self.keyed[key] = (number, self.take(answer).id)
         else:
-            self.judge_repeated(answer, *earlier, same=prompt == earlier[0])
+            self.judge_repeated(answer, *earlier, same=self.body(number) == self.body(earlier[0]))
         self.reckon()
 
     @rule()
@@ -150,6 +151,11 @@ class Machine(RuleBasedStateMachine):
     def ended_tasks(self) -> list[Seen]:
         return [one for one in self.auditor.tasks.values() if one.status in TERMINAL]
 
+    def body(self, number: int) -> dict[str, Any]:
+        """What is otherwise in one of two submissions that differ."""
+        variations = self.setting.contract.requests.variations
+        return variations[number % len(variations)]
+
     def take(self, answer: Answer) -> Seen:
         """The answer to a submission: accepted if, and only if, the credits cover it."""
         covered = self.balance.remaining >= self.price
@@ -162,14 +168,14 @@ class Machine(RuleBasedStateMachine):
         self.auditor.changes.refused.append("402")
         return Seen("", {}, 0)
 
-    def judge_repeated(self, answer: Answer, prompt: str, task_id: str, *, same: bool) -> None:
+    def judge_repeated(self, answer: Answer, number: int, task_id: str, *, same: bool) -> None:
         self.auditor.changes.repeated += 1
         told = f"{answer.told} with task {reading.shown(answer.at('id'))}"
         if same:
             self.setting.judge.that("IDEMPOTENCY-SAME-TASK", answer.at("id") == task_id, told, f"task {task_id}")
         else:
             conflict = (answer.status, answer.code) == (409, "idempotency_conflict")
-            expected = f"409 idempotency_conflict: the key belongs to the prompt {prompt!r}"
+            expected = f"409 idempotency_conflict: the key belongs to {as_text(self.body(number))}"
             self.setting.judge.that("IDEMPOTENCY-CONFLICT", conflict, told, expected)
 
     def query(self, seen: Seen, *, cancelled: bool = False) -> None:

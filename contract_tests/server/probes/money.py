@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from contract_tests.contract.document import UC_PER_CREDIT
+from contract_tests.contract.price import Price
 from contract_tests.server.probes.auditor import DIFFERENCES, Auditor
 from contract_tests.server.probes.probe import PLENTY, Need, Setting, probe
 from contract_tests.server.talk import reading
@@ -15,13 +16,15 @@ _SHORT = (1, 5.99)
 _LONG = (20.01, 20.5, 21, 30, 600)
 """Seconds of video: between the bounds of the billable length, below and above."""
 _WORKERS = 8
+_VALUES = 6
+"""Values of a field that its price is looked at for."""
 
 
 @probe("BILLING-PRICE", "BILLING-SHORTEST", "BILLING-LONGEST", needs={Need.CONTROL})
 def prices(setting: Setting) -> None:
     """The price of the profile's rule, and what lies beyond a bound compared with what lies on it."""
     price = setting.contract.price(setting.profile)
-    if price is None or price.media_field is None:
+    if price is None or price.media_field not in setting.contract.requests.properties:
         raise UnmetError(f"{setting.contract.source} tells no price by the length of media")
     case, that, field = setting.case(credits=PLENTY), setting.judge.that, price.media_field
     for seconds in _WITHIN:
@@ -36,6 +39,62 @@ def prices(setting: Setting) -> None:
         setting.judge.not_judged(
             "BILLING-LONGEST", f"no length is the longest that the {setting.profile} price knows"
         )
+
+
+@probe("BILLING-PRICE", needs={Need.CONTROL})
+def prices_by_fields(setting: Setting) -> None:
+    """Each field of a request that the price looks at, with what it may be; by the document's rule, else by the name
+    that the server itself gives its rule."""
+    price, requests = setting.contract.price(setting.profile), setting.contract.requests
+    fields = price.fields if price else ("n", "duration", "seconds")
+    asked = {name: requests.values(name)[:_VALUES] for name in fields if name in requests.properties}
+    if not any(asked.values()):
+        raise UnmetError(f"{setting.contract.source} tells no price by a field of the request")
+    case = setting.case(credits=PLENTY)
+    for name, values in asked.items():
+        shown = {value: case.submit(**{name: value}) for value in values}
+        if price is not None:
+            _judge_ruled(setting, price, name, shown)
+        else:
+            _judge_named(setting, name, shown)
+
+
+def _judge_ruled(setting: Setting, price: Price, name: str, shown: dict[Any, Answer]) -> None:
+    settings = setting.target.settings
+    for value, answer in shown.items():
+        if answer.is_ok:
+            expected = price.uc(settings.request() | {name: value}, settings.video_seconds)
+            _judge_price(setting, answer, f"{name} {value}", expected)
+
+
+def _judge_named(setting: Setting, name: str, shown: dict[Any, Answer]) -> None:
+    """Who bills by the image or the second bills twice as much for twice as many."""
+    unit = {"per_image": "n", "per_second": "duration"}
+    told = {value: _reserved(answer) for value, answer in shown.items() if answer.is_ok and _is_count(value)}
+    rules = {reading.text(answer.at("usage", "billing_rule")) for answer in shown.values() if answer.is_ok}
+    known = {value: amount for value, amount in told.items() if amount is not None}
+    if len(known) < 2 or not any(unit.get(str(rule)) == name for rule in rules):
+        return
+    least = min(known)
+    for value, amount in known.items():
+        expected, received = round(known[least] * value / least), f"credits_reserved {amount / UC_PER_CREDIT:g}"
+        near = abs(amount - expected) <= value / least  # each amount is rounded to 1 uc
+        allowed = f"{expected / UC_PER_CREDIT:g} credits for {name} {value}, as it bills {'/'.join(map(str, rules))}"
+        setting.judge.that("BILLING-PRICE", near, received, allowed)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+def _reserved(answer: Answer) -> int | None:
+    return reading.amount_uc(answer.at("usage", "credits_reserved"))
+
+
+def _judge_price(setting: Setting, answer: Answer, what: str, expected_uc: int) -> None:
+    told = answer.at("usage", "credits_reserved")
+    allowed = f"{expected_uc / UC_PER_CREDIT:g} credits for {what}"
+    setting.judge.that("BILLING-PRICE", reading.amount_uc(told) == expected_uc, f"credits_reserved {told}", allowed)
 
 
 def _judge_bound(case: Case, check_id: str, field: str, bound: float, beyond: tuple[float, ...]) -> None:
@@ -184,6 +243,7 @@ def _at_once(cases: list[Case], **fields: Any) -> list[Answer]:
 PROBES = (
     bills,
     prices,
+    prices_by_fields,
     last_credit,
     token_limit,
     idempotency_key,

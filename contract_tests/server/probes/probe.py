@@ -123,7 +123,8 @@ class Setting:
         else:
             self._require_telling(answer)
             self.shelf.auditor.changes.refused.append(answer.told)
-        holds = self.contract.is_invalid(answer.status, answer.code)
+        named = self.contract.is_named(reading.parsed(answer.exchange.request_body)[0])
+        holds = self.contract.is_invalid(answer.status, answer.code, named=named)
         self.judge.that(check_id, holds, f"{answer.told} for {what}", self.contract.invalid_told)
 
     def _require_telling(self, answer: Answer) -> None:

@@ -36,10 +36,12 @@ class Budget:
                 raise OverBudgetError(f"may cost {credits_of(highest_uc)}, and {left} are left under --max-credits")
             self.spent_uc += highest_uc
 
-    def admit_invalid(self, highest_uc: int) -> None:
+    def admit_invalid(self, highest_uc: int | None) -> None:
         """Before a request that a correct server rejects. Once the server took such a one, each may cost as much as a
-        valid one. Raises OverBudgetError."""
-        if self.cap_uc is not None and self.accepted_for_nothing and self.spent_uc + highest_uc > self.cap_uc:
+        valid one, which is None where nobody knows. Raises OverBudgetError."""
+        if self.cap_uc is None or not self.accepted_for_nothing:
+            return
+        if highest_uc is None or self.spent_uc + highest_uc > self.cap_uc:
             raise OverBudgetError("the server accepts invalid requests, so sending more could cost credits")
 
     def settle(self, highest_uc: int, told_uc: int) -> None:

@@ -33,6 +33,11 @@ class Answer:
     expected: int = 200
 
     @property
+    def raw(self) -> Any:
+        """The body as it came, in the words of the document."""
+        return reading.parsed(self.exchange.body)[0]
+
+    @property
     def is_ok(self) -> bool:
         return self.status == self.expected
 
@@ -104,16 +109,21 @@ class Case:
 
     def submit_invalid(self, *, base: dict[str, Any] | None = None, **fields: Any) -> Answer:
         """A submission that a correct server rejects; None leaves a field out. Raises OverBudgetError."""
-        highest = self._highest_uc()
+        highest = self.target.settings.highest_uc()
         self.target.budget.admit_invalid(highest)
         answer = self._create(base, fields, None)
         if answer.took:
-            self.target.budget.took_invalid(highest)
+            self.target.budget.took_invalid(highest or reading.amount_uc(answer.at("usage", "credits_reserved")) or 0)
         return answer
 
     def task(self, task_id: str) -> Answer:
         query = self.contract.query
         return self.send(query.method, query.of(quote(task_id, safe="")))
+
+    def cancel(self, task_id: str) -> Answer:
+        """End a task, where the document has an operation for that. Raises LookupError where it has none."""
+        cancel = self.contract.needed("cancel_task")
+        return self.send(cancel.method, cancel.of(quote(task_id, safe="")))
 
     def credits(self) -> Answer:
         """The credits; an empty answer where the document has no operation that tells them."""
@@ -245,7 +255,8 @@ class Case:
             told = answer.headers.get("retry-after")
             says = reading.seconds_told(told, time.time()) is not None
             self.judge.that("RATE-LIMIT-SAYS-WHEN", says, f"429 with Retry-After {told}", "seconds, or a date")
-        known = self.contract.error_kinds(meant, answer.status)
+        named = self.contract.is_named(reading.parsed(answer.exchange.request_body)[0])
+        known = self.contract.error_kinds(meant, answer.status, named=named)
         if answer.status >= 400 and known and reading.fields(answer.at("error")):
             code, kind = answer.code, answer.at("error", "type")
             told = f"{answer.status}: code {reading.shown(code)}, type {reading.shown(kind)}"
