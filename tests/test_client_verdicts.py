@@ -15,6 +15,7 @@ from contract_tests.client.fitting import Fitting
 from contract_tests.client.run import REAL, Ending, Habit, Run, shows_a_crash
 from contract_tests.client.verdicts import broken, undecided
 from contract_tests.client.wire.journal import Entry, entry_of, operation_of
+from contract_tests.contract.contract import built_in
 
 TASK = "task-unified-1757169743-7cvnl5zw"
 QUERY, LINK, CREATE = f"/v1/tasks/{TASK}", f"/media/{TASK}/0.mp4", "/v1/videos/generations"
@@ -39,7 +40,7 @@ def entry(at_s: float, method: str, path: str, status: int = 200, **more: Any) -
         "answer_headers": {},
         "fault": None,
         "task_id": TASK,
-        "operation": operation_of(method, path),
+        "operation": operation_of(method, path, built_in()),
         "key_in": [],
         "other_key": None,
         "made": status >= 300,

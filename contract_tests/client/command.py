@@ -5,6 +5,7 @@ import shlex
 import signal
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,6 +17,8 @@ from contract_tests.client.behaviours.grid import behaviour_of, cells, name_of, 
 from contract_tests.client.campaign import Campaign, NoClientError
 from contract_tests.client.processes import Processes
 from contract_tests.client.stage import POLLS, scaled
+from contract_tests.contract.options import contract_from, spec_options, spec_words
+from contract_tests.contract.silence import of_clients
 from contract_tests.judge import Judge
 from contract_tests.report import EXIT_CODES, Report
 from contract_tests.reporting import progress, publish, report_options
@@ -41,6 +44,7 @@ def _behaviours(context: click.Context, parameter: click.Parameter, texts: tuple
 
 @click.command(epilog=EXIT_CODES)
 @click.argument("command", nargs=-1, required=True)
+@spec_options
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="What is drawn; a new one each time unless given.")
 @click.option("--profile", type=click.Choice(["documented", "observed"]), default="documented", show_default=True)
 @click.option("--examples", type=click.IntRange(0, 10_000), default=12, show_default=True, help="How many are drawn.")
@@ -67,6 +71,8 @@ def _behaviours(context: click.Context, parameter: click.Parameter, texts: tuple
 @report_options(Layer.CLIENT)
 def client(
     command: tuple[str, ...],
+    specs: tuple[Path, ...],
+    model: str | None,
     seed: int | None,
     profile: str,
     examples: int,
@@ -84,12 +90,13 @@ def client(
     the API at EVOLINK_BASE_URL (with --intercept, at the live hosts) and its key in EVOLINK_API_KEY. Its own sleeping
     is real; the task's time is not.
     """
-    seed = secrets.randbits(32) if seed is None else seed
-    again = ["contract-tests", "client", "--seed", str(seed), "--profile", profile, "--clock", clock]
+    seed, contract = secrets.randbits(32) if seed is None else seed, contract_from(specs, model)
+    again = ["contract-tests", "client", *spec_words(specs, model), "--seed", str(seed)]
+    again += ["--profile", profile, "--clock", clock]
     again += ["--speed", f"{speed:g}"] if clock == "scaled" else []
     again += ["--intercept"] if intercept else []
     again += ["--time-limit", f"{time_limit:g}"] if time_limit != TIME_LIMIT_S else []
-    judge = Judge(checks(Layer.CLIENT))
+    judge = Judge(checks(Layer.CLIENT), silent=of_clients(contract))
     started, begun = datetime.now(UTC), time.monotonic()
     with Processes(
         command,
@@ -99,6 +106,7 @@ def client(
         limit_s=time_limit,
         parallel=parallel,
         intercept=intercept,
+        contract=contract,
     ) as processes:
         campaign = Campaign(
             player=processes.player,
@@ -113,7 +121,13 @@ def client(
         elapsed_s=time.monotonic() - begun,
         seed=seed,
         results=judge.results(),
-        facts={"profile": profile, "clock": clock, "behaviours": str(len(campaign.runs)), **_left_open(campaign)},
+        facts={
+            "model": f"{contract.model} ({contract.source})",
+            "profile": profile,
+            "clock": clock,
+            "behaviours": str(len(campaign.runs)),
+            **_left_open(campaign),
+        },
         exchanges=tuple(entry.exchange() for run in campaign.runs.values() for entry in run.entries),
         aborted=aborted,
     )

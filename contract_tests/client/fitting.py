@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from contract_tests.client.behaviours.behaviour import PLAIN, Behaviour
 from contract_tests.client.behaviours.deviation import Deviation, Operation
-from contract_tests.client.behaviours.fates import ENDLESS_S, Queued, Slow
+from contract_tests.client.behaviours.fates import ENDLESS_S, NoCredits, Queued, Slow
 from contract_tests.client.behaviours.grid import cell_of, operations_of, takes_real_time
 from contract_tests.client.behaviours.troubles import LONG_WAIT_S, Answers
 from contract_tests.client.run import REAL, Ending, Habit, Run, habit_of
@@ -50,9 +50,8 @@ class Fitting:
         """Why this client can't meet it; empty where it can."""
         cell = cell_of(behaviour)
         needs = cell.needs if cell else ""
-        missing = operations_of(behaviour) - self.asked - {Operation.SUBMISSION, Operation.QUERY}
-        if missing:
-            return f"in the plain course it asked for no {', '.join(sorted(missing))}"
+        if missing := self._unsaid(behaviour) or self._unasked(behaviour):
+            return missing
         if "callbacks" in needs and not self.plain.names_a_callback:
             return "it names no callback URL"
         if "several" in needs and self.plain.wanted < 2:
@@ -62,6 +61,20 @@ class Fitting:
             return f"it waits {longest_s:.0f} s by itself, so that no Retry-After up to 30 s shows anything"
         if self.limit_s and self.seconds_of(behaviour) > self.limit_s and not self._is_endless(behaviour):
             return f"takes about {self.seconds_of(behaviour):.0f} s at its pace; --time-limit is shorter"
+        return ""
+
+    def _unasked(self, behaviour: Behaviour) -> str:
+        """What this client never asks for; empty where it asks for all of it."""
+        missing = operations_of(behaviour) - self.asked - {Operation.SUBMISSION, Operation.QUERY}
+        return f"in the plain course it asked for no {', '.join(sorted(missing))}" if missing else ""
+
+    def _unsaid(self, behaviour: Behaviour) -> str:
+        """What the document does not say that the behaviour rests on; empty where it does."""
+        contract = self.plain.contract
+        if contract.speech is not None and not all(one.is_anybodys for one in behaviour.openings):
+            return f"{contract.source} does not say what is open there"
+        if contract.credits is None and behaviour.has(NoCredits):
+            return f"{contract.source} has no operation that tells the credits"
         return ""
 
     def _is_endless(self, behaviour: Behaviour) -> bool:

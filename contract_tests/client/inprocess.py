@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from json import JSONDecodeError
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -31,6 +32,9 @@ from contract_tests.client.run import Ending, Run
 from contract_tests.client.stage import STEPS, Stage
 from contract_tests.client.verdicts import hopeless
 from contract_tests.client.virtual import VirtualTime
+from contract_tests.contract.contract import Contract
+from contract_tests.contract.mounted import contract_of
+from contract_tests.contract.silence import of_clients
 from contract_tests.judge import Finding, Judge, Outcome
 
 Client = Callable[[str, str], object] | Callable[[str, str], Awaitable[object]]
@@ -47,8 +51,16 @@ _GRACE_S = 0.5
 class InProcess:
     """A stage, and a callable that is played on it."""
 
-    def __init__(self, client: Client, *, profile: str, seed: int) -> None:
-        self._client, self._stage = client, Stage(profile, seed, STEPS)
+    def __init__(
+        self,
+        client: Client,
+        *,
+        profile: str,
+        seed: int,
+        contract: Contract | None = None,
+    ) -> None:
+        self._client = client
+        self._stage = Stage(profile, seed, STEPS, contract=contract)
         self._time = VirtualTime(self._advance)
         self._running = contextlib.ExitStack()
         self._mover = ThreadPoolExecutor(1)
@@ -157,11 +169,17 @@ def judge_client(
     seed: int = 0,
     profile: str = "documented",
     behaviours: Sequence[str] | None = None,
+    specs: Sequence[str | Path] = (),
+    model: str | None = None,
 ) -> Judge:
-    """Play the named behaviours (or only `behaviours`) and so many drawn ones; what was found is in the Judge."""
-    judge = Judge(checks(Layer.CLIENT))
+    """Play the named behaviours (or only `behaviours`) and so many drawn ones; what was found is in the Judge.
+
+    `specs` are documents, files or folders, of which `model` is what the client asks for. Raises SpecError.
+    """
+    contract = contract_of(specs, model)
+    judge = Judge(checks(Layer.CLIENT), silent=of_clients(contract))
     chosen = for_virtual_time() if behaviours is None else [behaviour_of(one) for one in behaviours]
-    with InProcess(client, profile=profile, seed=seed) as played:
+    with InProcess(client, profile=profile, seed=seed, contract=contract) as played:
         campaign = Campaign(
             played.player,
             judge,

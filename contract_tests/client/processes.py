@@ -17,6 +17,7 @@ from contract_tests.client.run import Ending, Run
 from contract_tests.client.stage import TASK_S, Stage, Time
 from contract_tests.client.verdicts import hopeless
 from contract_tests.client.wire.journal import TERMINAL
+from contract_tests.contract.contract import Contract
 
 _LOOK_EVERY_S = 0.4
 _PLAIN_S = 30.0
@@ -37,10 +38,13 @@ class Processes:
         limit_s: float,
         parallel: int,
         intercept: bool = False,
+        contract: Contract | None = None,
     ) -> None:
         self._command, self._limit_s = command, limit_s
         self._plain_s = 0.0
-        self._stages = (Stage(profile, seed + one, moved_by, intercept=intercept) for one in range(parallel))
+        self._stages = (
+            Stage(profile, seed + one, moved_by, intercept=intercept, contract=contract) for one in range(parallel)
+        )
         self._parallel, self._starting = parallel, threading.Lock()
         self._free: queue.SimpleQueue[Stage] = queue.SimpleQueue()
         self._running = ExitStack()

@@ -11,12 +11,11 @@ from typing import Any
 from contract_tests.client.behaviours.behaviour import Behaviour
 from contract_tests.client.behaviours.deviation import Operation
 from contract_tests.client.wire.journal import TERMINAL, Entry
+from contract_tests.contract.contract import Contract, built_in
 
 _FAILED = TERMINAL - {"completed"}
 _ASKED = (Operation.SUBMISSION, Operation.QUERY, Operation.LIST)
 """What comes to nothing if it is refused; credits and uploads may be a matter beside the task."""
-LINK_S = 86_400
-"""How long result links are valid (documented: 24 h)."""
 _CRASHES = re.compile(r"^Node\.js v\d|^Exception in thread|^panic: |panicked at ", re.MULTILINE)
 """How runtimes say that a program died of what it did not expect."""
 _LAST_WORDS = re.compile(r"^(?:jq: |parse error)|unbound variable$")
@@ -126,6 +125,7 @@ class Run:
     told: dict[str, str] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
     habit: Habit = field(default_factory=Habit)
+    contract: Contract = field(default_factory=built_in)
 
     @cached_property
     def submissions(self) -> tuple[Entry, ...]:
@@ -180,7 +180,7 @@ class Run:
     @cached_property
     def names_a_callback(self) -> bool:
         bodies = [entry.record["body"] for entry in self.submissions]
-        return any(isinstance(body, dict) and "callback_url" in body for body in bodies)
+        return any(isinstance(body, dict) and self.contract.requests.callback in body for body in bodies)
 
     @cached_property
     def bad_news(self) -> Entry | None:
@@ -205,7 +205,8 @@ class Run:
         """When the result links of a task expire, on the fake's clock."""
         ended_ms = self.tasks.get(str(task_id), {}).get("ended_ms")
         told = [one.task()["link_seconds"] for one in self.behaviour.deviations if "link_seconds" in one.task()]
-        return None if ended_ms is None else ended_ms + (told[0] if told else LINK_S) * 1000
+        lives_s = told[0] if told else self.contract.link_seconds
+        return None if ended_ms is None or lives_s is None else ended_ms + lives_s * 1000
 
 
 def is_refusal(entry: Entry) -> bool:

@@ -14,6 +14,7 @@ from contract_tests.client.run import REAL, VIRTUAL, Ending, Pace, Run
 from contract_tests.client.wire.journal import Entry, entry_of
 from contract_tests.client.wire.line import Wire
 from contract_tests.client.wire.script import Script
+from contract_tests.contract.contract import Contract, built_in
 from mockserver.testing import MockServer
 
 TASK_S = 2.0
@@ -43,15 +44,25 @@ def scaled(speed: float) -> Time:
 class Stage:
     """One fake. Between `set_up` and `seen` one client plays one case, at `url`.
 
-    `intercept`: programs started with `variables` reach it at the live hosts, and no other host.
+    `intercept`: programs started with `variables` reach it at the live hosts, and no other host. What
+    the contract was read from is mounted.
     """
 
-    def __init__(self, profile: str, seed: int, moved_by: Time, *, intercept: bool = False) -> None:
-        self.time, self._intercept = moved_by, intercept
+    def __init__(
+        self,
+        profile: str,
+        seed: int,
+        moved_by: Time,
+        *,
+        intercept: bool = False,
+        contract: Contract | None = None,
+    ) -> None:
+        self.time, self._intercept, self._contract = moved_by, intercept, contract or built_in()
         self._running = ExitStack()
         self.variables: Mapping[str, str] = os.environ
-        self._wire = Wire(virtual=moved_by.virtual)
-        self.mock = MockServer(profile=profile, seed=seed, task_seconds=TASK_S, public_url=self._wire.elsewhere)
+        self._wire = Wire(self._contract, virtual=moved_by.virtual)
+        told: dict[str, Any] = {"profile": profile, "seed": seed, "specs": self._contract.specs}
+        self.mock = MockServer(**told, task_seconds=TASK_S, public_url=self._wire.elsewhere)
         self.url = self._wire.url
         self._before = 0
 
@@ -86,7 +97,7 @@ class Stage:
         if scenario["rules"]:
             self.mock.post("/scenarios", scenario, key=key)
         self._before = 0
-        self._wire.begin(Script(behaviour, self._wire.url, self._wire.elsewhere), key)
+        self._wire.begin(Script(behaviour, self._wire.url, self._wire.elsewhere, self._contract), key)
 
     def entries(self) -> tuple[Entry, ...]:
         """All that came since, whatever key it carried."""
@@ -99,7 +110,9 @@ class Stage:
 
     def so_far(self, behaviour: Behaviour, intents: int | None) -> Run:
         """What a client that still runs has done."""
-        return Run(behaviour, self.entries(), Ending(None, 0), self.time.pace, intents=intents)
+        return Run(
+            behaviour, self.entries(), Ending(None, 0), self.time.pace, intents=intents, contract=self._contract
+        )
 
     def let_pass(self, seconds: float) -> None:
         """Move a clock that does not run by itself."""
@@ -123,6 +136,7 @@ class Stage:
             tasks=tasks,
             charged=self._charged(key),
             told={task_id: tasks[task_id]["state"] for task_id in delivered if task_id in tasks},
+            contract=self._contract,
         )
 
     def seen_again(self, first: Run, run: Run) -> Run:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 from contract_tests.contract.document import BUILT_IN, contract_document, flat, json_schema, operations, resolved
@@ -41,6 +42,13 @@ class Endpoint:
         """The path of one thing, by what stands for it there."""
         return re.sub(r"\{\w+\}", lambda _: value, self.path)
 
+    def value_in(self, path: str) -> str | None:
+        """What stands for the one thing in a path of this operation."""
+        begin, _, end = self.path.partition("{")
+        end = end.partition("}")[2]
+        fits = path.startswith(begin) and path.endswith(end) and len(path) > len(begin) + len(end)
+        return path[len(begin) : len(path) - len(end)] if fits else None
+
     @property
     def is_documented(self) -> bool:
         return bool(self.raw.get("x-evolink-evidence") == "documented")
@@ -54,7 +62,8 @@ def _pattern(path: str) -> str:
 
 class Contract:
     """What a run judges by. `document` has the operations with their roles, the model's own among them; `source` is
-    what reports call it; `speech` is how its tasks speak, if not as this API's."""
+    what reports call it; `speech` is how its tasks speak, if not as this API's; `specs` are the files and folders
+    that it was read from."""
 
     def __init__(
         self,
@@ -63,7 +72,9 @@ class Contract:
         source: str,
         speech: Speech | None = None,
         callback: str | None = "callback_url",
+        specs: tuple[Path, ...] = (),
     ) -> None:
+        self.specs = specs
         self.document, self.model, self.source, self.speech = document, model, source, speech
         known = (one for one in operations(document) if "x-evolink-role" in one[2])
         self.endpoints = tuple(Endpoint(raw["x-evolink-role"], method, path, raw) for method, path, raw in known)
@@ -116,12 +127,13 @@ class Contract:
         price = Price(rule, length or {}, count_field, results.get("count", 1))
         return None if price.counts_seconds and length is None else price
 
-    def price_uc(self, profile: str, seconds: float, body: dict[str, Any] | None = None) -> int | None:
-        """What a submission costs whose media are this long, in uc; None where the document does not say."""
+    def price_uc(self, profile: str, seconds: float | None, body: dict[str, Any] | None = None) -> int | None:
+        """What a submission costs, in uc, whose media are this long (None: what the document takes them for); None
+        where the document does not say."""
         price = self.price(profile)
         return None if price is None else price.uc(body or self.requests.example(), seconds)
 
-    def highest_uc(self, seconds: float) -> int | None:
+    def highest_uc(self, seconds: float | None) -> int | None:
         """The most that any price rule of the document asks for its example."""
         told = [self.price_uc(profile, seconds) for profile in self.create.raw.get("x-evolink-price", ())]
         return max((one for one in told if one is not None), default=None)

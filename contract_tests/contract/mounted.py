@@ -12,7 +12,7 @@ from typing import Any
 from contract_tests.contract.contract import KEY_HEADER, Contract, built_in
 from contract_tests.contract.document import contract_document, flat, json_media, json_schema, resolved
 from contract_tests.contract.speech import Speech
-from mockserver.testing import SpecError, Terms, terms
+from mockserver.testing import SpecError, Spoken, Terms, terms
 
 _MOUNTED = "x-mounted"
 """Where the mounted document stands among the components, with all that it refers to."""
@@ -23,16 +23,16 @@ Raw = dict[str, Any]
 
 def contract_of(specs: Iterable[str | Path], model: str | None = None) -> Contract:
     """What these files and folders say of a model; without any, the built-in contract. Raises SpecError."""
-    paths, own = [*specs], built_in().model
+    paths, own = tuple(map(Path, specs)), built_in().model
     if not paths and model not in (None, own):
         raise SpecError(f"--model: received {model}; allowed: {own}, or --spec with the document of another")
     if not paths:
         return built_in()
     told = terms(paths, model)
-    return _of_this_api(told) if told.spoken is None else _of_another(told, told.spoken)
+    return _of_this_api(told, paths) if told.spoken is None else _of_another(told, told.spoken, paths)
 
 
-def _of_this_api(told: Terms) -> Contract:
+def _of_this_api(told: Terms, specs: tuple[Path, ...]) -> Contract:
     """The built-in document with the operation of this model in place of its own."""
     document, raw = deepcopy(contract_document()), _rebased(told.raw)
     document["components"][_MOUNTED] = raw
@@ -41,10 +41,10 @@ def _of_this_api(told: Terms) -> Contract:
     document["paths"].setdefault(told.path, {})[told.method.lower()] = own
     _name_model(document, own, told.model)
     _admit_statuses(document, own)
-    return Contract(document, told.model, told.file, callback=told.callback)
+    return Contract(document, told.model, told.file, callback=told.callback, specs=specs)
 
 
-def _of_another(told: Terms, spoken: Any) -> Contract:
+def _of_another(told: Terms, spoken: Spoken, specs: tuple[Path, ...]) -> Contract:
     """The document of another provider: its operations, and no others."""
     raw = _rebased(told.raw)
     places = {**spoken.following, "create_task": (told.method, told.path)}
@@ -64,7 +64,7 @@ def _of_another(told: Terms, spoken: Any) -> Contract:
             paths[path]["parameters"] = shared
     _name_model(document, paths[told.path][told.method.lower()], told.model)
     speech = Speech(spoken.submitted, spoken.queried, spoken.words)
-    return Contract(document, told.model, told.file, speech, told.callback)
+    return Contract(document, told.model, told.file, speech, told.callback, specs)
 
 
 def _rebased(node: Any) -> Any:
@@ -115,7 +115,7 @@ def _admit_examples(document: Raw, answer: Raw, usual: Raw) -> None:
         for name, one in json_media(document, usual).get("examples", {}).items()
         if one.get(_EVIDENCE) != "documented"
     }
-    if vendors and media:
+    if vendors and (media.get("examples") or "example" in media):
         examples = media.setdefault("examples", {})
         if "example" in media:
             examples["documented"] = {"value": media.pop("example")}

@@ -31,6 +31,18 @@ def silences(contract: Contract) -> dict[str, str]:
     return told
 
 
+def of_clients(contract: Contract) -> dict[str, str]:
+    """The checks of clients that can't be judged by this contract, with the reason of each."""
+    told = {} if contract.failures else {"CLIENT-FAILURE-IS-FINAL": "does not list why a task may fail"}
+    if contract.credits is None:
+        told["CLIENT-PAYS-ONCE"] = "has no operation that tells the credits"
+    if contract.speech is not None and not contract.says_cancelled:
+        told["CLIENT-KNOWS-CANCELLED"] = "has no word for a cancelled task"
+    if contract.link_seconds is None:
+        told["CLIENT-FETCHES-IN-TIME"] = "does not say how long a result's link works"
+    return {check_id: f"{contract.source} {missing}" for check_id, missing in told.items()}
+
+
 def _premises(contract: Contract) -> Iterator[_Premise]:
     yield from _of_callbacks(contract)
     yield from _of_money(contract)

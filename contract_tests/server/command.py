@@ -65,7 +65,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--deadline", default=600.0, show_default=True, type=click.FloatRange(1), help="Seconds for the run.")
 @click.option("--rate", type=click.FloatRange(0.01, 10_000), help="Most requests a second.")
 @click.option("--video-url", help="A video that the server can reach, in place of the example's.")
-@click.option("--video-seconds", default=9.0, show_default=True, type=click.FloatRange(0.1), help="Its length.")
+@click.option("--video-seconds", type=click.FloatRange(0.1), help="Its length; else what the document takes it for.")
 @click.option(
     "--highest-price",
     type=click.FloatRange(min=0),
@@ -112,7 +112,7 @@ def _target(url: str, arguments: dict[str, Any]) -> Iterator[tuple[Options, bool
         yield _options(url, _address(server_address, url), arguments), yes
         return
     with fake(
-        arguments["profile"] or "documented", arguments["seed"], arguments["specs"], as_live=as_live
+        arguments["profile"] or "documented", arguments["seed"], arguments["contract"].specs, as_live=as_live
     ) as started:
         if as_live:
             arguments |= _rehearsing(arguments, arguments["contract"])

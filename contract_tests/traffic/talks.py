@@ -8,6 +8,7 @@ from contract_tests.client.behaviours.behaviour import PLAIN
 from contract_tests.client.behaviours.deviation import Operation
 from contract_tests.client.run import REAL, Ending, Run
 from contract_tests.client.wire.journal import Entry, operation_of
+from contract_tests.contract.contract import built_in
 from contract_tests.exchange import as_text
 from contract_tests.traffic.source import Traffic
 
@@ -95,7 +96,7 @@ def _entry(record: dict[str, Any]) -> Entry:
     fault = _SEEN.get(record["fault"], record["fault"])
     end = _end_of_key(str(record["tenant"] or ""))
     key_in = ["URL"] if end and f"=…{end}" in record["query"] else []
-    kind = operation_of(record["method"], record["path"])
+    kind = operation_of(record["method"], record["path"], built_in())
     return Entry({**record, "fault": fault, "made": False, "key_in": key_in}, kind, record["real_ms"] / 1000)
 
 

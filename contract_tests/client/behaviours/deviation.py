@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from contract_tests.contract.contract import Contract, built_in
+
 
 class Operation(StrEnum):
     """What a client asks of the API: the rows of the grid."""
@@ -18,8 +20,6 @@ class Operation(StrEnum):
 
 
 ROWS = tuple(one for one in Operation if one is not Operation.OTHER)
-SUBMISSION_ID = "createVideoGeneration"
-"""The operationId of a submission, as rules of the control API name it."""
 _PLURALS = {Operation.QUERY: "queries", Operation.FETCH: "fetches of a result", Operation.CREDITS: "reads of credits"}
 _WORDS = {
     Operation.FETCH: "fetch of a result",
@@ -59,6 +59,7 @@ class Ask:
     now_s: float
     here: str
     elsewhere: str
+    contract: Contract = field(default_factory=built_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def counted(operation: Operation, number: int) -> str:
 
 def rule(then: dict[str, Any], times: int | None = None) -> dict[str, Any]:
     """A rule of a scenario for the first `times` submissions, or for all."""
-    made: dict[str, Any] = {"when": {"operation": SUBMISSION_ID}, "then": then}
+    made: dict[str, Any] = {"when": {"operation": str(Operation.SUBMISSION)}, "then": then}
     return {**made, "times": times} if times else made
 
 

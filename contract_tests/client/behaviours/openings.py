@@ -21,6 +21,8 @@ class Opening(Deviation):
     owner: ClassVar[str] = "CLIENT-SURVIVES-WHAT-IS-OPEN"
     is_quiet: ClassVar[bool] = True
     """Whether a client that had its way has no reason to end otherwise than in the plain course."""
+    is_anybodys: ClassVar[bool] = False
+    """Whether it is open in whatever words a document speaks of tasks."""
 
     def opened(self, operation: Operation, answer: Json, reads: int) -> Json:
         """The answer as it is to be; `reads` counts the earlier ones that told that the task is completed."""
@@ -30,6 +32,7 @@ class Opening(Deviation):
 @dataclass(frozen=True, slots=True)
 class UnknownFields(Opening):
     kind: ClassVar[str] = "unknown-fields"
+    is_anybodys: ClassVar[bool] = True
     owner: ClassVar[str] = "CLIENT-SURVIVES-UNKNOWN-FIELDS"
 
     def opened(self, operation: Operation, answer: Json, reads: int) -> Json:
@@ -81,6 +84,7 @@ class OddIds(Opening):
     """The wire gives the ids out and takes them back."""
 
     kind: ClassVar[str] = "odd-ids"
+    is_anybodys: ClassVar[bool] = True
 
     @property
     def line(self) -> str:
@@ -138,6 +142,7 @@ class LowerCaseHeaders(Opening):
     """The wire writes them."""
 
     kind: ClassVar[str] = "lower-case-headers"
+    is_anybodys: ClassVar[bool] = True
 
     @property
     def line(self) -> str:

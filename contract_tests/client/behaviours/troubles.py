@@ -15,7 +15,7 @@ from contract_tests.client.behaviours.deviation import (
     Trouble,
     counted,
 )
-from contract_tests.contract.contract import built_in
+from contract_tests.contract.contract import Contract
 
 FAULTS = {
     "closed_before_answer": "{which} lost before the answer, and not taken",
@@ -70,7 +70,7 @@ class Answers(Trouble):
         if self.wait:
             date = formatdate(ask.now_s + self.wait, usegmt=True)
             headers.append(("Retry-After", date if self.date else str(self.wait)))
-        return Effect(self.taken, made_error(self.operation, self.status, headers, self.form))
+        return Effect(self.taken, made_error(ask.contract, self.operation, self.status, headers, self.form))
 
     @property
     def line(self) -> str:
@@ -84,21 +84,23 @@ class Answers(Trouble):
         return f"{self.which} {taken}answered {self.status}{form}{wait}"
 
 
-def made_error(operation: Operation, status: int, headers: Headers | None = None, form: str = "json") -> Answer:
+def made_error(
+    contract: Contract, operation: Operation, status: int, headers: Headers | None = None, form: str = "json"
+) -> Answer:
     """An error as the document has it for this operation, or as a gateway would write it."""
     if form != "json":
         kind, page = _PAGES[form]
         return Answer(status, [("Content-Type", kind), *(headers or [])], page, is_made=True)
-    code, kind = _error_kind(operation, status)
+    code, kind = _error_kind(contract, operation, status)
     error: dict[str, Any] = {"code": code, "message": f"The service answered {status}", "type": kind}
     body = json.dumps({"error": error}).encode()
     return Answer(status, [("Content-Type", "application/json"), *(headers or [])], body, is_made=True)
 
 
-def _error_kind(operation: Operation, status: int) -> tuple[Any, str]:
+def _error_kind(contract: Contract, operation: Operation, status: int) -> tuple[Any, str]:
     """The code and type that the document gives first."""
-    endpoint = built_in().endpoint(_ROLES.get(operation, ""))
-    known = built_in().error_kinds(endpoint, status) if endpoint else frozenset()
+    endpoint = contract.endpoint(_ROLES.get(operation, ""))
+    known = contract.error_kinds(endpoint, status) if endpoint else frozenset()
     if _PREFERRED.get(status) in known or not known:
         return _PREFERRED.get(status) or _OTHERWISE.get(status, ("internal_error", "api_error"))
     return min(known, key=str)
@@ -151,7 +153,7 @@ class Vanishes(Deviation):
         return operation is Operation.QUERY
 
     def effect(self, ask: Ask) -> Effect | None:
-        return Effect(False, made_error(Operation.QUERY, 404)) if ask.number >= self.after else None
+        return Effect(False, made_error(ask.contract, Operation.QUERY, 404)) if ask.number >= self.after else None
 
     @property
     def line(self) -> str:
@@ -172,7 +174,7 @@ class LinkDies(Deviation):
     def effect(self, ask: Ask) -> Effect | None:
         if self.renewed and _reading_of(ask.query) > 1:
             return None
-        return Effect(False, made_error(Operation.FETCH, self.status))
+        return Effect(False, made_error(ask.contract, Operation.FETCH, self.status))
 
     @property
     def line(self) -> str:

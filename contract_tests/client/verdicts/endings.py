@@ -17,7 +17,7 @@ _PATIENT_QUERIES = 30
 
 
 def stops_at_terminal(run: Run) -> Iterator[Judgement]:
-    ended = [entry for entry in run.queries if entry.state in TERMINAL - {"cancelled"}]
+    ended = [entry for entry in run.queries if entry.state in _terminal(run)]
     for entry in {entry.task_id: entry for entry in reversed(ended)}.values():
         more = afterwards(run, entry.task_id)
         hangs = is_done_and_hangs(run)
@@ -26,6 +26,11 @@ def stops_at_terminal(run: Run) -> Iterator[Judgement]:
         holds = len(more.idle) <= _AFTER_TERMINAL_ALLOWED and more.renewals <= MOST_RENEWALS and not hangs
         allowed = f"{_AFTER_TERMINAL_ALLOWED} more query without a reason, and an end"
         yield Judgement("CLIENT-STOPS-AT-TERMINAL", holds, received, allowed, (entry, *more.idle[:4]))
+
+
+def _terminal(run: Run) -> frozenset[str]:
+    """The states that end a task by its document."""
+    return TERMINAL if run.contract.says_cancelled else TERMINAL - {"cancelled"}
 
 
 def is_done_and_hangs(run: Run) -> bool:
@@ -64,6 +69,8 @@ def failure_is_error(run: Run) -> Iterator[Judgement]:
 
 def _owner_of_failure(run: Run) -> str:
     """A status that this model's own document does not have is a matter of its own."""
+    if run.contract.says_cancelled:
+        return "CLIENT-FAILURE-IS-ERROR"
     says = run.bad_news is not None and "cancelled" in run.bad_news.told.values()
     return "CLIENT-KNOWS-CANCELLED" if says else "CLIENT-FAILURE-IS-ERROR"
 

@@ -82,6 +82,6 @@ def afterwards(run: Run, task_id: str | None) -> Afterwards:
 
 def _asks_for_more(query: Entry) -> bool:
     """Whether the end that it told has no links, or it told nothing at all."""
-    answer = query.record["answer"]
+    answer = query.answer
     has_links = isinstance(answer, dict) and bool(answer.get("results"))
     return is_trouble(query) or not query.is_healthy or (query.state == "completed" and not has_links)

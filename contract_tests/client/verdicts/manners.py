@@ -1,8 +1,7 @@
 """How a client asks: requests that are valid, a key that stays where it belongs, patience between the tries."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from functools import cache
 from itertools import pairwise
 from statistics import median
 from typing import Any
@@ -12,7 +11,8 @@ from contract_tests.client.behaviours.troubles import MOVED, Vanishes
 from contract_tests.client.run import Run, is_definite, is_running
 from contract_tests.client.verdicts.judgement import Judgement, Pair, groups, longest, pairs_of, repeated
 from contract_tests.client.wire.journal import Entry
-from contract_tests.contract.contract import built_in
+from contract_tests.contract.document import Schema
+from contract_tests.contract.request import Requests
 
 _INVALID = frozenset({400, 401, 405, 413, 415, 422})
 REFUSALS_ALLOWED = 3
@@ -40,31 +40,30 @@ def request_valid(run: Run) -> Iterator[Judgement]:
 
 def request_meant(run: Run) -> Iterator[Judgement]:
     for entry in run.submissions:
-        odd = list(_misplaced(entry.record["body"], "", is_top=True))
-        allowed = f"the names of the document, at its top: {', '.join(sorted(_known_names()))}"
+        requests = run.contract.requests
+        odd = list(_misplaced(requests, entry.record["body"], requests.schema, ""))
+        allowed = f"the names of the document: {', '.join(sorted(requests.properties))}"
         yield Judgement("CLIENT-REQUEST-MEANT", not odd, "; ".join(odd), allowed, (entry,))
 
 
-def _misplaced(value: Any, place: str, *, is_top: bool = False) -> Iterator[str]:
+def _misplaced(requests: Requests, value: Any, schema: Schema, place: str) -> Iterator[str]:
     """Members that the document allows, and that can't do what their author wanted."""
+    known = requests.properties_of(schema)
     for name, part in value.items() if isinstance(value, dict) else ():
         where = f"{place}.{name}" if place else str(name)
-        if name in _known_names():
-            if not is_top:
-                yield f"{where} does nothing there; {name} belongs at the top"
-        elif near := _near(str(name)):
+        if name in known:
+            yield from _misplaced(requests, part, known[name], where)
+            continue
+        if name in requests.properties:
+            yield f"{where} does nothing there; {name} belongs at the top"
+        elif near := _near(str(name), known or requests.properties):
             yield f"{where} is no name of the document; near: {near}"
-        yield from _misplaced(part, where)
+        yield from _misplaced(requests, part, {}, where)
 
 
-@cache
-def _known_names() -> frozenset[str]:
-    return frozenset(built_in().requests.properties)
-
-
-def _near(name: str) -> str:
+def _near(name: str, names: Iterable[str]) -> str:
     """The known name that was meant, if any: in another spelling, or off by a letter or two."""
-    plain = {known.replace("_", ""): known for known in _known_names()}
+    plain = {known.replace("_", ""): known for known in names}
     found = get_close_matches(name.replace("_", "").replace("-", "").lower(), plain, 1, 0.85)
     return plain[found[0]] if found else ""
 

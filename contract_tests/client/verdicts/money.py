@@ -1,22 +1,20 @@
 """What a client pays for, and what it tries to pay for."""
 
 from collections.abc import Iterator
-from functools import cache
 
 from contract_tests.client.run import Run
 from contract_tests.client.verdicts.judgement import Judgement
 from contract_tests.client.wire.journal import Entry
-from contract_tests.contract.document import contract_document
+from contract_tests.contract.contract import Contract
 
 _TRIES_AGAIN = 1
 _MAY_BE_REPEATED = "request_cancelled"
 """The user has to do something: to want it again, which is no change."""
 
 
-@cache
-def _to_be_changed() -> frozenset[str]:
+def _to_be_changed(contract: Contract) -> frozenset[str]:
     """Codes of a failure that comes again until the user has changed something."""
-    failures = contract_document()["x-evolink-failures"]
+    failures = contract.document.get("x-evolink-failures", {})
     return frozenset(code for code, one in failures.items() if one["advice"] == "change") - {_MAY_BE_REPEATED}
 
 
@@ -31,7 +29,7 @@ def pays_once(run: Run) -> Iterator[Judgement]:
 
 def failure_is_final(run: Run) -> Iterator[Judgement]:
     """Submissions count, not charges: what fails is not charged. A repeat with the same key is no new task."""
-    told = {str(task.get("failure")) for task in run.tasks.values()} & _to_be_changed()
+    told = {str(task.get("failure")) for task in run.tasks.values()} & _to_be_changed(run.contract)
     if run.intents is None or not told:
         return
     new = [one for one in run.submissions if one.is_healthy and "idempotency-replayed" not in _headers(one)]

@@ -26,7 +26,10 @@ def survives(run: Run) -> Iterator[Judgement]:
 
 
 def knows_cancelled(run: Run) -> Iterator[Judgement]:
-    """Not the end itself, which other verdicts judge, but that it is one."""
+    """Not the end itself, which other verdicts judge, but that it is one; a status like any other where the document
+    of the model lists it."""
+    if run.contract.says_cancelled:
+        return
     for entry in run.queries:
         if entry.state == "cancelled":
             idle = afterwards(run, entry.task_id).idle

@@ -10,11 +10,11 @@ _LOOPBACK = ("127.0.0.1", "localhost")
 
 
 class Callbacks:
-    """The callback URLs of one case; `url` is the wire's own. A receiver elsewhere than on loopback, or by https, is
-    called without the wire."""
+    """The callback URLs of one case; `url` is the wire's own, `field` what a submission calls them. A receiver
+    elsewhere than on loopback, or by https, is called without the wire."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, field: str | None) -> None:
+        self._url, self._field = url, field or ""
         self._targets: list[str] = []
 
     def led_here(self, body: bytes) -> bytes:
@@ -23,13 +23,13 @@ class Callbacks:
             told = json.loads(body)
         except ValueError:
             return body
-        target = told.get("callback_url") if isinstance(told, dict) else None
+        target = told.get(self._field) if isinstance(told, dict) else None
         if not isinstance(target, str) or not _is_near(target):
             return body
         if target not in self._targets:
             self._targets.append(target)
         number = self._targets.index(target)
-        return json.dumps({**told, "callback_url": f"{self._url}{PREFIX}{number}"}).encode()
+        return json.dumps({**told, self._field: f"{self._url}{PREFIX}{number}"}).encode()
 
     def target_of(self, path: str) -> str | None:
         """The URL that a callback with this path is for."""

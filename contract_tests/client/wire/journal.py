@@ -6,10 +6,18 @@ from typing import Any
 
 from contract_tests.client.behaviours.deviation import Operation
 from contract_tests.client.behaviours.troubles import MOVED
+from contract_tests.contract.contract import Contract
 from contract_tests.exchange import Exchange, as_text
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 _TASKS = "/v1/tasks/"
+_ROLES = {
+    "create_task": Operation.SUBMISSION,
+    "get_task": Operation.QUERY,
+    "list_tasks": Operation.LIST,
+    "get_tasks": Operation.LIST,
+    "get_credits": Operation.CREDITS,
+}
 _INTACT = frozenset({None, "late"})
 _NEVER_ARRIVED = frozenset({"closed_before_answer", "closed_after_accept", "reset", "cut_head", "stalled"})
 _LOST = (_NEVER_ARRIVED | {"truncated_body"}) - {"stalled"}
@@ -17,7 +25,8 @@ _LOST = (_NEVER_ARRIVED | {"truncated_body"}) - {"stalled"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """One request of the client, equal to itself alone. `at_s`: unix seconds on the clock that its sleeping moves."""
+    """One request of the client, equal to itself alone. `at_s`: unix seconds on the clock that its sleeping moves.
+    What the record has as `told` is the answer in this API's words, where the document has others."""
 
     record: dict[str, Any]
     kind: Operation
@@ -79,24 +88,29 @@ class Entry:
     @property
     def task_id(self) -> str | None:
         """The task asked for, submitted or fetched."""
-        if self.kind is Operation.QUERY:
+        if self.kind is Operation.QUERY and self.target[1].startswith(_TASKS):
             return self.target[1].removeprefix(_TASKS)
         task_id: str | None = self.record["task_id"]
         return task_id
 
     @property
+    def answer(self) -> Any:
+        """In this API's words."""
+        return self.record.get("told", self.record["answer"])
+
+    @property
     def state(self) -> str | None:
         """The status of the task that a query told the client."""
-        if self.kind is not Operation.QUERY or not self.is_healthy or not isinstance(self.record["answer"], dict):
+        if self.kind is not Operation.QUERY or not self.is_healthy or not isinstance(self.answer, dict):
             return None
-        return str(self.record["answer"].get("status"))
+        return str(self.answer.get("status"))
 
     @property
     def told(self) -> dict[str, str]:
         """The status of each task that this answer told the client: of a query one, of a list or batch several."""
         if self.state is not None:
             return {str(self.task_id): self.state}
-        answer = self.record["answer"]
+        answer = self.answer
         listed = answer.get("data") if isinstance(answer, dict) and self.is_healthy else None
         tasks = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
         return {str(one["id"]): str(one["status"]) for one in tasks if one.keys() >= {"id", "status"}}
@@ -104,7 +118,7 @@ class Entry:
     @property
     def error(self) -> dict[str, Any]:
         """What an answer says of a failure, its own or its task's; empty where it says nothing."""
-        answer = self.record["answer"]
+        answer = self.answer
         error = answer.get("error") if isinstance(answer, dict) else None
         return error if isinstance(error, dict) else {}
 
@@ -153,16 +167,27 @@ def entry_of(record: dict[str, Any], *, virtual: bool) -> Entry:
     return Entry(record, record["operation"], record["at_ms" if virtual else "real_ms"] / 1000)
 
 
-def operation_of(method: str, path: str) -> Operation:
-    """What a request is for."""
+def operation_of(method: str, path: str, contract: Contract) -> Operation:
+    """What a request is for, as this API has it, or the document of another provider."""
     if path.startswith("/media/"):
         return Operation.FETCH
-    if path == "/v1/credits":
-        return Operation.CREDITS
+    meant = contract.meant(method, path)
+    if meant is not None:
+        return _ROLES.get(meant.role, Operation.OTHER)
+    return _usual(method, path) if contract.speech is None else Operation.OTHER
+
+
+def _usual(method: str, path: str) -> Operation:
+    """What a request of this API is for that the document of the model does not describe."""
     if path.startswith("/api/v1/files/upload/"):
         return Operation.UPLOAD
-    if path in ("/v1/tasks", "/v1/tasks/batch"):
-        return Operation.LIST
     if method == "POST" and path.startswith("/v1/") and path.endswith("/generations"):
         return Operation.SUBMISSION
     return Operation.QUERY if method == "GET" and path.startswith(_TASKS) else Operation.OTHER
+
+
+def told_of(contract: Contract, operation: Operation, answer: Any) -> Any:
+    """An answer about one task in this API's words; any other as it is."""
+    if operation is Operation.SUBMISSION:
+        return contract.told(contract.create, answer)
+    return contract.told(contract.query, answer) if operation is Operation.QUERY else answer

@@ -21,8 +21,9 @@ from contract_tests.client.behaviours.deviation import Answer, Operation
 from contract_tests.client.behaviours.troubles import LATE_S, MOVED
 from contract_tests.client.wire.callbacks import PREFIX, Callbacks, for_receiver
 from contract_tests.client.wire.http1 import NotHttpError, Request, asked_of, head_of, read_request
-from contract_tests.client.wire.journal import operation_of
+from contract_tests.client.wire.journal import operation_of, told_of
 from contract_tests.client.wire.script import Script, with_length
+from contract_tests.contract.contract import Contract
 from contract_tests.exchange import as_text, masked
 
 HERE, ELSEWHERE = "127.0.0.1", "localhost"
@@ -65,13 +66,13 @@ class Wire:
     """A port on loopback that stands before a fake. `records` are those of the case that runs; `virtual`: the
     client's sleeping moves the fake's clock, else it is real."""
 
-    def __init__(self, *, virtual: bool = False) -> None:
-        self._virtual = virtual
+    def __init__(self, contract: Contract, *, virtual: bool = False) -> None:
+        self._contract, self._virtual = contract, virtual
         self._socket = socket.create_server((HERE, 0))
         self.port: int = self._socket.getsockname()[1]
         self.records: list[Record] = []
         self._script: Script | None = None
-        self._callbacks = Callbacks("")
+        self._callbacks = Callbacks("", None)
         self._key, self._case = "", 0
         self._now_ms: Callable[[], int] = lambda: 0
         self._loop = asyncio.new_event_loop()
@@ -103,7 +104,8 @@ class Wire:
         """A new case; what is left of the last one ends unanswered."""
         self._case += 1
         self.records = []
-        self._script, self._key, self._callbacks = script, key, Callbacks(self.url)
+        self._script, self._key = script, key
+        self._callbacks = Callbacks(self.url, self._contract.requests.callback)
 
     def _run(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
@@ -135,7 +137,7 @@ class Wire:
         path, _, query = request.target.partition("?")
         if script is not None and path.startswith(PREFIX):
             return await self._called_back(script, request, path, writer)
-        operation = operation_of(request.method, path.removeprefix(MOVED))
+        operation = operation_of(request.method, path.removeprefix(MOVED), self._contract)
         record = self._noted(request, path, query, operation)
         if script is None:
             return False
@@ -144,7 +146,7 @@ class Wire:
         answer = await self._from_fake(script, request, operation) if effect.reaches else None
         answer = script.opened(operation, path.removeprefix(MOVED), effect.answer or answer or Answer(502, []))
         record |= {"status": answer.status, "made": effect.answer is not None, "fault": effect.fault or None}
-        record["task_id"] = _task_id(operation, path, answer)
+        record["task_id"] = self._task_id(operation, path.removeprefix(MOVED), answer)
         record["answer_headers"] = {name.lower(): value for name, value in answer.headers}
         return await self._sent(effect.fault, answer, record, _Visit(request, reader, writer))
 
@@ -179,6 +181,8 @@ class Wire:
         is_head = visit.request.method == "HEAD"
         body = b"" if is_head else answer.body
         record["answer"] = self._readable(_got(fault, body))
+        if self._contract.speech is not None and answer.status < 300:
+            record["told"] = told_of(self._contract, record["operation"], record["answer"])
         visit.writer.write(broken(fault, answer, body, is_head=is_head))
         await visit.writer.drain()
         return visit.request.keeps_alive and fault in ("", "malformed_json", "late")
@@ -210,6 +214,20 @@ class Wire:
         }
         self.records.append(record)
         return record
+
+    def _task_id(self, operation: Operation, path: str, answer: Answer) -> str | None:
+        """The task that an exchange is about."""
+        if operation is Operation.FETCH:
+            return path.removeprefix("/media/").partition("/")[0]
+        if operation is Operation.QUERY:
+            return self._contract.query.value_in(path)
+        if operation is not Operation.SUBMISSION or answer.status >= 300:
+            return None
+        try:
+            told = told_of(self._contract, operation, json.loads(answer.body))
+        except ValueError:
+            return None
+        return as_text(told["id"]) if isinstance(told, dict) and "id" in told else None
 
     def _carriers(self, request: Request) -> list[str]:
         """Where in its head a request carries the client's key."""
@@ -264,16 +282,3 @@ def _got(fault: str, body: bytes) -> bytes:
     if fault in ("truncated_body", "short_length"):
         return body[: len(body) // 2]
     return body[:-1] + b"," if fault == "malformed_json" else body
-
-
-def _task_id(operation: Operation, path: str, answer: Answer) -> str | None:
-    """The task that an exchange is about."""
-    if operation is Operation.FETCH:
-        return path.removeprefix(MOVED).removeprefix("/media/").partition("/")[0]
-    if operation is not Operation.SUBMISSION or answer.status >= 300:
-        return None
-    try:
-        told = json.loads(answer.body)
-    except ValueError:
-        return None
-    return as_text(told["id"]) if isinstance(told, dict) and "id" in told else None

@@ -9,6 +9,8 @@ from contract_tests.client.behaviours.behaviour import Behaviour
 from contract_tests.client.behaviours.deviation import Answer, Ask, Effect, Headers, Operation
 from contract_tests.client.behaviours.openings import ID_TAIL, LowerCaseHeaders, OddIds
 from contract_tests.client.behaviours.troubles import MOVED, READING, LinkDies
+from contract_tests.client.wire.journal import told_of
+from contract_tests.contract.contract import Contract
 
 _OPENED = frozenset({Operation.SUBMISSION, Operation.QUERY, Operation.LIST})
 _LINK = re.compile(r'(https?://[^"\s]+/media/[^"\s?]+)')
@@ -19,8 +21,8 @@ _NOTHING = Effect()
 class Script:
     """One case. `here` is where the client reaches the API, `elsewhere` another host that leads to it."""
 
-    def __init__(self, behaviour: Behaviour, here: str, elsewhere: str) -> None:
-        self._behaviour, self._here, self._elsewhere = behaviour, here, elsewhere
+    def __init__(self, behaviour: Behaviour, here: str, elsewhere: str, contract: Contract) -> None:
+        self._behaviour, self._here, self._elsewhere, self._contract = behaviour, here, elsewhere, contract
         self._met: Counter[int] = Counter()
         self._reads: Counter[str] = Counter()
         self._tail = ID_TAIL if behaviour.has(OddIds) else ""
@@ -32,7 +34,9 @@ class Script:
             if not deviation.meets(operation):
                 continue
             number = self._met[place]
-            ask = Ask(method, path, query, operation, number, reads, now_s, self._here, self._elsewhere)
+            ask = Ask(
+                method, path, query, operation, number, reads, now_s, self._here, self._elsewhere, self._contract
+            )
             self._met[place] += 1
             found = deviation.effect(ask)
             if found is not None:
@@ -55,7 +59,7 @@ class Script:
     def told_by_callback(self, body: bytes) -> bytes:
         """What a callback tells of a task: what a query would."""
         found = _TASK_ID.search(body.decode("utf-8", "replace"))
-        path = f"/v1/tasks/{found[0] if found else ''}{self._tail}"
+        path = self._contract.query.of(f"{found[0] if found else ''}{self._tail}")
         return self._changed(Operation.QUERY, path, body)
 
     def _changed(self, operation: Operation, path: str, body: bytes) -> bytes:
@@ -73,7 +77,7 @@ class Script:
 
     def _opened(self, operation: Operation, path: str, told: dict[str, Any]) -> dict[str, Any]:
         reads = self._reads[path]
-        self._reads[path] += told.get("status") == "completed"
+        self._reads[path] += told_of(self._contract, operation, told).get("status") == "completed"
         listed = told.get("data")
         for opening in self._behaviour.openings:
             told = opening.opened(operation, told, reads)

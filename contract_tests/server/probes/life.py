@@ -53,7 +53,8 @@ def _judge_price(setting: Setting, body: Any) -> None:
     if price is None:
         return
     reserved = price.uc(setting.target.settings.request(), seconds)
-    expected = f"{reserved / UC_PER_CREDIT:g} credits" + (f" for {seconds:g} s" if price.media_field else "")
+    length = f" for {seconds:g} s" if seconds and price.media_field else ""
+    expected = f"{reserved / UC_PER_CREDIT:g} credits{length}"
     holds = reading.amount_uc(told) == reserved
     setting.judge.that("BILLING-PRICE", holds, f"credits_reserved {told}", expected)
     named = reading.at(body, "usage", "billing_rule")

@@ -46,8 +46,8 @@ class SilentServerError(Exception):
 class Settings:
     """How to speak to a server. Keys are None where each case may make up its own, as on a mock. `poll_s` is as often
     as the documentation's examples poll (facts, section 8). `video_url` and `image_url` are some that the server can
-    reach, in place of those of the document's example; `highest_credits` is what a submission may cost at most, where
-    the document does not say."""
+    reach, in place of those of the document's example, `video_seconds` how long its video is; `highest_credits` is
+    what a submission may cost at most, where the document does not say."""
 
     url: str
     key: str | None = None
@@ -55,7 +55,7 @@ class Settings:
     timeout_s: float = 10.0
     requests_per_second: float | None = None
     video_url: str | None = None
-    video_seconds: float = 9.0
+    video_seconds: float | None = None
     image_url: str | None = None
     highest_credits: float | None = None
     poll_s: float = 5.0
