@@ -21,8 +21,8 @@ from mockserver.testing.records import (
 )
 from mockserver.testing.running import RunningMock
 from mockserver.testing.server import DEFAULT_KEY, MockServer
+from mockserver.testing.spec import SpecError, Spoken, Terms, terms
 from mockserver.testing.tenant import Callbacks, MockTenant
-from mockserver.testing.terms import SpecError, Spoken, Terms, terms
 
 __all__ = [
     "DEFAULT_KEY",
