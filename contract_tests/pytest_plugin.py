@@ -8,6 +8,7 @@ Every pytest of an environment loads this, so that what is heavy is imported by 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--evolink-profile", choices=["documented", "observed"], help="What a mock says, else documented."
     )
+    group.addoption(
+        "--evolink-spec",
+        action="append",
+        default=[],
+        metavar="FILE_OR_DIR",
+        help="Judge by this document; repeatable.",
+    )
+    group.addoption("--evolink-model", help="The model of the documents that is judged.")
     group.addoption("--evolink-seed", type=int, default=0, help="What is drawn is drawn from it.")
     group.addoption("--evolink-max-credits", type=float, help="Most credits to reserve; 0 unless it is a mock.")
     group.addoption("--evolink-no-control", action="store_true", help="Judge a mock like any other server.")
@@ -69,8 +78,11 @@ def evolink_run(pytestconfig: pytest.Config) -> Iterator[Run]:
         with opened(_options(pytestconfig, url)) as run:
             yield run
         return
-    with fake(profile or "documented", seed) as started, opened(_options(pytestconfig, started.url)) as run:
-        yield run
+    options = _options(pytestconfig, FAKE)
+    with fake(profile or "documented", seed, options.settings.contract.specs) as started:
+        settings = replace(options.settings, url=started.url)
+        with opened(replace(options, settings=settings, certificate=started.certificate)) as run:
+            yield run
 
 
 @pytest.fixture
@@ -84,17 +96,23 @@ def evolink_client_contract() -> Callable[..., None]:
 
 
 def _options(pytestconfig: pytest.Config, url: str) -> Options:
+    from contract_tests.contract.mounted import contract_of
+    from contract_tests.server.fake import FAKE
     from contract_tests.server.run import Options
     from contract_tests.server.talk.address import AddressError, server_address
     from contract_tests.server.talk.target import Settings, keys_from_environment
+    from mockserver.testing import SpecError
 
     key, other_key = keys_from_environment()
     try:
-        address = server_address(url)
+        address = url if url == FAKE else server_address(url)
+        contract = contract_of(pytestconfig.getoption("--evolink-spec"), pytestconfig.getoption("--evolink-model"))
     except AddressError as error:
         raise pytest.UsageError(f"--evolink-url: {error}") from error
+    except SpecError as error:
+        raise pytest.UsageError(f"--evolink-{str(error).removeprefix('--')}") from error
     return Options(
-        settings=Settings(url=address, key=key, other_key=other_key),
+        settings=Settings(url=address, key=key, other_key=other_key, contract=contract),
         profile=pytestconfig.getoption("--evolink-profile"),
         seed=pytestconfig.getoption("--evolink-seed"),
         max_credits=pytestconfig.getoption("--evolink-max-credits"),

@@ -25,7 +25,7 @@ REFERENCE: dict[str, Callable[[], str]] = {
 CHAPTERS: dict[str, tuple[str, ...]] = {
     "Develop": ("offline", "seeing", "page", "scenarios", "clock", "exec", "models", "replay", "control"),
     "Test": ("pytest", "languages", "ci"),
-    "Judge": ("clients", "receivers", "servers", "live", "traffic", "reports", "drift"),
+    "Judge": ("clients", "receivers", "servers", "by-document", "live", "traffic", "reports", "drift"),
     "Run": ("team", "speed"),
     "Understand": ("trust", "proof", "coming-from", "house"),
 }

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from contract_tests.contract.contract import built_in
 from contract_tests.judge import Outcome
 from contract_tests.receiver.bounds import Bounds
 from contract_tests.receiver.delivery import UnfitUrlError, fit, shown
@@ -165,7 +166,7 @@ def test_an_address_that_no_callback_goes_to_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_bodies_are_what_the_api_answers(profile: str) -> None:
-    with Stock(profile, 7) as stock:
+    with Stock(profile, 7, built_in()) as stock:
         tasks = [stock.take(kind) for kind in KINDS]
     assert len({task.id for task in tasks}) == len(KINDS)
     assert [task.fields["created"] for task in tasks] == sorted({task.fields["created"] for task in tasks})

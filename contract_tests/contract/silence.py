@@ -43,6 +43,13 @@ def of_clients(contract: Contract) -> dict[str, str]:
     return {check_id: f"{contract.source} {missing}" for check_id, missing in told.items()}
 
 
+def of_receivers(contract: Contract) -> dict[str, str]:
+    """The same of receivers."""
+    if contract.speech is None:
+        return {}
+    return {"RECEIVER-UNKNOWN-VALUES": f"{contract.source} does not say which values may be added"}
+
+
 def _premises(contract: Contract) -> Iterator[_Premise]:
     yield from _of_callbacks(contract)
     yield from _of_money(contract)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from contract_tests.check import Layer
+from contract_tests.contract.options import contract_from, spec_options, spec_words
 from contract_tests.receiver.bounds import Bounds
 from contract_tests.receiver.delivery import UnfitUrlError, fit
 from contract_tests.receiver.grid import CASES as GRID
@@ -68,6 +69,7 @@ def _list(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
 
 @click.command(epilog=EXIT_CODES)
 @click.argument("url", callback=_address, envvar=variable("url"))
+@spec_options
 @click.option("--state-url", help="A GET here tells the receiver's state: what it has done for which task.")
 @click.option("--state-command", callback=_program, metavar="COMMAND", help="The state is what this prints.")
 @click.option(
@@ -114,6 +116,8 @@ def _list(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
 def receiver(  # noqa: PLR0913 - one for each option
     url: str,
     *,
+    specs: tuple[Path, ...],
+    model: str | None,
     state_url: str | None,
     state_command: str | None,
     before: str | None,
@@ -138,6 +142,9 @@ def receiver(  # noqa: PLR0913 - one for each option
     """
     if state_url and state_command:
         raise click.UsageError("received --state-url and --state-command; allowed: one of them")
+    contract = contract_from(specs, model)
+    if contract.requests.callback is None:
+        raise click.UsageError(f"{contract.source} has no field that says where to report the end: nobody calls back")
     given = {
         "profile": profile if profile != "documented" else None,
         "state-url": state_url,
@@ -160,7 +167,8 @@ def receiver(  # noqa: PLR0913 - one for each option
             profile=profile,
             cases=cases,
             only=only,
-            replay=lambda case: replay_of(case, url, given),
+            replay=lambda case: replay_of(case, url, given, spec_words(specs, model)),
+            contract=contract,
             hooks=hooks,
             bounds=Bounds(timeout_s=timeout, settle_s=settle, run_s=max_seconds),
             ca_file=str(ca_file) if ca_file else None,

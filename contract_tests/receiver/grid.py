@@ -107,6 +107,12 @@ LATE = {**AT_ONCE_CASES, **LATE_CASES, **HOSTILE}
 CASES = EARLY | LATE
 
 
+OWN_WORDS = frozenset(
+    {"sparse", "images", "audio", "new-code", "new-model", "long-link", "long-message", *STATUS_CASES}
+) - {"unknown-task"}
+"""The cases that speak as this API does, and so say nothing to a receiver of another provider."""
+
+
 def owner_of(name: str) -> str:
     """The check that a case is there for."""
     return CASES[name].owns[0]

@@ -1,7 +1,7 @@
 """The command that plays one case again: to be pasted, with what is secret left to variables of the environment."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from contract_tests.exchange import redacted
@@ -11,11 +11,19 @@ VARIABLES = "CONTRACT_TESTS_RECEIVER_"
 """Click reads each option from a variable of this beginning where it is not given."""
 
 
-def replay_of(case: str, url: str, options: Mapping[str, str | None]) -> str:
-    """`options` by their names, without dashes; those that are None were not given."""
+def replay_of(case: str, url: str, options: Mapping[str, str | None], spec: Sequence[str] = ()) -> str:
+    """`options` by their names, without dashes; those that are None were not given. `spec` names the document."""
     given = {name: value for name, value in options.items() if value is not None}
     words = [f"--{name} {_word(name, value)}" for name, value in given.items()]
-    return " ".join(["contract-tests receiver", f"--case {shlex.quote(case)}", *words, _word("url", url)])
+    return " ".join(
+        [
+            "contract-tests receiver",
+            *([shlex.join(spec)] if spec else []),
+            f"--case {shlex.quote(case)}",
+            *words,
+            _word("url", url),
+        ]
+    )
 
 
 def variable(name: str) -> str:

@@ -4,12 +4,14 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import urlsplit
 
 from contract_tests.check import Layer, checks
+from contract_tests.contract.contract import Contract, built_in
+from contract_tests.contract.silence import of_receivers
 from contract_tests.judge import BrokenPromiseError, Judge
 from contract_tests.receiver import grid, probes, sequences, suspects
 from contract_tests.receiver.bodies import ANSWERS
@@ -57,18 +59,22 @@ def judge_receiver(  # noqa: PLR0913 - one for each thing that may be asked othe
     ca_file: str | None = None,
     tell: Tell = _quiet,
     replay: Replay = _unrepeated,
+    contract: Contract | None = None,
 ) -> Report:
     """Send callbacks good and bad to this URL, and judge what becomes of them.
 
     The seed decides the drawn sequences; `only` plays just these, names of the grid or texts of sequences. Ids of
-    tasks are new in every run, as a receiver may remember them. `tell` hears of the progress: what is tried, how many
-    cases are done and of how many. Raises UnfitUrlError, and CaseError for a text that names nothing.
+    tasks are new in every run, as a receiver may remember them; the tasks are those of the contract's model, else of
+    the built-in one. `tell` hears of the progress: what is tried, how many cases are done and of how many. Raises
+    UnfitUrlError, and CaseError for a text that names nothing.
     """
     started, clock, aborted = datetime.now(UTC), time.monotonic(), ""
     plan = Plan.of(only) if only else Plan(cases=cases, seed=seed)
-    judge = Judge(checks(Layer.RECEIVER))
+    contract = contract or built_in()
+    plan = plan if contract.speech is None else plan.without(grid.OWN_WORDS)
+    judge = Judge(checks(Layer.RECEIVER), silent=of_receivers(contract))
     fit(url)
-    with Stock(profile, secrets.randbits(63)) as stock, asyncio.Runner() as runner:
+    with Stock(profile, secrets.randbits(63), contract) as stock, asyncio.Runner() as runner:
         sender = Sender(url, timeout_s=bounds.timeout_s, ca_file=ca_file)
         trial = Trial(judge, sender, stock.take, hooks, bounds)
         try:
@@ -85,7 +91,9 @@ def judge_receiver(  # noqa: PLR0913 - one for each thing that may be asked othe
         elapsed_s=time.monotonic() - clock,
         seed=seed,
         results=judge.results(),
-        facts={"profile": profile} | {name: str(count) for name, count in trial.counts.items()} | _patience(trial),
+        facts={"model": f"{contract.model} ({contract.source})", "profile": profile}
+        | {name: str(count) for name, count in trial.counts.items()}
+        | _patience(trial),
         exchanges=tuple(exchange.safe() for exchange in trial.exchanges),
         aborted=aborted,
     )
@@ -127,6 +135,11 @@ class Plan:
         again = [name for name in listed for _ in range(ROUNDS if name in grid.AT_ONCE_CASES else 1)]
         given = tuple(sequences.case_of(name) for name in names if name not in grid.CASES)
         return cls(early=tuple(again), late=(), given=given)
+
+    def without(self, names: frozenset[str]) -> "Plan":
+        """The same without these cases."""
+        early, late = (tuple(one for one in asked if one not in names) for asked in (self.early, self.late))
+        return replace(self, early=early, late=late)
 
 
 @dataclass(slots=True)

@@ -1,12 +1,12 @@
 """Real tasks to tell a receiver of: made by the mock, each body byte for byte what the API answers."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import httpx
 
-from contract_tests.contract.contract import built_in
+from contract_tests.contract.contract import Contract, built_in
 from contract_tests.receiver.state import Told
 from mockserver.testing import MockServer
 
@@ -17,17 +17,20 @@ KINDS = (COMPLETED, *FAILURES, CANCELLED)
 """How a task can end: completed, failed with a code, cancelled."""
 
 _KEY = "sk-receiver-judge"
-_PROMPT = "Snow mock:queue_seconds=1 mock:seconds=600"
+_SLOW = {"when": {"operation": "submission"}, "then": {"queue_seconds": 1, "seconds": 600}}
+"""No task ends by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A task that has ended. `body` is its callback, `earlier` what it read while it was still processing."""
+    """A task that has ended. `body` is its callback, `earlier` what it read while it was still processing; `contract`
+    is how to read them."""
 
     id: str
     kind: str
     body: bytes
     earlier: bytes
+    contract: Contract = field(default_factory=built_in)
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -37,8 +40,8 @@ class Ended:
     @property
     def told(self) -> Told:
         """What a state may say of it."""
-        fields = self.fields
-        echoes = frozenset(str(fields[name]) for name in ("model", "object", "type"))
+        fields = self.contract.told(self.contract.query, self.fields)
+        echoes = frozenset(str(fields[name]) for name in ("model", "object", "type") if name in fields)
         return Told(self.id, tuple(fields.get("results", ())), echoes)
 
     @property
@@ -52,7 +55,7 @@ class Ended:
     def renamed(self, task_id: str) -> "Ended":
         """The same task, had it been given another id."""
         old, new = self.id.encode(), task_id.encode()
-        return Ended(task_id, self.kind, self.body.replace(old, new), self.earlier.replace(old, new))
+        return replace(self, id=task_id, body=self.body.replace(old, new), earlier=self.earlier.replace(old, new))
 
 
 class Stock:
@@ -61,13 +64,15 @@ class Stock:
     A context manager: the mock runs inside it, so result links lead somewhere.
     """
 
-    def __init__(self, profile: str, ids: int) -> None:
-        self._mock = MockServer(profile=profile, seed=ids, credits=10**9)
+    def __init__(self, profile: str, ids: int, contract: Contract) -> None:
+        self._contract = contract
+        self._mock = MockServer(profile=profile, seed=ids, credits=10**9, specs=contract.specs)
 
     def __enter__(self) -> Self:
         self._mock.start()
+        self._mock.post("/scenarios", {"name": "slow", "rules": [_SLOW]})
         headers = {"authorization": f"Bearer {_KEY}"}
-        self._http = httpx.Client(base_url=f"{self._mock.url}/v1", headers=headers, timeout=60, trust_env=False)
+        self._http = httpx.Client(base_url=self._mock.url, headers=headers, timeout=60, trust_env=False)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,7 +84,7 @@ class Stock:
         task_id = self._submit()
         earlier = self._read(task_id)
         self._end(task_id, kind)
-        return Ended(task_id, kind, self._read(task_id), earlier)
+        return Ended(task_id, kind, self._read(task_id), earlier, self._contract)
 
     def _end(self, task_id: str, kind: str) -> None:
         if kind == COMPLETED:
@@ -90,11 +95,12 @@ class Stock:
             self._mock.post(f"/tasks/{task_id}/fail", {"code": kind})
 
     def _submit(self) -> str:
-        video = "https://example.com/street.mp4"
-        body = {"model": "kling-o1-video-edit-fast", "prompt": _PROMPT, "video_urls": [video]}
-        answer = self._http.post("/videos/generations", json=body).raise_for_status()
+        create = self._contract.create
+        body = self._contract.requests.example()
+        answer = self._http.request(create.method, create.path, json=body).raise_for_status()
         self._mock.advance(seconds=2)
-        return str(answer.json()["id"])
+        return str(self._contract.told(create, answer.json())["id"])
 
     def _read(self, task_id: str) -> bytes:
-        return self._http.get(f"/tasks/{task_id}").raise_for_status().content
+        query = self._contract.query
+        return self._http.request(query.method, query.of(task_id)).raise_for_status().content

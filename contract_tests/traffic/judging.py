@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from contract_tests.check import Layer, checks
 from contract_tests.client.verdicts import Judgement, judgements
+from contract_tests.contract.silence import of_clients
 from contract_tests.judge import BrokenPromiseError, Judge
 from contract_tests.report import Report
 from contract_tests.traffic.source import Traffic
@@ -35,7 +36,7 @@ _SHOWN = 20
 def judge_traffic(traffic: Traffic, subject: str) -> Report:
     """One report for all keys. Nothing came, nothing is judged."""
     started, began = datetime.now(UTC), time.monotonic()
-    judge = Judge(checks(Layer.CLIENT))
+    judge = Judge(checks(Layer.CLIENT), silent=of_clients(traffic.contract))
     talks = talks_of(traffic)
     for talk in talks:
         _judge(judge, talk, traffic)
@@ -59,6 +60,7 @@ def judge_traffic(traffic: Traffic, subject: str) -> Report:
 
 def _facts(traffic: Traffic, talks: list[Talk]) -> dict[str, str]:
     facts = {
+        "model": f"{traffic.contract.model} ({traffic.contract.source})",
         "requests": f"{len(traffic.requests):,}",
         "keys": f"{len({talk.tenant for talk in talks} - {''}):,}",
         "tasks": f"{sum(len(talk.accepted) for talk in talks):,}",

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from contract_tests.contract.contract import Contract, built_in
 from contract_tests.exchange import cut
 
 MOST = 1_000
@@ -42,12 +43,13 @@ class UnreadableError(Exception):
 @dataclass(frozen=True, slots=True)
 class Traffic:
     """`requests` as the journal has them, oldest first; `tasks` by id, as far as they are known; `by_hand`: the clock
-    of the mock stands still until somebody moves it."""
+    of the mock stands still until somebody moves it; `contract` is what it is judged by."""
 
     requests: tuple[dict[str, Any], ...]
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     by_hand: bool = False
     bound: int = MOST
+    contract: Contract = field(default_factory=built_in)
 
     @property
     def is_cut(self) -> bool:

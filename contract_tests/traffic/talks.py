@@ -1,14 +1,14 @@
 """The requests of a journal, told apart by key and by what they are about: one task, or several that are alike."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from contract_tests.client.behaviours.behaviour import PLAIN
 from contract_tests.client.behaviours.deviation import Operation
 from contract_tests.client.run import REAL, Ending, Run
-from contract_tests.client.wire.journal import Entry, operation_of
-from contract_tests.contract.contract import built_in
+from contract_tests.client.wire.journal import Entry, operation_of, told_of
+from contract_tests.contract.contract import Contract, built_in
 from contract_tests.exchange import as_text
 from contract_tests.traffic.source import Traffic
 
@@ -34,6 +34,7 @@ class Talk:
     tenant: str
     entries: list[Entry] = field(default_factory=list)
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    contract: Contract = field(default_factory=built_in)
 
     @property
     def accepted(self) -> list[Entry]:
@@ -64,6 +65,7 @@ class Talk:
             intents=self.intents,
             tasks=self.tasks,
             charged=tuple(str(entry.record["task_id"]) for entry in self.accepted if not self._has_failed(entry)),
+            contract=self.contract,
         )
 
     def _has_failed(self, entry: Entry) -> bool:
@@ -73,7 +75,8 @@ class Talk:
 
 def talks_of(traffic: Traffic) -> list[Talk]:
     """By key, and then by the body that was submitted; what belongs to no submission makes a talk of its own."""
-    entries = [_entry(record) for record in traffic.requests if _is_meant(record)]
+    contract = traffic.contract
+    entries = [_entry(record, contract) for record in traffic.requests if _is_meant(record, contract)]
     bodies = {
         entry.record["task_id"]: as_text(entry.record["body"])
         for entry in entries
@@ -83,21 +86,26 @@ def talks_of(traffic: Traffic) -> list[Talk]:
     for entry in entries:
         tenant = str(entry.record["tenant"] or "")
         about = _body(entry) if entry.kind is Operation.SUBMISSION else bodies.get(entry.task_id, "")
-        talk = talks.setdefault((tenant, about), Talk(tenant))
+        talk = talks.setdefault((tenant, about), Talk(tenant, contract=contract))
         talk.entries.append(entry)
         if entry.task_id in traffic.tasks:
             talk.tasks[str(entry.task_id)] = traffic.tasks[str(entry.task_id)]
     return list(talks.values())
 
 
-def _entry(record: dict[str, Any]) -> Entry:
+def _entry(record: dict[str, Any], contract: Contract) -> Entry:
     """A record of the mock's journal as it looks from the client: faults, and whether a URL carries the key, whose
     last four characters the journal tells."""
     fault = _SEEN.get(record["fault"], record["fault"])
     end = _end_of_key(str(record["tenant"] or ""))
     key_in = ["URL"] if end and f"=…{end}" in record["query"] else []
-    kind = operation_of(record["method"], record["path"], built_in())
-    return Entry({**record, "fault": fault, "made": False, "key_in": key_in}, kind, record["real_ms"] / 1000)
+    kind = operation_of(record["method"], record["path"], contract)
+    seen = {**record, "fault": fault, "made": False, "key_in": key_in}
+    if contract.speech is not None and record["status"] < 300:
+        seen["told"] = told_of(contract, kind, record["answer"])
+    if kind is Operation.QUERY:
+        seen["task_id"] = contract.query.value_in(record["path"])
+    return Entry(seen, kind, record["real_ms"] / 1000)
 
 
 def _end_of_key(tenant: str) -> str:
@@ -106,9 +114,10 @@ def _end_of_key(tenant: str) -> str:
     return end if len(end) == len("last") else ""
 
 
-def _is_meant(record: dict[str, Any]) -> bool:
+def _is_meant(record: dict[str, Any], contract: Contract) -> bool:
     """Not what browsers and health checks ask by themselves."""
-    is_api = str(record["path"]).startswith(("/v1/", "/api/", "/media/"))
+    is_known = contract.meant(record["method"], str(record["path"])) is not None
+    is_api = is_known or str(record["path"]).startswith(("/v1/", "/api/", "/media/"))
     return record["method"] != "OPTIONS" and (is_api or "authorization" in record["headers"])
 
 
@@ -119,7 +128,7 @@ def _body(entry: Entry) -> str:
 def without_scripted(talk: Talk) -> Talk:
     """The same without the refusals that nobody earned: a test made the mock give them."""
     made = {entry.record["task_id"] for entry in talk.accepted} | talk.tasks.keys()
-    return Talk(talk.tenant, [entry for entry in talk.entries if not _is_scripted(entry, made)], talk.tasks)
+    return replace(talk, entries=[entry for entry in talk.entries if not _is_scripted(entry, made)])
 
 
 def _is_scripted(entry: Entry, made: Iterable[str | None]) -> bool:

@@ -73,7 +73,7 @@ class Desk:
     def outcome(self, task: dict[str, Any]) -> Any:
         if task["status"] == "completed":
             return {"is": "delivered", "files": task["results"]}
-        return {"is": "refused", "why": task["error"]["code"]}
+        return {"is": "refused", "why": task.get("error", {"code": task["status"]})["code"]}
 
 
 class _Handler(BaseHTTPRequestHandler):
