@@ -12,7 +12,7 @@ from mockserver.contract.models import like
 from mockserver.contract.operation import Operation, callback_field
 from mockserver.contract.registry import Registry
 from mockserver.contract.unserved import same_path
-from mockserver.web.app import documents_of, registry_of
+from mockserver.web.app import registry_of
 from mockserver.web.options import Options
 
 _FEW = 8
@@ -56,10 +56,11 @@ def terms(specs: Iterable[str | Path], model: str | None = None) -> Terms:
     """
     options = Options(specs=tuple(Path(one) for one in specs))
     try:
-        registry, documents = registry_of(options), documents_of(options)
+        registry = registry_of(options)
     except DocumentError as error:
         raise SpecError(f"--spec: {error}") from error
-    mounted = {one.file: one for one in documents[1:]}
+    _, *others = registry.documents.values()
+    mounted = {one.file: one for one in others}
     operation = _operation(registry, mounted, model)
     return _terms(registry, mounted[operation.document], operation, model or operation.models[0])
 
