@@ -95,7 +95,7 @@ class Desk:
         if self.adviser is None or PAGE_HEADER in request.headers:
             return
         name = self.name_asked(request)
-        waiting = self.adviser.pending(name, everybody=name is None)
+        waiting = self.adviser.waiting(name, everybody=name is None)
         if waiting:
             answer.raw_headers.append((HEADER, in_a_header(waiting)))
 

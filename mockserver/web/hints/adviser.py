@@ -15,8 +15,8 @@ from mockserver.runtime.worlds import Worlds
 from mockserver.web.api.identity import Headers
 from mockserver.web.hints.aftermath import unanswered_callback, unfetched_result
 from mockserver.web.hints.exchanged import Exchanged, Memory
-from mockserver.web.hints.hint import HEADER, Found, Hint, in_a_header
-from mockserver.web.hints.manners import RETRIABLE, ignored_retry_after, polling
+from mockserver.web.hints.hint import HEADER, Found, Hint, Kind, in_a_header
+from mockserver.web.hints.manners import RETRIABLE, fast_polling, ignored_retry_after, polling_after_end
 from mockserver.web.hints.submissions import (
     key_handed_on,
     key_in_url,
@@ -31,27 +31,38 @@ from mockserver.web.http.exchange import Answer
 logger = logging.getLogger("mockserver")
 GIVEN_LIMIT = 1_000
 """Hints that are kept."""
-_PENDING_LIMIT = 100
+_WAITING_LIMIT = 1_000
+"""Keys whose next answer has something to carry."""
 _LOOK_S = 1.0
 _KEYS_A_LOOK = 20
 
 Rule = Callable[[Exchanged, Memory], Found | None]
-_OF_ROLE: dict[Role, tuple[Rule, ...]] = {
-    Role.CREATE_TASK: (unknown_field, repeated_submission, key_handed_on, result_awaited),
-    Role.GET_TASK: (polling,),
+_OF_ROLE: dict[Role, tuple[tuple[Kind, Rule], ...]] = {
+    Role.CREATE_TASK: (
+        (Kind.UNKNOWN_FIELD, unknown_field),
+        (Kind.REPEATED_SUBMISSION, repeated_submission),
+        (Kind.KEY_IN_URL, key_handed_on),
+        (Kind.UNFETCHED_RESULT, result_awaited),
+    ),
+    Role.GET_TASK: ((Kind.POLLING_AFTER_END, polling_after_end), (Kind.FAST_POLLING, fast_polling)),
 }
-_OF_REFUSED: tuple[Rule, ...] = (unknown_field, local_callback, unmounted_model)
-"""Which rules look at what."""
+_OF_REFUSED: tuple[tuple[Kind, Rule], ...] = (
+    (Kind.UNKNOWN_FIELD, unknown_field),
+    (Kind.LOCAL_CALLBACK, local_callback),
+    (Kind.UNMOUNTED_MODEL, unmounted_model),
+)
+"""Which rules look at what, for whom they have found nothing so far."""
 
 
-def _rules(seen: Exchanged, memory: Memory) -> tuple[Rule, ...]:
+def _rules(seen: Exchanged, memory: Memory) -> list[Rule]:
     """Those that could find something: most exchanges have no query and no wait to keep to."""
     matter, status = seen.matter, seen.answer.status
-    rules = _OF_REFUSED if matter is None or status >= 400 else _OF_ROLE.get(matter.operation.role, ())
+    known = _OF_REFUSED if matter is None or status >= 400 else _OF_ROLE.get(matter.operation.role, ())
+    rules = [rule for kind, rule in known if kind not in memory.told]
     if seen.query:
-        rules = (key_in_url, *rules)
+        rules.append(key_in_url)
     if memory.waits or status in RETRIABLE:
-        rules = (ignored_retry_after, *rules)
+        rules.append(ignored_retry_after)
     return rules
 
 
@@ -64,7 +75,7 @@ class Adviser:
         self.listeners: list[Callable[[Hint], None]] = []
         self._memories: dict[str | None, Memory] = {}
         self._given: deque[Hint] = deque(maxlen=GIVEN_LIMIT)
-        self._pending: deque[Hint] = deque(maxlen=_PENDING_LIMIT)
+        self._waiting: dict[str | None, list[Hint]] = {}
         self._turn: deque[str | None] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -84,7 +95,7 @@ class Adviser:
                     answer.hints = (*answer.hints, hint)
         except Exception:
             logger.exception("%s %s: no hint, for a rule of them is broken", method, path)
-        if answer.hints or self._pending:
+        if answer.hints or answer.tenant in self._waiting:
             self._carry(answer)
 
     def publish(self, answer: Answer, request: int) -> None:
@@ -94,9 +105,8 @@ class Adviser:
 
     def _carry(self, answer: Answer) -> None:
         """Also what waited for an answer to this key."""
-        carried = (*answer.hints, *self.pending(answer.tenant))
-        if carried:
-            answer.headers.append((HEADER, in_a_header(carried)))
+        carried = (*answer.hints, *self.waiting(answer.tenant))
+        answer.headers.append((HEADER, in_a_header(carried)))
 
     # --- what comes without a request
 
@@ -136,23 +146,23 @@ class Adviser:
         """Oldest first; to one key, or all."""
         return [one for one in self._given if tenant in (None, one.tenant)]
 
-    def pending(self, tenant: str | None, *, everybody: bool = False) -> list[Hint]:
+    def waiting(self, tenant: str | None, *, everybody: bool = False) -> list[Hint]:
         """What waits for an answer to this key, or to any; it waits no longer."""
-        found = [one for one in self._pending if everybody or one.tenant == tenant]
-        for one in found:
-            self._pending.remove(one)
+        if not everybody:
+            return self._waiting.pop(tenant, [])
+        found = [hint for hints in self._waiting.values() for hint in hints]
+        self._waiting.clear()
         return found
 
     def forget(self, tenant: str | None = None) -> None:
         """One key, or all: whoever starts again is told again."""
         if tenant is None:
-            self._memories.clear()
-        else:
-            self._memories.pop(tenant, None)
-        for kept in (self._given, self._pending):
-            rest = [one for one in kept if tenant is not None and one.tenant != tenant]
-            kept.clear()
-            kept.extend(rest)
+            for kept in (self._memories, self._waiting, self._given):
+                kept.clear()
+            return
+        self._memories.pop(tenant, None)
+        self._waiting.pop(tenant, None)
+        self._given = deque((one for one in self._given if one.tenant != tenant), maxlen=GIVEN_LIMIT)
 
     # --- steps on the way
 
@@ -174,7 +184,8 @@ class Adviser:
             return
         hint = self._hint(memory, found, resident.name, resident.now_ms(), task_id)
         hint = structs.replace(hint, delivery_id=delivery_id)
-        self._pending.append(hint)
+        if len(self._waiting) < _WAITING_LIMIT or resident.name in self._waiting:
+            self._waiting.setdefault(resident.name, []).append(hint)
         self._tell(hint)
 
     def _tell(self, hint: Hint) -> None:

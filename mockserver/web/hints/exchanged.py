@@ -93,7 +93,7 @@ class Memory:
 
     def watch(self, task_id: str) -> None:
         """See to it that somebody fetches its result; of more tasks than are watched the first ones."""
-        if len(self.unfetched) < _UNFETCHED_LIMIT and Kind.UNFETCHED_RESULT not in self.told:
+        if len(self.unfetched) < _UNFETCHED_LIMIT:
             self.unfetched[task_id] = None
 
     def unwatch(self, task_id: str) -> None:

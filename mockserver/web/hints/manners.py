@@ -2,7 +2,7 @@
 
 from email.utils import parsedate_to_datetime
 
-from mockserver.contract.behaviour import Polling
+from mockserver.simulation.task import Task
 from mockserver.web.hints.exchanged import Exchanged, Memory
 from mockserver.web.hints.hint import Found, Kind
 
@@ -13,27 +13,38 @@ _SLACK = 0.95
 _FAR_FASTER = 3
 """Polls that come in less than this part of the documented pause are far too fast."""
 _QUICK_IN_A_ROW = 3
-_AFTER_END, _TOO_FAST = Kind.POLLING_AFTER_END, Kind.FAST_POLLING
 _ENDS_ALLOWED = 3
 """How often the end of a task may be read: by the poll that sees it, by whoever was called back, by a page."""
 
 
-def polling(seen: Exchanged, memory: Memory) -> Found | None:
-    """Queries of one task: far faster than the documentation, or on and on after its end."""
-    matter, task_id = seen.matter, seen.answer.task_id
-    task = None if matter is None or task_id is None else matter.call.resident.world.tasks.get(task_id)
-    if matter is None or task is None or (_AFTER_END if task.ended else _TOO_FAST) in memory.told:
+def polling_after_end(seen: Exchanged, memory: Memory) -> Found | None:
+    """Queries on and on after the end of a task."""
+    task = _asked_for(seen)
+    if task is None or not task.ended:
+        return None
+    polls, _ = memory.polled(task.id, seen.moment())
+    polls.ended += 1
+    if polls.ended <= _ENDS_ALLOWED:
+        return None
+    told = f"{task.id} has ended, and its end was read {polls.ended} times"
+    return Kind.POLLING_AFTER_END, f"{told}; completed and failed are final: stop asking"
+
+
+def fast_polling(seen: Exchanged, memory: Memory) -> Found | None:
+    """Queries of one task far faster than the documentation. Nobody can be too fast on a clock that others move."""
+    task, matter = _asked_for(seen), seen.matter
+    if task is None or task.ended or matter is None or not matter.call.resident.agenda.clock.runs:
         return None
     polls, before = memory.polled(task.id, moment := seen.moment())
-    if task.ended:
-        polls.ended += 1
-        return _after_end(task.id, polls.ended)
     pause = matter.operation.polling
-    if before is None or pause is None or not matter.call.resident.agenda.clock.runs:
-        return None  # on a clock that somebody moves, nobody can be too fast
+    if before is None or pause is None:
+        return None
     gap_ms = moment.since_ms(before)
     polls.quick = polls.quick + 1 if gap_ms * _FAR_FASTER < pause.seconds * 1000 else 0
-    return _too_fast(gap_ms, pause) if polls.quick >= _QUICK_IN_A_ROW else None
+    if polls.quick < _QUICK_IN_A_ROW:
+        return None
+    told = f"one task is asked for every {gap_ms / 1000:.2g} s; the documentation's examples wait {pause.seconds:g} s"
+    return Kind.FAST_POLLING, f"{told} or longer, and the live API has rate limits"
 
 
 def ignored_retry_after(seen: Exchanged, memory: Memory) -> Found | None:
@@ -51,16 +62,11 @@ def ignored_retry_after(seen: Exchanged, memory: Memory) -> Found | None:
     return Kind.IGNORED_RETRY_AFTER, f"{told} {asked[1] / 1000:.3g} s; wait that long, then try again"
 
 
-def _too_fast(gap_ms: float, pause: Polling) -> Found:
-    told = f"one task is asked for every {gap_ms / 1000:.2g} s; the documentation's examples wait {pause.seconds:g} s"
-    return _TOO_FAST, f"{told} or longer, and the live API has rate limits"
-
-
-def _after_end(task_id: str, times: int) -> Found | None:
-    if times <= _ENDS_ALLOWED:
+def _asked_for(seen: Exchanged) -> Task | None:
+    """The task that an answer tells of."""
+    if seen.matter is None or seen.answer.task_id is None:
         return None
-    told = f"{task_id} has ended, and its end was read {times} times"
-    return _AFTER_END, f"{told}; completed and failed are final: stop asking"
+    return seen.matter.call.resident.world.tasks.get(seen.answer.task_id)
 
 
 def _wait_ms(seen: Exchanged) -> float | None:

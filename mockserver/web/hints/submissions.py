@@ -24,9 +24,9 @@ _LONG_ENOUGH = 8
 """Characters of a key that can't be in a text by chance."""
 
 
-def unknown_field(seen: Exchanged, memory: Memory) -> Found | None:
+def unknown_field(seen: Exchanged, _: Memory) -> Found | None:
     """A field that no document names: the API ignores it, so whoever misspells one never hears of it."""
-    if seen.matter is None or Kind.UNKNOWN_FIELD in memory.told:
+    if seen.matter is None:
         return None
     names = seen.matter.operation.request.names if seen.matter.operation.request else None
     asked = seen.matter.asked if seen.matter.asked is not None else _asked(seen.body)
@@ -40,7 +40,7 @@ def unknown_field(seen: Exchanged, memory: Memory) -> Found | None:
 def repeated_submission(seen: Exchanged, memory: Memory) -> Found | None:
     """The same paid request again, with nothing that would tell a repeat from a second wish."""
     matter = seen.matter
-    if matter is None or matter.asked is None or Kind.REPEATED_SUBMISSION in memory.told:
+    if matter is None or matter.asked is None:
         return None
     header = matter.operation.task_behaviour.idempotency.header
     if header.lower().encode() in seen.headers:

@@ -1,7 +1,7 @@
 """The stream for whoever looks on: events in time with the eye, and what stands where, a few times a second.
 
-Nothing here is done for each event but to keep it; a flood is counted instead of told. Requests are no events: the
-pulse says how many there are, and whoever wants them asks for those since.
+Nothing here is done for each event but to keep it; of a flood it is told that there was more. Requests are no events:
+the pulse says how many there are, and whoever wants them asks for those since.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from mockserver.web.control.stream import written
 
 BEAT_S = 0.05
 TOLD_LIMIT = 200
-"""How many events one beat tells; the rest is counted."""
+"""How many events one beat tells. For those beyond nobody listens until the next: worlds then need not tell any."""
 _SILENT_BEATS = 300
 _encode = msgspec.json.Encoder().encode
 
@@ -24,8 +24,8 @@ _encode = msgspec.json.Encoder().encode
 class Looker:
     """A listener of the node that keeps the events of one tenant, or of all, until the next beat."""
 
-    def __init__(self, tenant: str | None) -> None:
-        self._tenant = tenant
+    def __init__(self, tenant: str | None, listeners: list[Callable[[str, Fired], None]]) -> None:
+        self._tenant, self._listeners = tenant, listeners
         self._kept: deque[tuple[str, Fired]] = deque()
         self._left_out = 0
         self.is_let_go = False
@@ -37,13 +37,23 @@ class Looker:
             self._kept.append((name, event))
         else:
             self._left_out += 1
+            self.leave()
 
     def taken(self) -> tuple[bytes, int]:
-        """What came since it was last asked, written, and how many there are beyond."""
+        """What came since it was last asked, written, and how many it knows of beyond that: one at least, if any."""
         told, left_out = b"".join(written(*one) for one in self._kept), self._left_out
         self._kept.clear()
         self._left_out = 0
+        self.listen()
         return told, left_out
+
+    def listen(self) -> None:
+        if not self.is_let_go and self not in self._listeners:
+            self._listeners.append(self)
+
+    def leave(self) -> None:
+        if self in self._listeners:
+            self._listeners.remove(self)
 
 
 class Pulse:
@@ -56,7 +66,7 @@ class Pulse:
 
     async def subscribe(self, tenant: str | None, state: Callable[[], dict[str, Any]]) -> AsyncIterator[bytes]:
         """A beat as soon as somebody listens, then one whenever there is something to tell."""
-        looker = self._admit(Looker(tenant))
+        looker = self._admit(Looker(tenant, self._listeners))
         before: dict[str, Any] | None = None
         silent = 0
         try:
@@ -83,14 +93,14 @@ class Pulse:
         if len(self._lookers) >= self._limit:
             self._dismiss(self._lookers[0])
         self._lookers.append(looker)
-        self._listeners.append(looker)
+        looker.listen()
         return looker
 
     def _dismiss(self, looker: Looker) -> None:
         if not looker.is_let_go:
             looker.is_let_go = True
             self._lookers.remove(looker)
-            self._listeners.remove(looker)
+            looker.leave()
 
 
 def _moved(before: dict[str, Any] | None, now: dict[str, Any]) -> bool:
