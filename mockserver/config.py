@@ -107,6 +107,7 @@ def banner(application: Application, address: str) -> str:
             f"  seed       {told.seed}",
             f"  credits    {told.credits:,.10g} for each {_keys(told)}",
             f"  callbacks  {callbacks}",
+            f"  page       {address}/_mock/",
             f"  documents  {address}/_mock/docs",
             f"  log        {told.log_shown}",
             f"  bounds     body {bounds.body_bytes} bytes, {bounds.tasks_per_tenant} tasks a key, "

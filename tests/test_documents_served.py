@@ -18,7 +18,7 @@ def test_a_program_is_told_what_is_served(mock: Mock, accept: dict[str, str]) ->
     assert front["models"] == [MODEL]
 
 
-@pytest.mark.parametrize("path", ["/openapi.json", "/_mock/openapi.json", "/_mock/health"])
+@pytest.mark.parametrize("path", ["/openapi.json", "/_mock/openapi.json", "/_mock/docs", "/_mock/", "/_mock/health"])
 def test_the_front_leads_to_what_answers(mock: Mock, path: str) -> None:
     assert path in mock.get("/").json()["see"].values()
     assert mock.get(path, key=None).status_code == 200

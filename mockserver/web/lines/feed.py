@@ -51,19 +51,19 @@ class Feed:
         self._kept: deque[Entry | Record] = deque()
         self._requests_left = self._events_left = LINES_A_SECOND
         self._requests = self._refused = self._events = 0
-        self._is_deaf = False
+        self._is_deaf = self._is_closed = False
 
     # --- on the loop
 
     def listen(self) -> None:
         """Hear of events, from now on or again."""
-        if self.event not in self._listeners:
+        if not self._is_closed and self.event not in self._listeners:
             self._listeners.append(self.event)
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Hear of no more events."""
-        if self.event in self._listeners:
-            self._listeners.remove(self.event)
+        self._is_closed = True
+        self._leave()
 
     def request(self, entry: Entry) -> None:
         """A request and its answer, as the journal has it."""
@@ -94,7 +94,7 @@ class Feed:
         else:
             self._events += 1
             self._is_deaf = True
-            self.leave()
+            self._leave()
 
     def hint(self, hint: Hint) -> None:
         if len(self._kept) < 2 * LINES_A_SECOND + _HINTS_LIMIT:
@@ -116,11 +116,15 @@ class Feed:
         return self._kept.popleft() if self._kept else None
 
     def renew(self) -> None:
-        """Another second begins. Whoever was deaf has to be told to `listen` again, on the loop."""
+        """Another second begins; on the loop, `listen` follows."""
         self._requests_left = self._events_left = LINES_A_SECOND
         self._is_deaf = False
 
     # --- steps on the way
+
+    def _leave(self) -> None:
+        if self.event in self._listeners:
+            self._listeners.remove(self.event)
 
     def _keep(self, item: Entry | Record) -> None:
         self._kept.append(item)
@@ -164,11 +168,9 @@ def _callback(task: Task) -> str | None:
     asked = task.effect.callback if task.effect else None
     if asked is None or (asked.copies == 1 and not asked.delay_ms):
         return None
-    return (
-        f"callback in {asked.delay_ms / 1000:g} s, {asked.copies} times"
-        if asked.copies
-        else "no callback, as was asked"
-    )
+    if not asked.copies:
+        return "no callback, as was asked"
+    return f"callback in {asked.delay_ms / 1000:g} s, {asked.copies} times"
 
 
 def _attempt(world: World | None, event: Fired) -> Record:

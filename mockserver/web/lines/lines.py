@@ -43,4 +43,4 @@ class Lines:
             application.control_told = None
         if application.adviser is not None and feed.hint in application.adviser.listeners:
             application.adviser.listeners.remove(feed.hint)
-        feed.leave()
+        feed.close()

@@ -46,14 +46,7 @@ class Printer:
     printed.
     """
 
-    def __init__(
-        self,
-        feed: Feed,
-        form: Form,
-        out: IO[bytes],
-        encoding: str,
-        broken: Callable[[], None],
-    ) -> None:
+    def __init__(self, feed: Feed, form: Form, out: IO[bytes], encoding: str, broken: Callable[[], None]) -> None:
         self._feed, self._form, self._out, self._encoding, self._broken = feed, form, out, encoding, broken
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ends = threading.Event()
@@ -76,6 +69,7 @@ class Printer:
             while not self._ends.is_set():
                 self._feed.arrived.wait()
                 self._tell_a_second()
+            self._tell_some()
         except (OSError, ValueError):  # a pipe without a reader, a closed terminal: the server goes on
             self._on_loop(self._broken)
 
@@ -93,8 +87,7 @@ class Printer:
             self._write(self._form.more(missed.since(self._summed), time.monotonic() - began))
         self._summed = missed._replace(is_deaf=False)
         self._feed.renew()
-        if missed.is_deaf:
-            self._on_loop(self._feed.listen)
+        self._on_loop(self._feed.listen)
 
     def _tell_some(self) -> None:
         items: list[Entry | Record] = []
