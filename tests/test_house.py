@@ -110,6 +110,11 @@ def test_serving_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_what_ci_leaves_out_is_there() -> None:
+    told = (ROOT / "tests" / "left_by_ci.txt").read_text().splitlines()[1:]
+    assert [line for line in told if not (ROOT / line.split()[0]).is_file()] == []
+
+
 def test_nothing_names_a_registry_or_a_path_of_a_machine() -> None:
     tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True, cwd=ROOT)
     words = ("/" + "work/", "/" + "home/", "/" + "root/", "pypi" + ".org", "files.python" + "hosted")
