@@ -12,27 +12,17 @@ from release.tools import ROOT, ReleaseError, run, uv
 SUPPORTED = ("3.11", "3.12", "3.13")
 EXTRAS = "[contract,intercept,pytest]"
 CORE = (
-    "test_world.py",
-    "test_ledger.py",
-    "test_task.py",
-    "test_document.py",
     "test_api.py",
-    "test_callbacks.py",
-    "test_control.py",
-    "test_http.py",
-    "test_courier.py",
-    "test_log.py",
-    "test_log_file.py",
-    "test_files.py",
-    "test_respx.py",
-    "test_testing.py",
-    "test_pytest_plugin.py",
-    "test_intercept.py",
-    "test_exec.py",
-    "test_reporting.py",
     "test_client_inprocess.py",
+    "test_control.py",
+    "test_document.py",
+    "test_exec.py",
+    "test_files.py",
+    "test_http.py",
+    "test_log_file.py",
+    "test_reporting.py",
+    "test_respx.py",
     "test_server_contract.py",
-    "test_receiver_contract.py",
 )
 """Tests that touch every dependency."""
 
