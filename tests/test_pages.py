@@ -103,7 +103,7 @@ def test_a_scenario_is_one(mock: MockServer, block: Block) -> None:
 
 @pytest.mark.parametrize("block", FRAGMENTS, ids=str)
 def test_code_of_other_languages_is_part_of_a_project_that_is_run(block: Block) -> None:
-    files = [path for path in (ROOT / "fixtures/examples").rglob("*.*")]
+    files = list((ROOT / "fixtures/examples").rglob("*.*"))
     assert any(block.text in path.read_text() for path in files if path.is_file()), block.text
 
 
