@@ -35,6 +35,8 @@ def run(options: Options, command: Sequence[str], *, quiet: bool) -> int:
         _say(quiet, f"{' and '.join(f'https://{host}' for host in HOSTS)} lead to {mock.url}")
         code = _run(command, environment(interceptor, mock.url).applied_to(os.environ))
         _say(quiet, _summary(mock, interceptor))
+        for hint in mock.get("/hints")["hints"]:
+            _say(quiet, f"hint: {hint['text']}")
     return code
 
 

@@ -83,6 +83,12 @@ def test_a_program_runs_unchanged(name: str, capfd: pytest.CaptureFixture[str]) 
     assert "mockserver exec: 5 requests; 1 tasks; 7 credits charged, 0 reserved\n" in told.err
 
 
+def test_what_there_is_to_say_of_a_program_is_said_after_it(capfd: pytest.CaptureFixture[str]) -> None:
+    asking = "import urllib.request as u; u.urlopen('https://api.evolink.ai/v1/credits?api_key=sk-in-the-url')"
+    assert program.run(OPTIONS, [sys.executable, "-c", asking], quiet=False) == 1
+    assert "mockserver exec: hint: a key in the URL (api_key=) ends up in logs" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("name", every_program())
 def test_with_the_mock_gone_it_fails_at_once(name: str, stopped: dict[str, str]) -> None:
     command = command_of(name)

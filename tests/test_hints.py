@@ -293,6 +293,7 @@ def test_a_header_is_one_line_of_ascii(mock: Mock) -> None:
     assert header.isascii()
     assert header.isprintable()
     assert len(header) <= 500
+    assert hints(mock)[0]["text"].isprintable()
 
 
 def test_a_rule_that_is_broken_breaks_no_answer(mock: Mock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from mockserver.runtime.worlds import Worlds
 from mockserver.web.api.identity import Headers
 from mockserver.web.hints.aftermath import unanswered_callback, unfetched_result
 from mockserver.web.hints.exchanged import Exchanged, Memory
-from mockserver.web.hints.hint import HEADER, Found, Hint, Kind, in_a_header
+from mockserver.web.hints.hint import HEADER, Found, Hint, Kind, harmless, in_a_header
 from mockserver.web.hints.manners import RETRIABLE, fast_polling, ignored_retry_after, polling_after_end
 from mockserver.web.hints.submissions import (
     key_handed_on,
@@ -176,7 +176,7 @@ class Adviser:
         kind, text = found
         memory.told.add(kind)
         at_ms = self._worlds.agenda.clock.now_ms() if at_ms is None else at_ms
-        return Hint(at_ms=at_ms, type="hint", kind=kind, text=text, tenant=tenant, task_id=task_id)
+        return Hint(at_ms=at_ms, type="hint", kind=kind, text=harmless(text), tenant=tenant, task_id=task_id)
 
     def _say_later(self, resident: Resident, found: Found, *, task_id: str, delivery_id: str | None = None) -> None:
         memory = self._memories.get(resident.name) or self._remember(resident.name)

@@ -48,8 +48,14 @@ Found = tuple[Kind, str]
 def in_a_header(hints: Sequence[Hint]) -> bytes:
     """As a header can carry them: plain ASCII in one line."""
     words = " | ".join(f"{one.kind}: {one.text}" for one in hints)
-    plain = "".join(letter if letter.isprintable() else " " for letter in words)
-    return plain.encode("ascii", "backslashreplace")[:_HEADER_CHARACTERS]
+    return words.encode("ascii", "backslashreplace")[:_HEADER_CHARACTERS]
+
+
+def harmless(text: str) -> str:
+    """In one line, with what a terminal could take for anything but letters spelled out."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def spelled(text: str) -> str:

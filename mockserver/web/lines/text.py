@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import click
 
+from mockserver.web.hints.hint import harmless
 from mockserver.web.lines.feed import Missed, Record
 
 _GOOD, _MOVED, _WRONG, _BAD, _HINT = "green", "cyan", "yellow", "red", "magenta"
@@ -20,7 +21,7 @@ class Text:
     def line(self, record: Record) -> str:
         words = [self._paint(_clock(record["time"]), dim=True), *self._words(record)]
         if "key" in record:
-            words.append(self._paint(_harmless(record["key"]), dim=True))
+            words.append(self._paint(harmless(record["key"]), dim=True))
         if "at_ms" in record:
             words.append(self._paint(f"[its clock: {_day(record['at_ms'])}]", dim=True))
         return "  ".join(word for word in words if word)
@@ -39,7 +40,7 @@ class Text:
         if kind in ("request", "control"):
             yield from self._request(record)
         elif kind == "hint":
-            yield self._paint(f"hint  {_harmless(record['text'])}", _HINT)
+            yield self._paint(f"hint  {record['text']}", _HINT)
         elif kind.startswith("task."):
             yield from self._end(record)
         else:
@@ -47,24 +48,24 @@ class Text:
 
     def _request(self, record: Record) -> Iterator[str]:
         status = record["status"]
-        yield f"{_harmless(record['method'] or '?'):<4} {_harmless(_short(record['path']))}"
+        yield f"{harmless(record['method'] or '?'):<4} {harmless(_short(record['path']))}"
         yield self._paint(str(status), _colour(status))
-        yield _harmless(record.get("model", ""))
+        yield harmless(record.get("model", ""))
         task_id = record.get("task_id", "")
-        yield _harmless(task_id) if task_id not in record["path"] else ""
+        yield harmless(task_id) if task_id not in record["path"] else ""
         if "state" in record:
-            yield _harmless(f"{record['state']} {record.get('progress', '')}{'%' if 'progress' in record else ''}")
+            yield harmless(f"{record['state']} {record.get('progress', '')}{'%' if 'progress' in record else ''}")
         if "code" in record or "reason" in record:
             words = ": ".join(str(record[name]) for name in ("code", "reason") if record.get(name, status) != status)
-            yield self._paint(_harmless(words), _colour(status))
+            yield self._paint(harmless(words), _colour(status))
         if "fault" in record:
             yield self._paint(f"broken on purpose: {record['fault']}", _BAD)
 
     def _end(self, record: Record) -> Iterator[str]:
         state = record["type"].partition(".")[2]
-        yield f"task {_harmless(record['task_id'])}"
+        yield f"task {harmless(record['task_id'])}"
         yield self._paint(state, _GOOD if state == "completed" else _WRONG)
-        yield _harmless(record.get("error", ""))
+        yield harmless(record.get("error", ""))
         if "took_ms" in record:
             yield f"after {record['took_ms'] / 1000:g} s"
         if "credits_charged" in record:
@@ -72,27 +73,20 @@ class Text:
         if "credits_released" in record:
             yield f"{record['credits_released']:,.10g} credits released"
         if "callback" in record:
-            yield self._paint(_harmless(record["callback"]), dim=True)
+            yield self._paint(harmless(record["callback"]), dim=True)
 
     def _attempt(self, record: Record) -> Iterator[str]:
-        yield f"callback of {_harmless(record['task_id'])}"
-        yield f"attempt {record['attempt']} to {_harmless(_short(record.get('url', '?')))}"
+        yield f"callback of {harmless(record['task_id'])}"
+        yield f"attempt {record['attempt']} to {harmless(_short(record.get('url', '?')))}"
         answer = record.get("status", record.get("error", "no answer"))
         is_good = record["type"] == "callback.delivered"
-        yield self._paint(f"-> {_harmless(str(answer))}", _GOOD if is_good else _BAD)
+        yield self._paint(f"-> {harmless(str(answer))}", _GOOD if is_good else _BAD)
         if not is_good:
             again = record.get("retry_ms")
             yield "given up" if again is None else f"again in {again / 1000:g} s"
 
     def _paint(self, text: str, colour: str | None = None, *, dim: bool = False) -> str:
         return click.style(text, fg=colour, dim=dim or None) if self._colours else text
-
-
-def _harmless(text: str) -> str:
-    """What a terminal could take for anything but letters is spelled out."""
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def _short(text: str) -> str:
