@@ -55,6 +55,7 @@ from mockserver.web.looking.pulse import Pulse
 from mockserver.web.nodes.membership import Membership
 from mockserver.web.options import Options
 from mockserver.web.place import Place, place_of
+from mockserver.web.veil import Veil
 
 CONTROL_PREFIX = "/_mock"
 REPLAYS_PATH = f"{CONTROL_PREFIX}/replays"
@@ -83,6 +84,7 @@ class Application:
         self.journal = Journal(
             options.bounds.journal_entries,
             options.bounds.journal_body_bytes,
+            Veil((*options.only_keys, *([options.control_token] if options.control_token else []))),
             by_time=options.log.partition(":")[0] not in ("memory", "sqlite"),
         )
         self._links = FileLinks(lambda: self.public_url, self._other_urls)
@@ -212,7 +214,7 @@ class Application:
             await self._starlette(scope, receive, send)
             return
         status, message = objection
-        await _send_json(send, status, error_body("permission_denied", message))
+        await _send_json(send, status, error_body("permission_denied", self.journal.veil.over(message)))
 
     def _add_scenarios(self) -> list[str]:
         """Those given at start; a log that goes on has them already, with what they have met. Returns the names of
@@ -331,7 +333,8 @@ class Application:
         media = media_route(self.node, self.registry, SAMPLES)
         files = file_routes(self.node, self.registry, self._blobs, SAMPLES)
         control = [*routes(self._control_document, desk), *page_routes()]
-        return Starlette(routes=[*control, media, *files], exception_handlers={HTTPException: unrouted})
+        handlers: Any = {HTTPException: partial(unrouted, self.journal.veil)}
+        return Starlette(routes=[*control, media, *files], exception_handlers=handlers)
 
 
 async def _send_json(send: Send, status: int, body: bytes) -> None:

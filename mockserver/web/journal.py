@@ -14,11 +14,13 @@ from mockserver.simulation.scenario import Fault
 from mockserver.web.api.identity import masked
 from mockserver.web.http.exchange import Answer, RawHeaders
 from mockserver.web.http.parsing import UnreadableError, json_of
+from mockserver.web.veil import Veil
 
 _SECRET_PARAMETER = re.compile(
     r"(?i)((?:^|&)(?:(?:key|token|secret|api_?key|access_token|authorization|signature|sig)=|[^&=]*=(?=sk-)))([^&]+)"
 )
-_SECRET = frozenset({b"authorization", b"cookie", b"proxy-authorization", b"x-api-key"})
+_SECRET = re.compile(rb"auth|cookie|token|secret|password|api-?key")
+"""Headers whose names say that they hold one."""
 
 
 class _Exchange(Struct, gc=False, array_like=True):
@@ -52,6 +54,7 @@ class Entry(Struct, gc=False):
     path: str
     status: int
     packed: bytes
+    veil: Veil
 
     @property
     def task_id(self) -> str | None:
@@ -61,6 +64,12 @@ class Entry(Struct, gc=False):
     def record(self) -> dict[str, Any]:
         """As JSON; secrets are masked."""
         exchange = _unpack(self.packed)
+        record: dict[str, Any] = self.veil.over_all(self._told(exchange), self.packed + self.path.encode())
+        if exchange.body_truncated and isinstance(record["body"], str):
+            record["body"] = self.veil.without_start(record["body"])
+        return record
+
+    def _told(self, exchange: _Exchange) -> dict[str, Any]:
         return {
             "sequence": self.sequence,
             "at_ms": self.at_ms,
@@ -85,10 +94,13 @@ class Entry(Struct, gc=False):
 class Journal:
     """At most `limit` exchanges, of each body at most `body_limit` bytes. `listeners` hear of each at once."""
 
-    def __init__(self, limit: int = 1_000, body_limit: int = 16_384, *, by_time: bool = False) -> None:
+    def __init__(
+        self, limit: int = 1_000, body_limit: int = 16_384, veil: Veil | None = None, *, by_time: bool = False
+    ) -> None:
         """Numbers count from 1, or (`by_time`, where nodes have each their journal) are microseconds since the Unix
         epoch: so those of all nodes are in one order."""
         self.limit, self.body_limit, self._by_time = limit, body_limit, by_time
+        self.veil = Veil() if veil is None else veil
         self._entries: deque[Entry] = deque(maxlen=limit)
         self._sequence = 0
         self.listeners: list[Callable[[Entry], None]] = []
@@ -112,7 +124,7 @@ class Journal:
             tuple((one.kind, one.text) for one in answer.hints) if answer.hints else (),
         )
         packed = _pack(exchange)
-        entry = Entry(self._sequence, at_ms, unix_ms(), answer.tenant, method, path, answer.status, packed)
+        entry = Entry(self._sequence, at_ms, unix_ms(), answer.tenant, method, path, answer.status, packed, self.veil)
         self._entries.append(entry)
         for listener in self.listeners:
             listener(entry)
@@ -170,7 +182,7 @@ def _headers(headers: RawHeaders) -> dict[str, str]:
 
 def _shown(name: bytes, value: bytes) -> str:
     text = value.decode("latin-1")
-    if name not in _SECRET:
+    if _SECRET.search(name) is None:
         return text
     scheme, space, secret = text.partition(" ")
     return f"{scheme} {masked(secret)}" if space and scheme.isalpha() else masked(text)

@@ -30,6 +30,7 @@ from mockserver.web.control.scenarios import ScenarioCalls
 from mockserver.web.control.server import ServerCalls
 from mockserver.web.control.tasks import TaskCalls
 from mockserver.web.http.parsing import UnreadableError, json_of
+from mockserver.web.veil import Veil
 
 Handler = Callable[[Request, Any], Awaitable[Response]]
 ReadBody = Callable[[Request], Awaitable[Any]]
@@ -65,11 +66,12 @@ def routes(document: Document, desk: Desk) -> list[Route]:
     return found
 
 
-def unrouted(request: Request, error: Exception) -> Response:
+def unrouted(veil: Veil, request: Request, error: Exception) -> Response:
     """The answer where no route takes the path, or none takes the method."""
     methods = (getattr(error, "headers", None) or {}).get("Allow")
     if methods is None:
-        return error_response(404, "not_found", f"Nothing answers {request.method} {request.url.path[:200]}")
+        shown = veil.over(request.url.path)[:200]
+        return error_response(404, "not_found", f"Nothing answers {request.method} {shown}")
     allowed = ", ".join(sorted(methods.split(", ")))
     answer = error_response(405, "method_not_allowed", f"Method: received {request.method}; allowed: {allowed}")
     answer.headers["allow"] = allowed
@@ -103,7 +105,7 @@ def _endpoint(
             await desk.node.round.closed(request.scope.get("slot"))
             desk.hint(request, answer)
         except WrongError as wrong:
-            return error_response(wrong.status, wrong.code, wrong.message)
+            return error_response(wrong.status, wrong.code, desk.journal.veil.over(wrong.message))
         except MovedError:
             return Response(status_code=421)  # the connection looks for the node that has it
         except AwayError as error:

@@ -60,6 +60,7 @@ def journaled(app: ASGIApp, node: Node, journal: Journal, adviser: Adviser | Non
                 if owner is not None:
                     answer.tenant, answer.task_id, at_ms = owner.name, task_id, owner.now_ms()
                 path, query, headers = scope["path"], scope["query_string"], scope["headers"]
+                journal.veil.note(dict(headers).get(b"authorization"))
                 journal.add(at_ms, scope["method"], path, headers, b"", answer, query)
                 if adviser is not None and owner is not None and answer.status < 400:
                     adviser.fetched(owner.name, task_id)

@@ -32,6 +32,12 @@ class Answer(Struct, gc=False):
     def add_header(self, name: str, value: str) -> None:
         self.headers.append((name.lower().encode("ascii"), value.encode("latin-1", "replace")))
 
+    def take_body(self, body: bytes) -> None:
+        """Another body, and its length."""
+        self.body = body
+        self.headers = [header for header in self.headers if header[0] != b"content-length"]
+        self.headers.append((b"content-length", b"%d" % len(body)))
+
 
 _JSON_TYPE = (b"content-type", b"application/json")
 
@@ -50,9 +56,9 @@ def spoilt(answer: Answer) -> Answer | None:
     if answer.fault is Fault.MALFORMED_JSON:
         return structs.replace(answer, body=answer.body[:-1] + b",")
     if answer.fault is Fault.UNKNOWN_FIELDS:
-        body = _with_unknown_fields(answer.body)
-        headers = [header for header in answer.headers if header[0] != b"content-length"]
-        return structs.replace(answer, headers=[*headers, (b"content-length", b"%d" % len(body))], body=body)
+        other = structs.replace(answer)
+        other.take_body(_with_unknown_fields(answer.body))
+        return other
     return None
 
 

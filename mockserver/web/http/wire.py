@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
 from typing import Any
 
 from mockserver.log import AwayError, LogError, MovedError
@@ -75,7 +76,8 @@ class ApiApp:
 
         Raises NotHereError where it has to wait for a world; then nothing has happened.
         """
-        now = self._node.clock.ticks()
+        now, veil = self._node.clock.ticks(), self._journal.veil
+        veil.note(fields.get(b"authorization"))
         try:
             if len(body) > self.limit_of(path):
                 answer = self._api.general("body_too_large", path, limit=self.limit_of(path))
@@ -87,11 +89,13 @@ class ApiApp:
         except LogError as failure:
             answer = self._unkept(method, path, failure)
         except Exception:  # the client gets the API's own 500; the traceback is for whoever runs the mock
-            logger.exception("%s %s broke the mock", method, path)
+            logger.exception("%s %s broke the mock", method, veil.over(path))
             answer = self._api.broken(path)
         self._named(answer)
         if self._adviser is not None:
             self._adviser.look(method, path, query, fields, body, now, answer)
+        if answer.status >= HTTPStatus.BAD_REQUEST or answer.hints:
+            veil.over_answer(answer)
         return answer
 
     def unkept(self, method: str, path: str, failure: LogError) -> Answer:
