@@ -11,8 +11,9 @@ from mockserver.simulation.clock import Mode
 from mockserver.web.api.identity import tenant_of
 from mockserver.web.api.intake import Call
 from mockserver.web.app import Application
+from mockserver.web.listening import bind, url_of
 from mockserver.web.options import Bounds, Options
-from mockserver.web.server import Server, bind, url_of
+from mockserver.web.server import Server
 
 KEY = "sk-benchmark-crowd"
 """Whose tasks they are; of several keys, the first."""
@@ -49,7 +50,7 @@ def main() -> None:
     application = Application(Options(clock=Mode.MANUAL, credits=1e9, bounds=bounds))
     asyncio.run(_fill(application, told.tasks, told.keys))
     listener = bind("127.0.0.1", 0)
-    Server(application, lambda: print(url_of(listener, "127.0.0.1"), flush=True)).run_on(listener)
+    Server(application, lambda: print(url_of(listener, "127.0.0.1"), flush=True)).run_on([listener])
 
 
 if __name__ == "__main__":

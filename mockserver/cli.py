@@ -1,6 +1,7 @@
 """The command line. Exit codes: 0 done, 1 failed or not reproduced, 2 wrong usage."""
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -49,7 +50,12 @@ def _hold_standard_files() -> None:
 
 
 @main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; localhost is 127.0.0.1 and ::1, :: every address of both stacks.",
+)
 @click.option("--port", default=8787, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--seed", default=0, show_default=True, help="Ids, queues and chances are drawn from it.")
 @click.option(
@@ -107,6 +113,17 @@ def _hold_standard_files() -> None:
 @click.option("--callback-ca", type=_FILE, help="PEM file of a CA to trust for https callbacks.")
 @click.option("--scenario", "scenarios", multiple=True, type=_FILE, help="Scenario file (YAML or JSON); repeatable.")
 @click.option("--public-url", help="Where result links lead, if not to the address listened on.")
+@click.option(
+    "--links-follow-host",
+    is_flag=True,
+    help="Result links lead to the host and port by which each client reached the mock, e.g. through a mapped port.",
+)
+@click.option(
+    "--cors",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Let web pages of this origin ask the API, such as http://localhost:3000; repeatable; * is any.",
+)
 @click.option(
     "--control-token",
     help="Bearer token for /_mock; required on any address but loopback. "
@@ -187,22 +204,24 @@ def serve(intercept: bool, quiet: bool, log_format: str, **arguments: Any) -> No
     """Serve until interrupted. Each option can also be set as MOCKSERVER_SERVE_<OPTION>."""
     from mockserver import config
     from mockserver.contract.document import DocumentError
-    from mockserver.web import server
+    from mockserver.web import listening, server
     from mockserver.web.app import Application, OptionsError
 
     host, port = arguments.pop("host"), arguments.pop("port")
     try:
         options = config.options(host, arguments)
-        listener = server.bind(host, port)
+        sockets = listening.listeners(host, port)
     except config.ConfigError as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
-        raise click.ClickException(f"can't listen on {host} port {port}: {error.strerror or error}") from error
-    address = server.url_of(listener, host)
+        more = f"; {listening.holder(host, port)}" if error.errno == errno.EADDRINUSE else ""
+        raise click.ClickException(f"can't listen on {host} port {port}: {error.strerror or error}{more}") from error
+    address = listening.url_of(sockets[0], host)
     try:
         application = Application(config.placed(options, address))
     except (OptionsError, DocumentError) as error:
-        listener.close()
+        for listener in sockets:
+            listener.close()
         raise click.UsageError(str(error)) from error
     application.public_url = options.public_url or address
     lines = None if quiet else config.lines(application, log_format, sys.stdout)
@@ -216,9 +235,9 @@ def serve(intercept: bool, quiet: bool, log_format: str, **arguments: Any) -> No
     with (
         contextlib.suppress(KeyboardInterrupt),  # how it is told to stop
         contextlib.nullcontext() if lines is None else contextlib.closing(lines),
-        _intercepting(address) if intercept else contextlib.nullcontext("") as told,
+        _intercepting(address.replace("localhost", "127.0.0.1")) if intercept else contextlib.nullcontext("") as told,
     ):
-        server.Server(application, ready).run_on(listener)
+        server.Server(application, ready).run_on(sockets)
 
 
 @contextlib.contextmanager

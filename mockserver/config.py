@@ -1,6 +1,7 @@
 """From the command line to Options, and what `serve` says of itself."""
 
 import os
+import re
 import socket
 from dataclasses import replace
 from typing import Any, TextIO
@@ -21,6 +22,9 @@ _FEW = 3
 
 
 _CLOCKS = {Mode.MANUAL: ", moved by POST /_mock/clock/advance alone", Mode.POLLS: ", moved by each query of a task"}
+
+
+_ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/?#\s]+/?", re.IGNORECASE)
 
 
 class ConfigError(Exception):
@@ -52,6 +56,8 @@ def options(host: str, arguments: dict[str, Any]) -> Options:
         raise ConfigError(
             f"--only-key: received {len(wrong)} empty or with a blank; allowed: what a header can carry"
         )
+    if odd := [origin for origin in chosen["cors"] if not _ORIGIN.fullmatch(origin)]:
+        raise ConfigError(f"--cors: received {odd[0]!r}; allowed: *, or an origin such as http://localhost:3000")
     bounds = Bounds(**{bound: chosen.pop(name) for name, bound in BOUND_OPTIONS.items()})
     chosen["profile"], chosen["clock"] = Profile(chosen["profile"]), Mode(chosen["clock"])
     if chosen.pop("realistic"):

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from mockserver.web.server import Server, bind, url_of
+from mockserver.web.listening import bind, url_of
+from mockserver.web.server import Server
 from tests.conftest import MakeMock
 from tests.house import CREATE, KEY, MINIMAL, Mock
 

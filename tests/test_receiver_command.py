@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from contract_tests.receiver import command
 from contract_tests.receiver.grid import CASES
 from contract_tests.report import BROKEN, COULD_NOT_JUDGE, HOLDS, USAGE
-from mockserver.web.server import bind
+from mockserver.web.listening import bind
 from tests.receivers.serving import at_desk
 
 QUICK = ("--cases", "1", "--settle", "0", "--seed", "5")

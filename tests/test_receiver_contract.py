@@ -18,7 +18,7 @@ from contract_tests.receiver.run import judge_receiver
 from contract_tests.receiver.sequences import case_of
 from contract_tests.receiver.stock import KINDS, Stock
 from contract_tests.report import COULD_NOT_JUDGE, HOLDS
-from mockserver.web.server import bind
+from mockserver.web.listening import bind
 from tests.receivers.desk import Desk, server
 from tests.receivers.repeats import FailsAtFirst
 from tests.receivers.serving import HTTP, QUICK, at_desk, broken, finding, hooks, judged, state_only

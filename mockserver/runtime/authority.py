@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 TRUST_STORE_PASSWORD = "changeit"  # noqa: S105 - Java's own default; a store of certificates holds no secret
 
@@ -32,11 +32,20 @@ class Authority:
 
     @classmethod
     def of(cls, hosts: Iterable[str]) -> Self:
-        """A new authority and a certificate for the hosts. Raises InterceptionError without the extra `intercept`."""
+        """A new authority and a certificate for the hosts. Raises InterceptionError without the extra `intercept`, or
+        where no folder for them can be made."""
         try:
             import trustme
         except ImportError as error:
             raise InterceptionError(f"{error}: install it with `pip install 'evolink-mock[intercept]'`") from error
+        try:
+            return cls._made(trustme, hosts)
+        except OSError as error:
+            told = f"no folder for the certificates of this run can be made or written: {error}"
+            raise InterceptionError(f"{told}; set TMPDIR to one that can") from error
+
+    @classmethod
+    def _made(cls, trustme: Any, hosts: Iterable[str]) -> Self:
         authority = trustme.CA(organization_name="evolink-mock", organization_unit_name="this run only")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols(["http/1.1"])

@@ -18,8 +18,9 @@ from mockserver.testing.background import Background, loop_factory
 from mockserver.testing.control import Control
 from mockserver.testing.tenant import MockTenant, scenario_file
 from mockserver.web.app import Application
+from mockserver.web.listening import bind, url_of
 from mockserver.web.options import Options
-from mockserver.web.server import Server, bind, url_of
+from mockserver.web.server import Server
 
 DEFAULT_KEY = "sk-test-of-evolink-mock"
 _HOST = "127.0.0.1"

@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 from mockserver import __version__
 from mockserver.contract.document import Document, load
 from mockserver.contract.faults import Fault
-from mockserver.contract.operation import Request as RequestContract
 from mockserver.contract.registry import Registry
 from mockserver.data import data
 from mockserver.log import LogError
@@ -48,9 +47,11 @@ from mockserver.web.files.media import PREFIX as MEDIA_PREFIX
 from mockserver.web.files.media import file_routes, journaled, media_route
 from mockserver.web.hints.adviser import Adviser
 from mockserver.web.hints.hint import Hint
-from mockserver.web.http.exchange import json_answer
+from mockserver.web.http.cors import Cors, allowing
+from mockserver.web.http.exchange import json_answer, send_answer
 from mockserver.web.http.wire import ApiApp, Receive, Scope, Send
 from mockserver.web.journal import Journal
+from mockserver.web.links import PublicUrl
 from mockserver.web.looking.pulse import Pulse
 from mockserver.web.nodes.membership import Membership
 from mockserver.web.options import Options
@@ -78,7 +79,7 @@ class Application:
 
     def __init__(self, options: Options, courier: type[Courier] = Courier) -> None:
         self.options, self._courier = options, courier
-        self.public_url = options.public_url or DEFAULT_URL
+        self._urls = PublicUrl(options.public_url or DEFAULT_URL, follows=options.links_follow_host)
         self._control_document = load(data("openapi", "control.yaml"))
         self.registry = registry_of(options)
         self.journal = Journal(
@@ -87,11 +88,11 @@ class Application:
             Veil((*options.only_keys, *([options.control_token] if options.control_token else []))),
             by_time=options.log.partition(":")[0] not in ("memory", "sqlite"),
         )
-        self._links = FileLinks(lambda: self.public_url, self._other_urls)
+        self._links = FileLinks(self._urls.now, self._other_urls)
         self._blobs = Blobs(options.bounds.files_kept_bytes)
-        self._bodies = TaskBodies(self.registry, lambda: self.public_url)
+        self._bodies = TaskBodies(self.registry, self._urls.now, self._urls.tell)
         self._policy = TargetPolicy(allow_local=options.allow_local_callbacks)
-        self.scripts = _scripts(self.registry, self._control_document)
+        self.scripts = Scripts.of(self.registry, self._control_document)
         self._scenarios = [_scenario_file(path, self.scripts) for path in options.scenarios]
         self.adviser: Adviser | None = None
         self.control_told: ToldOfControl | None = None
@@ -107,9 +108,18 @@ class Application:
         self.api = self._make_api()
         header = self.registry.request_id_header
         self._request_ids = RequestIds(header, options.seed) if header else None
-        self.api_app = ApiApp(self.api, self.node, self.journal, self._request_ids, self.adviser)
+        ids, cors = self._request_ids, Cors(options.cors)
+        self.api_app = ApiApp(self.api, self.node, self.journal, ids, self.adviser, urls=self._urls, cors=cors)
         self._starlette = self._make_starlette()
-        self._media = journaled(self._starlette, self.node, self.journal, self.adviser)
+        self._media = allowing(cors, journaled(self._starlette, self.node, self.journal, self.adviser))
+
+    @property
+    def public_url(self) -> str:
+        return self._urls.fixed
+
+    @public_url.setter
+    def public_url(self, url: str) -> None:
+        self._urls.fixed = url
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Straight to the generation API; only control and media take the way through a router."""
@@ -198,7 +208,7 @@ class Application:
     async def _beside(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Control and media. Control is guarded; whether the server lives, anybody may ask."""
         if scope["path"] == LIVENESS_PATH:
-            await _send_json(send, 200, b'{"status":"ok"}')
+            await send_answer(send, json_answer(200, b'{"status":"ok"}'))
             return
         if scope["path"] in _OPEN_PATHS or is_open(scope["path"], self.options.control_token):
             await self._starlette(scope, receive, send)
@@ -214,7 +224,8 @@ class Application:
             await self._starlette(scope, receive, send)
             return
         status, message = objection
-        await _send_json(send, status, error_body("permission_denied", self.journal.veil.over(message)))
+        told = error_body("permission_denied", self.journal.veil.over(message))
+        await send_answer(send, json_answer(status, told))
 
     def _add_scenarios(self) -> list[str]:
         """Those given at start; a log that goes on has them already, with what they have met. Returns the names of
@@ -229,7 +240,7 @@ class Application:
         return added
 
     def _other_urls(self) -> Iterable[str]:
-        return () if self.membership is None else self.membership.public_urls
+        return self._urls.known() | set(() if self.membership is None else self.membership.public_urls)
 
     def _settings(self) -> Settings:
         options, bounds = self.options, self.options.bounds
@@ -337,12 +348,6 @@ class Application:
         return Starlette(routes=[*control, media, *files], exception_handlers=handlers)
 
 
-async def _send_json(send: Send, status: int, body: bytes) -> None:
-    answer = json_answer(status, body)
-    await send({"type": "http.response.start", "status": status, "headers": answer.headers})
-    await send({"type": "http.response.body", "body": answer.body})
-
-
 def registry_of(options: Options) -> Registry:
     """The built-in document with those of `specs` mounted beside it. Raises DocumentError."""
     mounted, left_out = _specs(options)
@@ -364,12 +369,6 @@ def _specs(options: Options) -> tuple[list[Document], list[Fault]]:
 
 def _built_in(options: Options) -> Document:
     return load(options.document or data("openapi", "evolink.yaml"))
-
-
-def _scripts(registry: Registry, document: Document) -> Scripts:
-    schemas = document.raw["components"]["schemas"]
-    scenario = RequestContract(document, schemas["Scenario"], required=True)
-    return Scripts(registry, scenario, RequestContract(document, schemas["Effect"], required=True))
 
 
 def _scenario_file(path: Path, scripts: Scripts) -> Scenario:

@@ -54,6 +54,10 @@ class Options:
     scenarios: tuple[Path, ...] = ()
     callback_ca: Path | None = None
     public_url: str | None = None
+    links_follow_host: bool = False
+    """Whether links lead to where each client reached the server, as its Host header names it."""
+    cors: tuple[str, ...] = ()
+    """Origins whose web pages may ask the API; "*" is any."""
     control_token: str | None = field(default=None, repr=False)
     only_keys: tuple[str, ...] = field(default=(), repr=False)
     """The API keys there are; none means that any key is an account."""

@@ -12,25 +12,7 @@ import uvicorn
 from mockserver.web.app import Application
 from mockserver.web.http.protocol import HttpProtocol
 
-
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes any free one. Raises OSError where it is taken or not allowed."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def url_of(listener: socket.socket, host: str) -> str:
-    """Where clients on this machine reach the socket."""
-    port = listener.getsockname()[1]
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-    return f"http://{shown}:{port}"
+_GRACE_S, _LOOK_S = 0.5, 0.02
 
 
 class Server(uvicorn.Server):
@@ -62,10 +44,26 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Other nodes take over first: what still comes is passed on to them. Streams have no end of their own, so
-        they are ended before anybody waits for them."""
+        they are ended then; what else has begun is ended, too, or cut off where that takes more than a moment."""
         await self._application.leave()
         self._application.end_streams()
+        for server in self.servers:
+            server.close()
+        await self._end_all()
         await super().shutdown(sockets)
+
+    async def _end_all(self) -> None:
+        state, loop = self.server_state, asyncio.get_running_loop()
+        for connection in tuple(state.connections):
+            connection.shutdown()
+        until_s = loop.time() + _GRACE_S
+        while (state.connections or state.tasks) and loop.time() < until_s and not self.force_exit:
+            await asyncio.sleep(_LOOK_S)
+        for task in tuple(state.tasks):
+            task.cancel()
+        for connection in tuple(state.connections):
+            connection.abort()  # type: ignore[union-attr]
+        await asyncio.sleep(0)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -88,7 +86,7 @@ class Server(uvicorn.Server):
                 connection.check(now_s)  # type: ignore[union-attr]
         return await super().on_tick(counter)
 
-    def run_on(self, listener: socket.socket) -> None:
+    def run_on(self, sockets: list[socket.socket]) -> None:
         """Serve until told to stop (SIGINT and SIGTERM in the main thread)."""
         with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
-            runner.run(self.serve(sockets=[listener]))
+            runner.run(self.serve(sockets=sockets))

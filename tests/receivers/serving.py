@@ -16,7 +16,7 @@ from contract_tests.receiver.bounds import Bounds
 from contract_tests.receiver.hooks import Hooks, state_of_url
 from contract_tests.receiver.run import judge_receiver
 from contract_tests.report import Report
-from mockserver.web.server import bind
+from mockserver.web.listening import bind
 from tests.receivers import correct_in_background
 from tests.receivers.desk import Desk, server
 

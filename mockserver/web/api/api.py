@@ -25,6 +25,7 @@ from mockserver.web.api.matter import Matter
 from mockserver.web.api.refused import RefusedError, error, on_the_wire, retry_after, scripted, too_many_tenants
 from mockserver.web.api.view import CreditsView, in_credits
 from mockserver.web.files.api import FilesApi
+from mockserver.web.http.cors import HOW, is_preflight
 from mockserver.web.http.exchange import Answer, json_answer
 
 
@@ -67,7 +68,7 @@ class Api:
         """
         route = self._registry.route(method, path)
         if route is None:
-            return self._unrouted(method, path)
+            return self._unrouted(method, path, headers)
         encoding = headers.get(b"content-encoding")
         if encoding is not None and encoding.lower() != b"identity":
             return self.general("unsupported_encoding", path, received=shown(encoding.decode("latin-1")))
@@ -194,7 +195,7 @@ class Api:
 
     # --- steps on the way
 
-    def _unrouted(self, method: str, path: str) -> Answer:
+    def _unrouted(self, method: str, path: str, headers: Headers) -> Answer:
         methods, answers = self._registry.methods(path), self._registry.general_of(path)
         left = self._registry.not_served(method, path)
         if left is not None:
@@ -203,7 +204,8 @@ class Api:
         if not methods:
             return error(answers["unknown_path"], method=method, path=path[:200])
         allowed = ", ".join(methods)
-        answer = error(answers["method_not_allowed"], method=method, allowed=allowed)
+        how = f"; {HOW}" if is_preflight(method, headers) else ""
+        answer = error(answers["method_not_allowed"], method=method, allowed=allowed + how)
         answer.add_header("Allow", allowed)
         return answer
 

@@ -20,10 +20,13 @@ _TEMPLATES_LIMIT = 10_000
 
 
 class TaskBodies:
-    """Renders bodies of tasks. `public_url` is asked each time: it may change."""
+    """Renders bodies of tasks. `public_url` is asked each time: it may change; `tell` hears before whom a callback
+    tells something."""
 
-    def __init__(self, registry: Registry, public_url: Callable[[], str]) -> None:
-        self._registry, self._public_url = registry, public_url
+    def __init__(
+        self, registry: Registry, public_url: Callable[[], str], tell: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._registry, self._public_url, self._tell = registry, public_url, tell
         self._templates: dict[tuple[int, int, str], tuple[Terms, Template]] = {}
 
     def submitted(self, operation: Operation, task: Task, user_group: str) -> bytes:
@@ -48,6 +51,7 @@ class TaskBodies:
 
     def callback(self, world: World, task_id: str) -> bytes:
         """What a callback says of a task: what a query would answer."""
+        self._tell(world.name)
         return self.detail(world.tasks[task_id], world.now_ms, world.account.user_group)
 
     def _template(self, shape: Shape, variant: str, terms: Terms, view: TaskView, fixed: frozenset[str]) -> Template:

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
+from mockserver.contract.document import Document
 from mockserver.contract.objection import Objection, shown
 from mockserver.contract.operation import Request
 from mockserver.contract.registry import Registry
@@ -59,6 +60,13 @@ class Scripts:
 
     def __init__(self, registry: Registry, scenario: Request, effect: Request) -> None:
         self._registry, self._scenario, self._effect = registry, scenario, effect
+
+    @classmethod
+    def of(cls, registry: Registry, document: Document) -> Self:
+        """Against the schemas of the control API's document."""
+        schemas = document.raw["components"]["schemas"]
+        scenario, effect = (Request(document, schemas[name], required=True) for name in ("Scenario", "Effect"))
+        return cls(registry, scenario, effect)
 
     def scenario(self, written: Any) -> Scenario:
         """A scenario as in a file or a POST. Raises ScriptError with the place that is wrong."""

@@ -31,7 +31,7 @@ class FileLinks:
 
     def file_id(self, url: str) -> str | None:
         """The id in a link of this server; None in any other URL."""
-        for base in (self._public_url(), *self._others()):
+        for base in {self._public_url(), *self._others()}:
             found = _ID.match(url, len(base)) if url.startswith(base) else None
             if found:
                 return found["id"]

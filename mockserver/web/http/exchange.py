@@ -1,5 +1,6 @@
 """One answer to one request, before it meets the wire."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from msgspec import Struct, structs
@@ -64,3 +65,9 @@ def spoilt(answer: Answer) -> Answer | None:
 
 def json_answer(status: int, body: bytes, task_id: str | None = None) -> Answer:
     return Answer(status, [_JSON_TYPE, (b"content-length", b"%d" % len(body))], body, task_id=task_id)
+
+
+async def send_answer(send: Callable[[Any], Awaitable[None]], answer: Answer, *, more: bool = False) -> None:
+    """Through ASGI."""
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": more})

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
+from msgspec import structs
+
 from mockserver.log import AwayError, LogError, MovedError
 from mockserver.runtime.clock import Clock
 from mockserver.runtime.node import Node
@@ -15,8 +17,10 @@ from mockserver.web.api.api import Api
 from mockserver.web.api.identity import Headers
 from mockserver.web.api.request_id import RequestIds
 from mockserver.web.hints.adviser import Adviser
-from mockserver.web.http.exchange import Answer, RawHeaders, spoilt
+from mockserver.web.http.cors import Cors, is_preflight
+from mockserver.web.http.exchange import Answer, RawHeaders, send_answer, spoilt
 from mockserver.web.journal import Journal
+from mockserver.web.links import PublicUrl
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -41,9 +45,12 @@ class ApiApp:
         journal: Journal,
         request_ids: RequestIds | None = None,
         adviser: Adviser | None = None,
+        *,
+        urls: PublicUrl,
+        cors: Cors,
     ) -> None:
         self._api, self._node, self._journal, self._request_ids = api, node, journal, request_ids
-        self._adviser = adviser
+        self._adviser, self._urls, self._cors = adviser, urls, cors
         self.limit_of = api.limit_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,6 +85,19 @@ class ApiApp:
         """
         now, veil = self._node.clock.ticks(), self._journal.veil
         veil.note(fields.get(b"authorization"))
+        if self._urls.follows:
+            self._urls.asked_by(fields)
+        answer = self._handled(method, path, query, fields, body, now)
+        if self._adviser is not None:
+            self._adviser.look(method, path, query, fields, body, now, answer)
+        if answer.status >= HTTPStatus.BAD_REQUEST or answer.hints:
+            veil.over_answer(answer)
+        if self._urls.follows:
+            self._urls.remember(answer.tenant)
+        return self._allowed(method, fields, answer) if self._cors else answer
+
+    def _handled(self, method: str, path: str, query: bytes, fields: Headers, body: bytes, now: float) -> Answer:
+        """Whatever becomes of it inside, an answer."""
         try:
             if len(body) > self.limit_of(path):
                 answer = self._api.general("body_too_large", path, limit=self.limit_of(path))
@@ -89,13 +109,15 @@ class ApiApp:
         except LogError as failure:
             answer = self._unkept(method, path, failure)
         except Exception:  # the client gets the API's own 500; the traceback is for whoever runs the mock
-            logger.exception("%s %s broke the mock", method, veil.over(path))
+            logger.exception("%s %s broke the mock", method, self._journal.veil.over(path))
             answer = self._api.broken(path)
-        self._named(answer)
-        if self._adviser is not None:
-            self._adviser.look(method, path, query, fields, body, now, answer)
-        if answer.status >= HTTPStatus.BAD_REQUEST or answer.hints:
-            veil.over_answer(answer)
+        return self._named(answer)
+
+    def _allowed(self, method: str, fields: Headers, answer: Answer) -> Answer:
+        """With what a browser asks for."""
+        if is_preflight(method, fields):
+            return self._cors.preflight(fields) or answer
+        answer.headers += self._cors.headers(fields.get(b"origin"))
         return answer
 
     def unkept(self, method: str, path: str, failure: LogError) -> Answer:
@@ -151,7 +173,7 @@ class ApiApp:
 
     async def deliver(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
         if answer.fault is None:
-            await _send(send, answer, answer.body)
+            await send_answer(send, answer)
         else:
             await self._break(answer, answer.fault, scope, receive, send)
 
@@ -159,13 +181,13 @@ class ApiApp:
         if fault in (Fault.CLOSED_BEFORE_ANSWER, Fault.CLOSED_AFTER_ACCEPT):
             await hang_up(scope, receive)
         elif fault is Fault.TRUNCATED_BODY:
-            await _send(send, answer, answer.body[: len(answer.body) // 2], more=True)
+            await send_answer(send, structs.replace(answer, body=answer.body[: len(answer.body) // 2]), more=True)
             await hang_up(scope, receive, flush=True)
         elif (other := spoilt(answer)) is not None:
-            await _send(send, other, other.body)
+            await send_answer(send, other)
         else:
             await _stall(self._clock_of(answer), answer.stall_ms, receive)
-            await _send(send, answer, answer.body)
+            await send_answer(send, answer)
 
     def _clock_of(self, answer: Answer) -> Clock:
         """The clock of the key that asked."""
@@ -200,11 +222,6 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
         if size > limit or not message.get("more_body"):
             return b"".join(chunks)
     return None
-
-
-async def _send(send: Send, answer: Answer, body: bytes, *, more: bool = False) -> None:
-    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-    await send({"type": "http.response.body", "body": body, "more_body": more})
 
 
 async def _stall(clock: Clock, stall_ms: int, receive: Receive) -> None:
