@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from benchmarks import callbacks, judging, mount, onlookers, restart, scale, silence, start, throughput
+from benchmarks import callbacks, judging, mount, onlookers, restart, rude, scale, silence, start, throughput
 from benchmarks.table import Row, shown
 
 PARTS = {
@@ -12,6 +12,7 @@ PARTS = {
     "judging": judging.measure,
     "scale": scale.measure,
     "silence": silence.measure,
+    "rude": rude.measure,
     "restart": restart.measure,
     "callbacks": callbacks.measure,
     "throughput": throughput.measure,

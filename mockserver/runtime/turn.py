@@ -2,8 +2,11 @@
 
 import asyncio
 import time
+from weakref import WeakKeyDictionary
 
 _LONGEST_S = 0.005
+_GATES: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+"""One for each loop: however many have long work, one of them does a piece of it at a time."""
 
 
 class Turn:
@@ -18,5 +21,6 @@ class Turn:
 
     async def give(self) -> None:
         if self.is_over:
-            await asyncio.sleep(0)
+            async with _GATES.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+                await asyncio.sleep(0)
             self._began = time.perf_counter()

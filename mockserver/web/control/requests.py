@@ -1,5 +1,7 @@
 """The journal: which requests came, what there is to say of them, and whether one like this was among them."""
 
+import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -7,6 +9,7 @@ from msgspec import structs
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mockserver.runtime.turn import Turn
 from mockserver.web.control.desk import Desk, WrongError, flag_asked, json_response, limit_asked, whole_asked
 from mockserver.web.control.records import Record, present
 from mockserver.web.journal import Entry, differences
@@ -21,13 +24,14 @@ _COMPARED = ("method", "path", "query", "headers", "body", "status")
 
 class RequestCalls:
     def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+        self._desk, self._making = desk, asyncio.Lock()
 
     async def list_requests(self, request: Request, body: Any) -> Response:
         entries = self._wanted(request)
         limit = limit_asked(request)
         entries = entries[:limit] if "after" in request.query_params else entries[-limit:]
-        told = [_summary(entry.record()) if flag_asked(request, "summary") else entry.record() for entry in entries]
+        records = await self._records(entries)
+        told = [_summary(one) for one in records] if flag_asked(request, "summary") else records
         return json_response({"requests": told})
 
     async def get_request(self, request: Request, body: Any) -> Response:
@@ -38,6 +42,15 @@ class RequestCalls:
             raise WrongError(404, "request_not_found", "The journal has no request of this number, or no longer")
         record = entry.record()
         return json_response({**record, **present(reason=reason(self._desk.registry, record))})
+
+    async def _records(self, entries: Iterable[Entry]) -> list[Record]:
+        """Made in turns with what others ask, one list at a time: many who want long ones make nobody wait."""
+        turn, records = Turn(), []
+        async with self._making:
+            for entry in entries:
+                records.append(entry.record())
+                await turn.give()
+        return records
 
     def _wanted(self, request: Request) -> list[Entry]:
         """The entries of a key, between two numbers, of a task."""
@@ -57,7 +70,7 @@ class RequestCalls:
         name = self._desk.name_of(body["key"]) if "key" in body else None
         wanted = {place: body[place] for place in _COMPARED if place in body}
         expected = self._desk.journal.veil.over_all(wanted, msgspec.json.encode(wanted))  # as the records are
-        records = [entry.record() for entry in self._desk.journal.entries(name)]
+        records = await self._records(self._desk.journal.entries(name))
         compared = [(differences(expected, one), one) for one in records]
         matched = sum(not found for found, _ in compared)
         answer: dict[str, Any] = {"verified": counted(body, matched), "matched": matched}
