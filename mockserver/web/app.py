@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from msgspec import structs
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 
 from mockserver import __version__
 from mockserver.contract.document import Document, load
@@ -35,7 +34,7 @@ from mockserver.web.api.script import ScriptError, Scripts
 from mockserver.web.control import guard
 from mockserver.web.control.calls import ToldOfControl, noting
 from mockserver.web.control.desk import Desk, error_body
-from mockserver.web.control.routes import FILE_LIMIT, routes, unrouted
+from mockserver.web.control.routes import FILE_LIMIT, handlers, routes
 from mockserver.web.control.stream import EventStream
 from mockserver.web.dashboard.page import is_open, page_routes
 from mockserver.web.files.api import FilesApi
@@ -344,8 +343,7 @@ class Application:
         media = media_route(self.node, self.registry, SAMPLES)
         files = file_routes(self.node, self.registry, self._blobs, SAMPLES)
         control = [*routes(self._control_document, desk), *page_routes()]
-        handlers: Any = {HTTPException: partial(unrouted, self.journal.veil)}
-        return Starlette(routes=[*control, media, *files], exception_handlers=handlers)
+        return Starlette(routes=[*control, media, *files], exception_handlers=handlers(self.journal.veil))
 
 
 def registry_of(options: Options) -> Registry:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -66,7 +67,12 @@ def routes(document: Document, desk: Desk) -> list[Route]:
     return found
 
 
-def unrouted(veil: Veil, request: Request, error: Exception) -> Response:
+def handlers(veil: Veil) -> dict[Any, Any]:
+    """What answers where no route does."""
+    return {HTTPException: partial(_unrouted, veil)}
+
+
+def _unrouted(veil: Veil, request: Request, error: Exception) -> Response:
     """The answer where no route takes the path, or none takes the method."""
     methods = (getattr(error, "headers", None) or {}).get("Allow")
     if methods is None:
