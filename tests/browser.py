@@ -39,7 +39,7 @@ class Watched:
     """A page of a mock. `elsewhere` are requests to other servers, `complaints` what the console had to say."""
 
     def __init__(self, browser: Any, mock: MockServer, *, width: int = 1280, theme: str = "light") -> None:
-        self.mock = mock
+        self.mock, self._url = mock, mock.url
         self._context = browser.new_context(
             viewport={"width": width, "height": 860},
             color_scheme=theme,
@@ -67,7 +67,7 @@ class Watched:
 
     def _note(self, request: Any) -> None:
         self.asked.append(request.url)
-        if not request.url.startswith((self.mock.url, "blob:")):
+        if not request.url.startswith((self._url, "blob:")):
             self.elsewhere.append(request.url)
 
     def _hear(self, message: Any) -> None:

@@ -42,6 +42,19 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(_Exchange).decode
 
 
+_WORDS = 300
+"""Characters of an error's message that a line has."""
+
+
+class _Asked(Struct, gc=False):
+    """What of a request's body stands in a line."""
+
+    model: str | None = None
+
+
+_asked = msgspec.json.Decoder(_Asked).decode
+
+
 class Entry(Struct, gc=False):
     """One exchange, packed into one piece of memory: as thirty small ones each, a thousand entries would drive
     what the next request needs out of the processor's cache. `record` makes it presentable."""
@@ -60,6 +73,26 @@ class Entry(Struct, gc=False):
     def task_id(self) -> str | None:
         """The task that the answer was about."""
         return _unpack(self.packed).task_id
+
+    def line(self) -> dict[str, Any]:
+        """The first part of `record`, for a list; of the bodies only the model asked for, and what an error says. It
+        looks into as little as it can: whoever looks on asks for all that came, again and again."""
+        exchange = _unpack(self.packed)
+        told = {
+            "sequence": self.sequence,
+            "at_ms": self.at_ms,
+            "real_ms": self.real_ms,
+            "tenant": self.tenant,
+            "method": self.method,
+            "path": self.path,
+            "query": _query(exchange.query) if exchange.query else "",
+            "status": self.status,
+            "fault": exchange.fault,
+            "task_id": exchange.task_id,
+            "model": _model(exchange.body) if exchange.body else None,
+            "message": said(readable(exchange.answer))[:_WORDS] if self.status >= 400 else None,
+        }
+        return {name: value for name, value in told.items() if value is not None}
 
     def record(self) -> dict[str, Any]:
         """As JSON; secrets are masked."""
@@ -199,3 +232,17 @@ def readable(body: bytes) -> Any:
         return json_of(body) if body else None
     except UnreadableError:
         return body.decode("utf-8", "replace")
+
+
+def said(answer: Any) -> str:
+    """What the body of an answer says of what was wrong; empty where it says nothing."""
+    told = answer.get("error", answer) if isinstance(answer, dict) else None
+    words = (told.get("message") or told.get("msg")) if isinstance(told, dict) else None
+    return words if isinstance(words, str) else ""
+
+
+def _model(body: bytes) -> str | None:
+    try:
+        return _asked(body).model
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None

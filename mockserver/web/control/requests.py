@@ -1,7 +1,7 @@
 """The journal: which requests came, what there is to say of them, and whether one like this was among them."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -13,11 +13,8 @@ from mockserver.runtime.turn import Turn
 from mockserver.web.control.desk import Desk, WrongError, flag_asked, json_response, limit_asked, whole_asked
 from mockserver.web.control.records import Record, present
 from mockserver.web.journal import Entry, differences
-from mockserver.web.looking.reason import message, reason
+from mockserver.web.looking.reason import reason
 
-_SUMMARY = ("sequence", "at_ms", "real_ms", "tenant", "method", "path", "query", "status", "task_id", "fault")
-_WORDS = 300
-"""Characters of an error's message that a summary has."""
 _LAST = 2**53
 _COMPARED = ("method", "path", "query", "headers", "body", "status")
 
@@ -30,9 +27,8 @@ class RequestCalls:
         entries = self._wanted(request)
         limit = limit_asked(request)
         entries = entries[:limit] if "after" in request.query_params else entries[-limit:]
-        records = await self._records(entries)
-        told = [_summary(one) for one in records] if flag_asked(request, "summary") else records
-        return json_response({"requests": told})
+        make = Entry.line if flag_asked(request, "summary") else Entry.record
+        return json_response({"requests": await self._records(entries, make)})
 
     async def get_request(self, request: Request, body: Any) -> Response:
         """One exchange; of a refused one also why, from both sides."""
@@ -43,12 +39,12 @@ class RequestCalls:
         record = entry.record()
         return json_response({**record, **present(reason=reason(self._desk.registry, record))})
 
-    async def _records(self, entries: Iterable[Entry]) -> list[Record]:
+    async def _records(self, entries: Iterable[Entry], make: Callable[[Entry], Record]) -> list[Record]:
         """Made in turns with what others ask, one list at a time: many who want long ones make nobody wait."""
         turn, records = Turn(), []
         async with self._making:
             for entry in entries:
-                records.append(entry.record())
+                records.append(make(entry))
                 await turn.give()
         return records
 
@@ -70,7 +66,7 @@ class RequestCalls:
         name = self._desk.name_of(body["key"]) if "key" in body else None
         wanted = {place: body[place] for place in _COMPARED if place in body}
         expected = self._desk.journal.veil.over_all(wanted, msgspec.json.encode(wanted))  # as the records are
-        records = await self._records(self._desk.journal.entries(name))
+        records = await self._records(self._desk.journal.entries(name), Entry.record)
         compared = [(differences(expected, one), one) for one in records]
         matched = sum(not found for found, _ in compared)
         answer: dict[str, Any] = {"verified": counted(body, matched), "matched": matched}
@@ -78,14 +74,6 @@ class RequestCalls:
             nearest, record = min(compared, key=lambda pair: len(pair[0]))
             answer["nearest"] = {"request": record, "differences": nearest}
         return json_response(answer)
-
-
-def _summary(record: Record) -> Record:
-    """A line of a list: no headers, no bodies."""
-    body = record["body"] if isinstance(record["body"], dict) else {}
-    told = {name: record[name] for name in _SUMMARY}
-    said = message(record)[:_WORDS] if record["status"] >= 400 else None
-    return present(**told, model=body.get("model"), message=said or None)
 
 
 def counted(body: dict[str, Any], matched: int) -> bool:

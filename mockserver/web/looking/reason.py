@@ -6,6 +6,7 @@ from typing import Any
 from mockserver.contract.document import PREFIX
 from mockserver.contract.operation import Operation
 from mockserver.contract.registry import Registry
+from mockserver.web.journal import said
 
 _SIDES = re.compile(r"(?s)(?P<field>[^\s:]{1,200}): received (?P<received>.*?); allowed: (?P<allowed>.*)")
 _STEP = re.compile(r"[^.\[\]]+")
@@ -14,7 +15,7 @@ _STEP = re.compile(r"[^.\[\]]+")
 def reason(registry: Registry, record: dict[str, Any]) -> dict[str, str] | None:
     """{field, received, allowed, sentence, evidence, document} of a refusal, as far as each is known; None where the
     request was not refused, or its answer has no two sides."""
-    found = _SIDES.fullmatch(message(record)) if record["status"] >= 400 else None
+    found = _SIDES.fullmatch(said(record["answer"])) if record["status"] >= 400 else None
     if found is None:
         return None
     told = found.groupdict()
@@ -26,14 +27,6 @@ def reason(registry: Registry, record: dict[str, Any]) -> dict[str, str] | None:
         "document": None if operation is None else operation.document,
     }
     return {**told, **{name: " ".join(str(value).split()) for name, value in more.items() if value}}
-
-
-def message(record: dict[str, Any]) -> str:
-    """What an answer says of what was wrong; empty where it says nothing."""
-    answer = record["answer"]
-    told = answer.get("error", answer) if isinstance(answer, dict) else None
-    said = (told.get("message") or told.get("msg")) if isinstance(told, dict) else None
-    return said if isinstance(said, str) else ""
 
 
 def _operation(registry: Registry, record: dict[str, Any]) -> Operation | None:

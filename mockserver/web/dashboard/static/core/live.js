@@ -8,6 +8,7 @@ const AGAIN_MS = [250, 500, 1_000, 2_000, 5_000];
 const KEPT_REQUESTS = 2_000;
 const PAGE = 1_000;
 const PAUSE_MS = 300;
+const FLOODED_MS = 1_000;
 
 /** What an event is about, by the first part of its type. */
 const TOPICS = {
@@ -106,15 +107,16 @@ async function readRequests(last, key) {
 
 async function readOn(mine) {
   const before = wanted;
-  const fresh = before - mine.last > PAGE ? {} : { after: mine.last };
+  const fresh = mine.last === 0 || mine.isFlooded ? {} : { after: mine.last };
   const { requests } = await get("requests", { key: mine.key, summary: true, limit: PAGE, ...fresh });
   if (mine !== known) return;
   const newest = requests.at(-1)?.sequence ?? 0;
   const old = state.requests.filter((one) => !requests.length || one.sequence < requests[0].sequence);
-  known.last = requests.length === PAGE ? newest : Math.max(before, newest);
+  mine.isFlooded = requests.length === PAGE; // then what lies between is passed over
+  mine.last = mine.isFlooded ? newest : Math.max(before, newest);
   if (requests.length) {
     set({ requests: [...old, ...requests].slice(-KEPT_REQUESTS) });
     touch(["requests"]);
   }
-  await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  await new Promise((resolve) => setTimeout(resolve, mine.isFlooded ? FLOODED_MS : PAUSE_MS));
 }

@@ -106,7 +106,7 @@ function Editor({ text, change, route, whose }) {
   const problem = problems[0];
   const lines = text.split("\n").length;
   return html`<div class="editor">
-    <h2 id="editor-title">Write one</h2>
+    <h2><label for="scenario-text">Write one</label></h2>
     <div class=${`editor-text${problem ? " is-wrong" : ""}`}>
       <pre class="gutter" aria-hidden="true">
 ${Array.from({ length: lines }, (_, index) => html`<span key=${index} class=${problem?.line === index + 1 ? "wrong" : ""}>${index + 1} </span>`)}</pre>
@@ -114,7 +114,7 @@ ${Array.from({ length: lines }, (_, index) => html`<span key=${index} class=${pr
         spellcheck=${false}
         wrap="off"
         rows=${Math.max(14, lines + 1)}
-        aria-labelledby="editor-title"
+        id="scenario-text"
         aria-invalid=${problem ? "true" : "false"}
         aria-describedby="editor-problem"
         value=${text}
