@@ -1,4 +1,5 @@
 # Each target sets up what it needs: a virtual environment in .venv, made again when pyproject.toml changes.
+# ARGS are options of the command behind it: make serve ARGS=--allow-local-callbacks
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin

@@ -86,6 +86,12 @@ class Memory:
         self.submitted[digest] = moment
         return before
 
+    def waited(self, moment: Moment) -> None:
+        """Forget the waits that are over."""
+        over = [request for request, (since, wait_ms) in self.waits.items() if moment.since_ms(since) >= wait_ms]
+        for request in over:
+            del self.waits[request]
+
     def told_to_wait(self, request: tuple[str, str, int], moment: Moment, wait_ms: float) -> None:
         if len(self.waits) >= _WAITS_LIMIT:
             del self.waits[next(iter(self.waits))]

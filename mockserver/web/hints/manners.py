@@ -51,7 +51,10 @@ def ignored_retry_after(seen: Exchanged, memory: Memory) -> Found | None:
     """The same request again, before the time was up that its refusal asked for."""
     if seen.matter is None or not seen.matter.call.resident.agenda.clock.runs:
         return None
-    request, moment = (seen.method, seen.path, hash(seen.body)), seen.moment()
+    memory.waited(moment := seen.moment())
+    if not memory.waits and seen.answer.status not in RETRIABLE:
+        return None
+    request = (seen.method, seen.path, hash(seen.body))
     asked = memory.waits.pop(request, None)
     wait_ms = _wait_ms(seen) if seen.answer.status in RETRIABLE else None
     if wait_ms is not None:
