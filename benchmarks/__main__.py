@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from benchmarks import callbacks, judging, mount, onlookers, restart, rude, scale, silence, start, throughput
+from benchmarks import callbacks, judging, mount, nodes, onlookers, restart, rude, scale, silence, start, throughput
 from benchmarks.table import Row, shown
 
 PARTS = {
@@ -14,6 +14,7 @@ PARTS = {
     "silence": silence.measure,
     "rude": rude.measure,
     "restart": restart.measure,
+    "nodes": nodes.measure,
     "callbacks": callbacks.measure,
     "throughput": throughput.measure,
     "onlookers": onlookers.measure,

@@ -26,7 +26,7 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "Develop": ("offline", "seeing", "page", "scenarios", "clock", "exec", "models", "replay", "control"),
     "Test": ("pytest", "languages", "ci"),
     "Judge": ("clients", "receivers", "servers", "by-document", "live", "traffic", "reports", "drift"),
-    "Run": ("team", "speed"),
+    "Run": ("team", "cluster", "speed"),
     "Understand": ("trust", "proof", "coming-from", "house"),
 }
 """The pages of docs/, in the order in which the guide shows them; any other comes after them."""

@@ -42,6 +42,7 @@ class Membership:
         self._host, self._shared = host, shared
         self._started_ms = time.time_ns() // 1_000_000
         self._has_left = False
+        self.passed_on = 0
         self._ways: dict[str, Way] = {}
         self._public_urls: set[str] = set()
         self.territory = Territory(host.node, shared.lease, self._told, self.read_commons)
@@ -149,6 +150,7 @@ class Membership:
             "owned": len(territory.ready),
             "lag_ms": round(territory.lag_ms, 1),
             "is_sure": territory.is_sure,
+            "passed_on": self.passed_on,
             "warnings": self._shared.warnings,
             "peers": [{"name": name, **told} for name, told in sorted(territory.peers.items())],
         }

@@ -86,6 +86,7 @@ class Passage:
         if way is None:
             return False
         self._begun = b""
+        self._members.passed_on += 1
         try:
             await self._exchange(way)
         except _MisdirectedError:
