@@ -101,6 +101,7 @@ def test_nothing_acknowledged_is_lost_or_doubled_whatever_happens(tmp_path: Path
     drawn, hook, lasted = random.Random(SEED), Hook(), Counter[str]()
     probes = [f"sk-of-a-probe-{number}" for number in range(6)]
     history: list[Done] = []
+    late: list[str] = []
     with cluster(tmp_path) as one:
         places = [node.url for node in one.nodes]
         clients = [Client(number, lambda: places, hook.url, SEED) for number in range(CLIENTS)]
@@ -112,7 +113,8 @@ def test_nothing_acknowledged_is_lost_or_doubled_whatever_happens(tmp_path: Path
                 fault(one, drawn)
                 took = back_s(places, probes) - calm
                 lasted[fault.__name__] = max(lasted[fault.__name__], round(took * 1000))
-                assert took < BACK_S, f"round {number}, {fault.__name__}: {took:.1f} s until all was well"
+                if took >= BACK_S:
+                    late.append(f"round {number}, {fault.__name__}: {took:.1f} s until all was well")
         finally:
             for client in clients:
                 client.stop()
@@ -122,8 +124,9 @@ def test_nothing_acknowledged_is_lost_or_doubled_whatever_happens(tmp_path: Path
         found = auditor.broken(history, hook.ids, asking(places))
     hook.close()
     told = Counter(f"{done.kind} {done.status}" for done in history)
-    print(json.dumps({"rounds": ROUNDS, "seed": SEED, "told": told, "back_ms": lasted}, indent=1))  # noqa: T201
+    print(json.dumps({"rounds": ROUNDS, "seed": SEED, "told": told, "back_ms": lasted, "late": late}, indent=1))  # noqa: T201
     assert not found, "\n".join(found[:50])
+    assert not late, "\n".join(late)
 
 
 def settle(history: list[Done], hook: Hook) -> None:

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from tests.house import CREATE, MINIMAL
 
 _PATIENCE_S = 8
+_PAUSE_S = 0.01
+"""Between two operations of a client: the nodes are to be busy, the machine not overwhelmed."""
 
 
 class Done(NamedTuple):
@@ -83,8 +85,7 @@ class Client:
         state = told.get("status") if status == 200 and isinstance(told, dict) else None
         done = Done(kind, key, about, began, time.monotonic(), status, task, state)
         self.history.append(done)
-        if status != 200:
-            time.sleep(0.05)
+        time.sleep(_PAUSE_S if status == 200 else 5 * _PAUSE_S)
         return done
 
 
