@@ -3,7 +3,20 @@
 import argparse
 import os
 
-from benchmarks import callbacks, judging, mount, nodes, onlookers, restart, rude, scale, silence, start, throughput
+from benchmarks import (
+    callbacks,
+    crowded,
+    judging,
+    mount,
+    nodes,
+    onlookers,
+    restart,
+    rude,
+    scale,
+    silence,
+    start,
+    throughput,
+)
 from benchmarks.table import Row, shown
 
 PARTS = {
@@ -15,6 +28,7 @@ PARTS = {
     "rude": rude.measure,
     "restart": restart.measure,
     "nodes": nodes.measure,
+    "crowded": crowded.measure,
     "callbacks": callbacks.measure,
     "throughput": throughput.measure,
     "onlookers": onlookers.measure,

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 from benchmarks import load
 from benchmarks.processes import KEY, SERVE, Server, cores, get, pinned, server
@@ -21,6 +22,7 @@ from benchmarks.table import Row
 from benchmarks.throughput import BODY, CREATE, compared
 
 _KEYS = [f"sk-benchmark-node-{number:04}" for number in range(16)]
+_SLOTS = 4096
 _CHUNK = 200
 _SETTLE_S = 20.0
 
@@ -52,13 +54,17 @@ def redis() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def nodes(log: str, *names: str) -> Iterator[list[Server]]:
+def nodes(log: str, *names: str, options: tuple[str, ...] = ()) -> Iterator[list[Server]]:
     """Servers on one log, each with its share of it."""
     with contextlib.ExitStack() as stack:
-        command = [*SERVE, "--task-seconds", "1", "--max-keys", "1000000", "--log", log, "--node-name"]
+        command = [*SERVE, "--task-seconds", "1", "--max-keys", "1000000", *options, "--log", log, "--node-name"]
         running = [stack.enter_context(server([*command, name], errors=subprocess.DEVNULL)) for name in names]
-        _wait_for(lambda: sum(_node(one)["owned"] for one in running) == 4096)
+        _wait_for(lambda: _is_shared([_node(one)["owned"] for one in running]))
         yield running
+
+
+def _is_shared(owned: list[int]) -> bool:
+    return all(owned) and sum(owned) == _SLOTS
 
 
 def _throughput(*, quick: bool) -> list[Row]:
@@ -155,8 +161,14 @@ def _is_answered(port: int, key: str) -> bool:
         return False
 
 
-def _node(one: Server) -> dict[str, int]:
-    told: dict[str, int] = json.loads(get(one.port, "/_mock/health"))["node"]
+def node_of(one: Server) -> dict[str, Any]:
+    """What a server says of itself."""
+    told: dict[str, Any] = json.loads(get(one.port, "/_mock/health"))
+    return told
+
+
+def _node(one: Server) -> dict[str, Any]:
+    told: dict[str, Any] = node_of(one)["node"]
     return told
 
 
