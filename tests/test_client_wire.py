@@ -115,7 +115,7 @@ def test_each_fault_is_seen_on_the_wire(stage: Stage, fault: str) -> None:
         _, headers, body = told(answer)
         assert (int(headers["Content-Length"]) > len(body)) == (fault == "truncated_body")
     else:
-        expected = {"reset": b"reset", "cut_head": b"HTTP/1.1 20"}.get(fault, b"")
+        expected = {"reset": b"reset", "cut_head": b"HTTP/1."}.get(fault, b"")
         assert answer == expected or fault == "malformed_json"
 
 

@@ -1,6 +1,8 @@
 """Servers judged as the live API is, in real time and for money: what is missing is named, nobody is accused, and no
 more is spent than the plan says, by the mock's own ledger."""
 
+import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,6 +102,27 @@ def test_an_endless_task_costs_its_own_checks_only(monkeypatch: pytest.MonkeyPat
     held = {one.check.id for one in report.of(Outcome.HELD)}
     assert held >= {"BILLING-RESERVED-ON-SUBMISSION", "IDEMPOTENCY-SAME-TASK", "PROMPT-LENGTH", "SCHEMA-BODY"}
     assert {"TASK-ENDS", "RESULT-LINK-WORKS", "BILLING-CHARGED-ON-COMPLETION"} <= reasons(report).keys()
+
+
+def test_a_report_is_made_while_callbacks_still_arrive() -> None:
+    with MockServer(**FAST) as mock, opened(Options(settings=Settings(url=mock.url, key=KEY))) as run:
+        request, is_over = run.target.build("GET", "/v1/credits"), threading.Event()
+        run.target.send(request)
+        exchange = run.target.exchanges[-1]
+        run.target.exchanges = deque([exchange], maxlen=50)
+
+        def arrive() -> None:
+            while not is_over.is_set():
+                run.target.exchanges.append(exchange)
+
+        arriving = threading.Thread(target=arrive)
+        arriving.start()
+        try:
+            for _ in range(50):
+                assert run.report().exchanges
+        finally:
+            is_over.set()
+            arriving.join()
 
 
 # --- at a path, and with nothing bought

@@ -94,7 +94,7 @@ def server(url: str, **arguments: Any) -> None:
                 with progress(f"Judging {options.settings.url}") as tell:
                     report = judge_server(run, tell)
                 if recorded is not None:
-                    record(run.target.exchanges, recorded)
+                    record(tuple(run.target.exchanges), recorded)
         except (UnreachableError, ForeignMemoryError) as error:
             click.echo(f"Could not judge: {error}", err=True)
             sys.exit(COULD_NOT_JUDGE)

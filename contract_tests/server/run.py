@@ -126,7 +126,7 @@ class Run:
             self.options.seed,
             self.judge.results(),
             facts,
-            tuple(exchange.safe() for exchange in self.target.exchanges),
+            tuple(exchange.safe() for exchange in tuple(self.target.exchanges)),
             self.aborted,
         )
 

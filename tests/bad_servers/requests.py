@@ -45,6 +45,11 @@ def without_message(wire: Wire) -> None:
         wire.json = {"error": error}
 
 
+def tasks_as_text(wire: Wire) -> None:
+    if wire.shows:
+        wire.answer_headers["content-type"] = "text/plain"
+
+
 def credits_are_203(wire: Wire) -> None:
     if wire.path == "/v1/credits" and wire.status == 200:
         wire.status = 203
@@ -71,6 +76,7 @@ def retry_after(value: str | None) -> Any:
 
 
 BAD = {
+    "tasks_as_text": Bad("a task is text/plain", "SERVER-SPEAKS-JSON", hook=answers(tasks_as_text)),
     "credits_are_203": Bad("the credits are answered with 203", "ANSWER-STATUS", hook=answers(credits_are_203)),
     "prompt_of_5100": Bad(
         "takes prompts of 5100 characters", "PROMPT-LENGTH", document=request("prompt", maxLength=5_100)

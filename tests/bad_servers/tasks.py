@@ -327,6 +327,19 @@ def links_need_a_key(wire: Wire) -> None:
         wire.status, wire.answer, wire.answer_headers = 401, b"{}", {"content-type": "application/json"}
 
 
+def links_once(_: Application) -> Hook:
+    """A result is there for whoever comes first."""
+    fetched: set[str] = set()
+
+    async def hook(wire: Wire, forward: Pass) -> None:
+        await forward(wire)
+        if wire.path.startswith("/media/") and wire.path in fetched:
+            wire.status, wire.answer = 404, b""
+        fetched.add(wire.path)
+
+    return hook
+
+
 def no_estimate(body: Body) -> None:
     body["task_info"]["estimated_time"] = 0
 
@@ -463,5 +476,6 @@ BAD = {
     ),
     "links_live_on": Bad("a result link works after 24 hours", "RESULT-LINK-EXPIRES", document=links_live(FOREVER_S)),
     "links_die_early": Bad("a result link dies after an hour", "RESULT-LINK-WORKS", document=links_live(3_600)),
+    "links_once": Bad("a result can be fetched once", "RESULT-LINK-WORKS", hook=links_once),
     "links_need_a_key": Bad("a result link asks for a key", "RESULT-LINK-WORKS", hook=answers(links_need_a_key)),
 }

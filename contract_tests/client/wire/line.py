@@ -30,7 +30,8 @@ HERE, ELSEWHERE = "127.0.0.1", "localhost"
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: whatever is unsent is dropped, and the peer is told by RST."""
 _NOTHING_COMES = ("closed_before_answer", "closed_after_accept", "reset", "stalled")
-_CUT = len(b"HTTP/1.1 20")
+_CUT = len(b"HTTP/1.")
+"""Before the status: some programs take half of a number for one."""
 """Where a head breaks off; many take one that ends later, between two headers, for a whole one."""
 _LOOK_S = 0.05
 _IDLE_S = 9.0

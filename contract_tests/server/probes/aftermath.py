@@ -38,15 +38,22 @@ def to_the_end(setting: Setting) -> None:
         if shelf.look():
             shelf.reckon()
     shelf.reckon()
+    _fetch_all(setting, shelf)
     for seen in shelf.auditor.tasks.values():
-        for link in reading.links(seen.ended) if seen.status == "completed" else ():
-            setting.judge.that("RESULT-LINK-WORKS", *fetched(setting, link), "200 and a file")
         if seen.ended is not None:
             setting.target.memory.end(seen.id)
     if shelf.open:
         ids = ", ".join(seen.id for seen in shelf.open)
         raise UnmetError(f"after {time.monotonic() - started:.0f} s there was no end of {ids}: raise --deadline")
+    if all(seen.is_open for seen in shelf.auditor.tasks.values()):
+        raise UnmetError("no task could be read to its end")
     setting.judge.that("TASK-ENDS", True, "")
+
+
+def _fetch_all(setting: Setting, shelf: Shelf) -> None:
+    for seen in shelf.auditor.tasks.values():
+        for link in reading.links(seen.ended) if seen.status == "completed" else ():
+            setting.judge.that("RESULT-LINK-WORKS", *fetched(setting, link), "200 and a file, for 24 hours")
 
 
 def _patience_ends(setting: Setting) -> float:
@@ -187,12 +194,21 @@ def apart(setting: Setting) -> None:
         setting.judge.that(check_id, ours not in shown, f"{shown}", "nothing of another account")
 
 
-@probe("TASK-END-IS-FINAL", "TASK-END-KEEPS-ITS-BODY", "TASK-STAYS", "BILLING-STANDS-STILL", needs=REAL)
+@probe(
+    "TASK-END-IS-FINAL",
+    "TASK-END-KEEPS-ITS-BODY",
+    "TASK-STAYS",
+    "RESULT-LINK-WORKS",
+    "BILLING-STANDS-STILL",
+    needs=REAL,
+)
 def afterwards(setting: Setting) -> None:
-    """At last, what has ended is looked at once more, and the credits stand still."""
+    """At last, what has ended is looked at once more, results are there for whoever comes again, and the credits
+    stand still."""
     shelf, _ = paying(setting)
     shelf.ended(Item.PLAIN, Item.FAILING, Item.LARGE)
     shelf.look_again()
+    _fetch_all(setting, shelf)
     shelf.reckon()
     shelf.reckon()
 

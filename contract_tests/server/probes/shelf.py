@@ -1,6 +1,7 @@
 """What a run has paid for where money is real: bought once, looked at by every check that it can serve."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from contract_tests.server.talk.listener import Box
 from contract_tests.server.talk.reading import Balance
 from contract_tests.server.talk.target import CaseOverError, UnmetError
 
+_MISSES = 3
+"""So often in a row a task may not be found until it is given up."""
 _READINGS = 4
 """How often the credits are read until they show what has happened: a bill may come a moment after the end."""
 
@@ -55,6 +58,7 @@ class Shelf:
         self.case: Case | None = None
         self.off = ""
         self._looked_s = 0.0
+        self._missed: Counter[str] = Counter()
         self._lacks: dict[Item, str] = {}
 
     def of(self, case: Case) -> Case:
@@ -115,7 +119,9 @@ class Shelf:
 
     @property
     def open(self) -> list[Seen]:
-        return [one for one in self.auditor.tasks.values() if one.is_open]
+        """The tasks whose end is still to come; not those that can't be read any more."""
+        tasks = self.auditor.tasks.values()
+        return [one for one in tasks if one.is_open and self._missed[one.id] < _MISSES]
 
     def look(self) -> int:
         """Ask about every open task; how many of them have ended since."""

@@ -173,7 +173,7 @@ class Case:
 
     def show_only(self, task_id: str) -> None:
         """Of a talk about hundreds of tasks, a finding shows what was said about one."""
-        about = [step for step in self.target.exchanges if task_id in step.url or task_id in step.body]
+        about = [step for step in tuple(self.target.exchanges) if task_id in step.url or task_id in step.body]
         self.steps = deque(about, maxlen=STEPS)
 
     # --- steps on the way
@@ -242,6 +242,9 @@ class Case:
             self.judge.that("ANSWER-STATUS", known is not None, told)
         if known is None:
             return
+        kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+        told = f"{answer.status} as {kind or 'no media type'}"
+        self.judge.that("SERVER-SPEAKS-JSON", kind == "application/json", told, "application/json")
         prefix = "ANSWER" if known.is_documented else "LIST"
         wrong = known.wrong_types(answer.body)
         self.judge.that(f"{prefix}-TYPES", not wrong, f"{answer.status}, {wrong}")

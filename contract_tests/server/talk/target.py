@@ -101,6 +101,7 @@ class Target:
         budget.spent_uc = self.memory.spent_uc
         self.time: Time = RealTime()
         self.exchanges: deque[Exchange] = deque(maxlen=HISTORY)
+        """A callback that arrives adds to it at any time: whoever looks through it takes a copy first."""
         self.requests = 0
         self.ends_s = math.inf
         self.took_valid = False
