@@ -74,6 +74,9 @@ def test_one_is_found_as_live(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", FOUND)
 def test_it_is_found_as_live(name: str, tmp_path: Path) -> None:
     report = judged(name, tmp_path).report
+    owner = next(one for one in report.results if one.check.id == ALL[name].owner)
+    if "too busy" in owner.reason:
+        pytest.skip(owner.reason)
     assert report.of(Outcome.BROKEN) or report.of(Outcome.WARNED)
 
 

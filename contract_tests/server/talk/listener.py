@@ -6,6 +6,7 @@ import secrets
 import ssl
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +23,7 @@ _BODY_LIMIT = 1_048_576
 _CHUNK_LINE = 1_024
 _HANG_S = 60.0
 _KEPT = 1_000
-_BEAT_S = 0.1
+_BEAT_S, _BEATS = 0.1, 10_000
 
 
 @dataclass(slots=True)
@@ -75,8 +76,7 @@ class Listener:
         self._nonce = secrets.token_hex(4)
         self._elsewhere: Box | None = None
         self._closed = threading.Event()
-        self.lag_s = 0.0
-        """How late this machine has been with what it had to do, at most."""
+        self._beats: deque[tuple[float, float]] = deque(maxlen=_BEATS)
         self.strays: list[Delivery] = []
         self.url = ""
 
@@ -103,8 +103,13 @@ class Listener:
     def _beat(self) -> None:
         last = time.monotonic()
         while not self._closed.wait(_BEAT_S):
-            late_s = time.monotonic() - last - _BEAT_S
-            self.lag_s, last = max(self.lag_s, late_s), time.monotonic()
+            now = time.monotonic()
+            self._beats.append((time.time(), now - last - _BEAT_S))
+            last = now
+
+    def lag_s(self, since_s: float) -> float:
+        """How late this machine has been with what it had to do, at most, since a moment in unix seconds."""
+        return max((late_s for at_s, late_s in tuple(self._beats) if at_s >= since_s), default=0.0)
 
     @property
     def is_local(self) -> bool:
