@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: serve demo test test-long test-ci-long check bench docs package clean
+.PHONY: serve demo test test-long test-ci-long check bench docs pictures package clean
 
 serve: $(VENV)/.ready
 	$(BIN)/mockserver serve $(ARGS)
@@ -37,6 +37,9 @@ docs: $(VENV)/.ready-docs
 
 package: $(VENV)/.ready-release
 	$(BIN)/python -m release
+
+pictures: $(VENV)/.ready-dev
+	$(BIN)/python -m reference.pictures
 
 clean:
 	rm -rf $(VENV) build dist site *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache

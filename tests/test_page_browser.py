@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -353,7 +354,7 @@ def test_a_hostile_text_shows_as_text(mock: MockServer, watched: Watched, text: 
         for fields in bodies:
             client.post(CREATE, json={**MINIMAL, **fields}, params=query)
         client.post(CREATE, json={**MINIMAL, "callback_url": f"https://example.com/{text[:1_500]}"})
-        client.post("/v1/files/" + text[:500].replace("/", "|"), content=text.encode())
+        client.post("/v1/files/" + quote(text[:500], safe=""), content=text.encode())
     mock.post("/scenarios", {"name": "hostile", "description": text[:1_900]})
     mock.advance(seconds=3)
     count = mock.get("/requests", limit=1)["requests"][-1]["sequence"]

@@ -11,7 +11,7 @@ const { why, story } = await at("core/why.js");
 const { parse, written } = await at("core/route.js");
 const { anchored, moveTo, visible, windowAround } = await at("parts/window.js");
 const { fit, following, ticks, x, at: momentAt, zoom } = await at("timeline/scale.js");
-const { bars, marks, moments, placed } = await at("timeline/marks.js");
+const { bars, marks, moments, placed, refusals } = await at("timeline/marks.js");
 const { credits, duration, keyName, readable, tail } = await at("core/format.js");
 const { fitting, grouped } = await at("core/group.js");
 const { changes } = await at("views/account-form.js");
@@ -267,4 +267,14 @@ test("a clock that runs goes on between pulses, one that does not stands", () =>
   assert.equal(nowOf({ mode: "manual", now_ms: 1000, speed: 60 }, 500), 1000);
   assert.equal(untilNext({ next_due_ms: 5 }, 10), 0);
   assert.equal(untilNext({}, 10), null);
+});
+
+test("a refusal is in the picture, also where there is no task yet", () => {
+  const others = [
+    { status: 400, at_ms: 5 },
+    { status: 200, at_ms: 900 },
+    { status: 429, at_ms: 2000 },
+  ];
+  assert.deepEqual(refusals(others, []), [5, 2000]);
+  assert.deepEqual(refusals(others, [TASK]), [2000]);
 });

@@ -91,3 +91,10 @@ export function moments(task) {
   }
   return found;
 }
+
+/** When requests were refused, as far back as these tasks reach: all that are known where there is none. */
+export function refusals(others, tasks) {
+  const since = Math.min(...tasks.map((one) => one.submitted_ms));
+  const refused = others.filter((one) => one.status >= 400).map((one) => one.at_ms);
+  return tasks.length ? refused.filter((one) => one >= since) : refused;
+}

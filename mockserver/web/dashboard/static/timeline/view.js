@@ -7,7 +7,7 @@ import { Key, State } from "../parts/basic.js";
 import { PagedGrid } from "../parts/grid.js";
 import { Axis, Lines } from "./axis.js";
 import { Lane, OtherLane } from "./lane.js";
-import { moments } from "./marks.js";
+import { moments, refusals } from "./marks.js";
 import { at, fit, following, pan, zoom } from "./scale.js";
 
 const LEGEND = { waiting: "waiting", working: "working", completed: "completed", failed: "failed" };
@@ -28,7 +28,7 @@ export function Timeline({ load, deps, resetKey, topics, requests, nowMs, isLive
   const drag = useRef(null);
   const { byTask, others } = useMemo(() => grouped(requests), [requests]);
   const onRows = useCallback((found) => setRows((before) => (same(before, found) ? before : found)), []);
-  const whole = useMemo(() => fit(rows.flatMap(moments)), [rows]);
+  const whole = useMemo(() => fit([...rows.flatMap(moments), ...refusals(others, rows)]), [rows, others]);
   const span = mode === "fit" ? whole : mode === "follow" && kept ? following(kept, nowMs) : (kept ?? whole);
 
   const look = (next) => {
