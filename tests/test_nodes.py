@@ -166,7 +166,7 @@ def test_an_orderly_end_hands_over_at_once(redis: RedisServer) -> None:
             assert ask(a.url, "GET", "/v1/credits", key)[0] == 200
         assert time.monotonic() - began < LEASE_S - 0.5
         b.stop()
-        assert a.health["owned"] == 4096
+        wait_until("the other has all", lambda: a.health["owned"] == 4096)
 
 
 @pytest.mark.long

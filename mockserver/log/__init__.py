@@ -116,6 +116,10 @@ class FarLog(AnyLog, Protocol):
         """Whether something of this world is still to be kept."""
         ...
 
+    def lost(self) -> set[str]:
+        """The worlds of which something was not kept since this was last asked: what is in memory of them is void."""
+        ...
+
     async def send(self) -> frozenset[int]:
         """Keep what was gathered. Returns the slots of which nothing was kept, as they belong to another node; raises
         AwayError where nobody knows what was kept."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 
 from mockserver.log import AwayError, FarLog, LogError, MovedError
 from mockserver.log.slot import slot_of
@@ -22,10 +22,15 @@ class FarRound(Round):
     """
 
     def __init__(
-        self, log: FarLog, release: Callable[[Closing], None], withdraw: Callable[[set[Resident]], None]
+        self,
+        log: FarLog,
+        release: Callable[[Closing], None],
+        withdraw: Callable[[set[Resident]], None],
+        in_memory: Callable[[Iterable[str]], list[Resident]],
     ) -> None:
+        """`in_memory` gives those of these worlds that are."""
         super().__init__(None, release, withdraw)
-        self._far = log
+        self._far, self._in_memory = log, in_memory
         self._ones_waiting: Waiting = []
         self._way: asyncio.Task[None] | None = None
 
@@ -90,6 +95,7 @@ class FarRound(Round):
     def _take_back(self, closing: Closing, moved: Container[int]) -> Closing:
         """What is left of a round without these slots. The round that is being gathered loses them, too."""
         lost = {one for one in closing.touched | self._touched if slot_of(one.name) in moved}
+        lost.update(self._in_memory(self._far.lost()))
         names = {one.name for one in lost}
         self._far.forget(names)
         self._withdraw(lost)
@@ -107,7 +113,7 @@ class FarRound(Round):
         if self._failure is None:
             logger.error("the log can't be written, so requests that need it are answered 503: %s", failure)
         self._failure = failure
-        lost = closing.touched | self._touched
+        lost = {*closing.touched, *self._touched, *self._in_memory(self._far.lost())}
         later, self._ones_waiting = self._ones_waiting, []
         self._begin()
         self._far.forget({one.name for one in lost})

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
 from mockserver.log import AnyLog, FarLog, Log, LogError
@@ -77,8 +77,11 @@ class Node:
 
     def _make_round(self, log: Log | FarLog) -> Round:
         if isinstance(log, FarLog):
-            return FarRound(log, self._release, self._withdraw)
+            return FarRound(log, self._release, self._withdraw, self._in_memory)
         return Round(log, self._release, self._withdraw)
+
+    def _in_memory(self, names: Iterable[str]) -> list[Resident]:
+        return self.worlds.among(names)
 
     # --- life
 

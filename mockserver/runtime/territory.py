@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from hashlib import blake2b
 from typing import Any
 
-from mockserver.log import AwayError, LogError
+from mockserver.log import AwayError, LogError, MovedError
 from mockserver.log.ownership import Beat, Ownership, SupersededError, owner_in
 from mockserver.log.slot import SLOTS
 from mockserver.runtime.node import Node
@@ -17,6 +17,7 @@ from mockserver.runtime.node import Node
 logger = logging.getLogger("mockserver")
 BEAT_S = 0.5
 _SOON_S = 0.1
+_BEATS_A_LOOK = 20
 _START_S = 60.0
 _SLOTS_A_LOOK = 64
 _FEW = 3
@@ -53,6 +54,7 @@ class Territory:
         self._passed: dict[int, Counter[str]] = {}
         self._met: dict[int, float] = {}
         self._moved: dict[int, float] = {}
+        self._beats = 0
         self._poked, self._beaten = asyncio.Event(), asyncio.Condition()
         self._works: set[asyncio.Task[None]] = set()
         lease.on_doubt = self.poke
@@ -166,6 +168,9 @@ class Territory:
                 self._beaten.notify_all()
 
     async def _beat(self) -> None:
+        self._beats += 1
+        if self._beats % _BEATS_A_LOOK == 0:
+            self._look_again()
         self._learn(await self._lease.beat(self._told()))
         if free := self._free():
             await self._lease.take(free)
@@ -173,6 +178,13 @@ class Territory:
         self._set_away(None)
         if not any(work.get_name() == "give" for work in self._works) and (heirs := self._heirs()):
             self._work(self._hand_over(heirs), "give")
+
+    def _look_again(self) -> None:
+        """Now and then compare everything with what Redis says, whatever was missed."""
+        self._lease.resync()
+        busy = any(work.get_name() in ("settle", "give") for work in self._works)
+        if not busy and (idle := self._lease.held.keys() - self.ready):
+            self._work(self._settle({slot: self._lease.held[slot] for slot in idle}), "settle")
 
     def _set_away(self, error: AwayError | None) -> None:
         if error is not None and not self.is_away:
@@ -273,16 +285,19 @@ class Territory:
 
     async def _hand_over(self, heirs: dict[int, str], *, leaves: bool = False) -> None:
         """Each slot to its heir, with everything kept. From the first moment on nobody is served here."""
-        slots = set(heirs)
+        held = self._lease.held
+        proofs = {slot: held.get(slot) for slot in heirs}
         try:
-            await self._part(slots)
+            with contextlib.suppress(MovedError):  # what is another's already need not be handed over
+                await self._part(heirs)
             await self._lease.give(heirs, leaves=leaves)
-        except LogError as error:
-            logger.warning("slots could not be handed over: %s", error)
+        except Exception as error:
+            logger.warning("slots could not be handed over: %s", error, exc_info=not isinstance(error, LogError))
             self._lease.resync()
-        for slot in slots:
-            self._lease.held.pop(slot, None)
-            self.owners[slot] = heirs[slot]
+        for slot, heir in heirs.items():
+            if held.get(slot) == proofs[slot]:  # not, where a beat told meanwhile that it is ours again
+                held.pop(slot, None)
+                self.owners[slot] = heir
         self.poke()
 
     async def _part(self, slots: Iterable[int]) -> None:

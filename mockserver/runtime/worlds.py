@@ -326,7 +326,11 @@ class Worlds:
 
     def in_memory(self, slots: Container[int]) -> list[Resident]:
         """Those of them that are in memory."""
-        return [one for name in self.of_slots(slots) if (one := self._residents.get(name)) is not None]
+        return self.among(self.of_slots(slots))
+
+    def among(self, names: Iterable[str]) -> list[Resident]:
+        """Those of these worlds that are in memory."""
+        return [one for name in names if (one := self._residents.get(name)) is not None]
 
     def put_down(self, slots: Container[int]) -> None:
         """Note for each world of these slots when something happens in it next: another node takes them. What only

@@ -36,7 +36,7 @@ class Lease:
         self.lag_ms = 0.0
         self._line, self._readers = Line(client), [Line(client), Line(client)]
         self._process, self._number = secrets.token_hex(6), 0
-        self._epoch = 0
+        self._epoch = self._resyncs = 0
         self._begins = True
         self._valid_until = 0.0
         self._doubted = 0
@@ -65,14 +65,15 @@ class Lease:
         self.on_doubt()
 
     def resync(self) -> None:
-        """Let the next beat tell of every slot."""
+        """Let the next beat that begins from now on tell of every slot."""
         self._epoch = 0
+        self._resyncs += 1
 
     async def beat(self, told: Any) -> Beat:
         """Renew the lease; `told` is what the node says of itself. Raises AwayError or SupersededError."""
         if self._doubted:
             self._number += 1
-        doubted, began, key = self._doubted, time.monotonic(), self._address.key
+        doubted, resyncs, began, key = self._doubted, self._resyncs, time.monotonic(), self._address.key
         keys = [self.key, *map(key, ("nodes", "slots", "changed", "epoch", "commons-version"))]
         arguments: list[Any] = [self.session, key(""), self.name, self._process, self._number]
         arguments += ["1" if self._begins else "", self._lease_ms, msgspec.json.encode(told), self._epoch]
@@ -86,7 +87,8 @@ class Lease:
             raise SupersededError(f"another node goes by the name {self.name}, and began later than this one")
         if answer[0] == b"late":
             raise AwayError("a beat came late")
-        _, self._epoch, live, changed, commons, is_all = answer
+        _, epoch, live, changed, commons, is_all = answer
+        self._epoch = epoch if resyncs == self._resyncs else 0
         self._begins = False
         self.lag_ms = (time.monotonic() - began) * 1000
         if doubted == self._doubted:

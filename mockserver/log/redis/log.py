@@ -68,6 +68,7 @@ class RedisLog:
         self._worlds: dict[str, _World] = {}
         self._changes: dict[str, _Change] = {}
         self._sent: frozenset[str] = frozenset()
+        self._lost: set[str] = set()
 
     # --- gathering
 
@@ -97,7 +98,7 @@ class RedisLog:
 
     def rest(self, name: str, due_ms: int | None) -> None:
         self._change(name).due = "never" if due_ms is None else str(due_ms)
-        del self._worlds[name]
+        self._worlds.pop(name, None)
 
     def drop(self, name: str) -> None:
         if name:
@@ -139,13 +140,22 @@ class RedisLog:
         try:
             refused = await self._sent_off(list(changes.values()))
         except LogError:
-            self.forget(list(changes))
+            self._lose(changes)
             self.lease.doubt(refused=False)
             raise
         finally:
             self._sent = frozenset()
-        self.forget([name for name, change in changes.items() if change.slot in refused])
+        self._lose([name for name, change in changes.items() if change.slot in refused])
         return refused
+
+    def lost(self) -> set[str]:
+        """The worlds of which something was not kept since this was last asked: what is in memory of them is void."""
+        lost, self._lost = self._lost, set()
+        return lost
+
+    def _lose(self, names: Iterable[str]) -> None:
+        self._lost.update(names)
+        self.forget(list(names))
 
     async def _sent_off(self, changes: list[_Change]) -> frozenset[int]:
         lease, key = self.lease, self.address.key
