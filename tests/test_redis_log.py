@@ -12,7 +12,7 @@ import pytest
 from mockserver.log import FEW_COMMANDS, AbsentError, AwayError, LogError, MovedError
 from mockserver.log.codec import Codec
 from mockserver.log.ownership import SupersededError
-from mockserver.log.redis.address import Address
+from mockserver.log.redis.address import ANSWER_S, Address
 from mockserver.log.redis.lease import Lease
 from mockserver.log.redis.log import RedisLog
 from mockserver.log.slot import SLOTS, slot_of
@@ -40,10 +40,10 @@ def place(server: RedisServer) -> Address:
 class Owner:
     """One process that writes: with a lease, a log, and worlds in it."""
 
-    def __init__(self, place: Address, name: str = "n", lease_s: float = 30) -> None:
-        self.client = place.client()
-        self.lease = Lease(place, self.client, name, lease_s)
-        self.log = RedisLog(place, self.client, self.lease)
+    def __init__(self, place: Address, name: str = "n", lease_s: float = 30, answer_s: float = 20) -> None:
+        self.client = place.client(answer_s)
+        self.lease = Lease(place, self.client, name, lease_s, answer_s)
+        self.log = RedisLog(place, self.client, self.lease, answer_s)
         self.worlds: dict[str, Any] = {}
 
     async def beat(self) -> None:
@@ -86,8 +86,8 @@ class Owner:
 
 
 @asynccontextmanager
-async def owner(place: Address, name: str = "n", lease_s: float = 30) -> AsyncIterator[Owner]:
-    made = Owner(place, name, lease_s)
+async def owner(place: Address, name: str = "n", lease_s: float = 30, answer_s: float = 20) -> AsyncIterator[Owner]:
+    made = Owner(place, name, lease_s, answer_s)
     try:
         await made.beat()
         yield made
@@ -96,9 +96,11 @@ async def owner(place: Address, name: str = "n", lease_s: float = 30) -> AsyncIt
         await made.log.leave()
 
 
-def run(place: Address, story: Callable[[Owner], Awaitable[None]]) -> None:
+def run(place: Address, story: Callable[[Owner], Awaitable[None]], answer_s: float = 20) -> None:
+    """The bound on answers is no matter of most tests, and a busy machine may take longer."""
+
     async def told() -> None:
-        async with owner(place) as one:
+        async with owner(place, answer_s=answer_s) as one:
             await story(one)
 
     asyncio.run(told())
@@ -312,7 +314,7 @@ def test_a_redis_that_does_not_answer_is_told_within_a_second_and_what_comes_lat
         one.do(submit())
         assert await one.log.send() == frozenset()
 
-    run(place, story)
+    run(place, story, ANSWER_S)
 
 
 def test_a_url_says_where_and_never_shows_its_password() -> None:

@@ -106,8 +106,8 @@ class Territory:
         if others:
             await self._hand_over(heirs, leaves=True)
         else:
-            await self._part(set(self._lease.held))
             with contextlib.suppress(LogError):
+                await self._part(set(self._lease.held))
                 await self._lease.give({}, leaves=True)
 
     async def stop(self) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from mockserver.log import AwayError, LogError
 from mockserver.log.ownership import Beat, SupersededError
-from mockserver.log.redis.address import Address
+from mockserver.log.redis.address import ANSWER_S, Address
 from mockserver.log.redis.line import Line
 from mockserver.log.redis.scripts import BEAT, GIVE, INDEX, TAKE
 
@@ -27,14 +27,16 @@ class Lease:
     After an answer that did not come, a new session begins: whatever of the old one still reaches Redis is refused.
     """
 
-    def __init__(self, address: Address, client: Any, name: str, lease_s: float = LEASE_S) -> None:
+    def __init__(
+        self, address: Address, client: Any, name: str, lease_s: float = LEASE_S, answer_s: float = ANSWER_S
+    ) -> None:
         if _NAME.fullmatch(name) is None:
             raise LogError(f"--node-name: received {name!r}; allowed: 1 to 64 of A-Z a-z 0-9 . _ : -")
         self.name, self._address, self._lease_ms = name, address, round(lease_s * 1000)
         self.held: dict[int, bytes] = {}
         self.key = address.key("alive", name)
         self.lag_ms = 0.0
-        self._line, self._readers = Line(client), [Line(client), Line(client)]
+        self._line, *self._readers = (Line(client, answer_s) for _ in range(3))
         self._process, self._number = secrets.token_hex(6), 0
         self._epoch = self._resyncs = 0
         self._begins = True

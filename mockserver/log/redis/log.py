@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from mockserver.log import FEW_COMMANDS, AbsentError, AwayError, LogError, MovedError
-from mockserver.log.redis.address import Address
+from mockserver.log.redis.address import ANSWER_S, Address
 from mockserver.log.redis.lease import Lease
 from mockserver.log.redis.line import Line
 from mockserver.log.redis.scripts import APPEND, PIECE, READ, SWITCH
@@ -59,11 +59,11 @@ class RedisLog:
 
     durable = True
 
-    def __init__(self, address: Address, client: Any, lease: Lease) -> None:
+    def __init__(self, address: Address, client: Any, lease: Lease, answer_s: float = ANSWER_S) -> None:
         self.address, self.lease = address, lease
         self._client = client
-        self._writer = Line(client)
-        self._readers = [Line(client) for _ in range(_READERS)]
+        self._writer = Line(client, answer_s)
+        self._readers = [Line(client, answer_s) for _ in range(_READERS)]
         self._turn = 0
         self._worlds: dict[str, _World] = {}
         self._changes: dict[str, _Change] = {}
