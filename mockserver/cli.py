@@ -314,8 +314,14 @@ def replay(file: Path, until: int | None, profile: str | None, show: str) -> Non
         again = Replay.of(file, until=until, profile=profile)
     except ReplayError as error:
         raise click.ClickException(f"{file}: {error}") from error
-    for line in getattr(again, show)():
-        sys.stdout.buffer.write(line + b"\n")
+    try:
+        for line in getattr(again, show)():
+            sys.stdout.buffer.write(line + b"\n")
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise click.ClickException(f"what was replayed can't be written: {error.strerror}") from error
 
 
 @main.command()

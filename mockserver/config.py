@@ -62,7 +62,11 @@ def options(host: str, arguments: dict[str, Any]) -> Options:
     chosen["profile"], chosen["clock"] = Profile(chosen["profile"]), Mode(chosen["clock"])
     if chosen.pop("realistic"):
         chosen["task_seconds"] = None
-    return Options(loopback=loopback, bounds=bounds, **chosen)
+    try:
+        return Options(loopback=loopback, bounds=bounds, **chosen)
+    except ValueError as error:
+        name, _, reason = str(error).partition(":")
+        raise ConfigError(f"--{name.replace('_', '-')}:{reason}") from error
 
 
 def placed(options: Options, address: str) -> Options:

@@ -37,7 +37,7 @@ class Kept:
         for command in given:
             self.log.append(self.name, self.codec.encode(command))
             self.world.apply(command, tell=False)
-        self.log.commit()
+        self.log.commit(0)
 
     def run(self, given: Iterable[Command]) -> "Kept":
         """The same, and fold wherever the log has grown long."""

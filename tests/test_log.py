@@ -137,7 +137,7 @@ def any_log(request: Any, tmp_path: Path) -> Iterator[Log]:
 def test_a_log_knows_what_its_worlds_were_born_with(any_log: Log) -> None:
     any_log.begin(ALICE, b"one")
     any_log.begin(BOB, b"other")
-    any_log.commit()
+    any_log.commit(0)
     assert [any_log.birth(name) for name in (ALICE, BOB, CAROL)] == [b"one", b"other", None]
 
 

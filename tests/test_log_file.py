@@ -156,8 +156,8 @@ def test_a_file_of_the_version_before_is_refused_as_it_is(open_log: OpenLog, pat
 
 def test_a_file_of_another_format_is_refused(open_log: OpenLog, path: Path) -> None:
     open_log().close()
-    change(path, "PRAGMA user_version=3")
-    with pytest.raises(LogError, match="has format 3; this version reads 2"):
+    change(path, "PRAGMA user_version=4")
+    with pytest.raises(LogError, match="has format 4; this version reads 3"):
         open_log()
 
 
@@ -203,7 +203,7 @@ def test_a_world_that_is_not_there_has_no_lines(open_log: OpenLog) -> None:
 def test_a_commit_of_nothing_costs_nothing(open_log: OpenLog) -> None:
     log = open_log()
     before = log._one("PRAGMA data_version"), log._connection.total_changes
-    log.commit()
+    log.commit(0)
     assert (log._one("PRAGMA data_version"), log._connection.total_changes) == before
 
 
@@ -229,8 +229,8 @@ def test_what_a_full_disk_does_not_take_never_was(open_log: OpenLog) -> None:
     log.begin(CAROL, BIRTH)
     log.append(ALICE, [FILL] * 50)
     with pytest.raises(LogError, match="full"):
-        log.commit()
-    log.commit()
+        log.commit(0)
+    log.commit(0)
     assert log.birth(CAROL) is None
     with pytest.raises(KeyError):  # or there were a gap
         log.append(ALICE, [FILL])
@@ -252,7 +252,7 @@ def test_a_commit_that_fails_for_any_other_reason_leaves_nothing_begun(open_log:
     log.append(BOB, other.codec.encode(submit()))
     log.append(ALICE, kept.codec.encode(submit()))
     with pytest.raises(LogError, match="UNIQUE"):
-        log.commit()
+        log.commit(0)
     log._connection.execute("DELETE FROM line WHERE world = 1 AND sequence = 3")
     assert [dumped_again(log, name) for name in (ALICE, BOB)] == [kept.dumped, other.dumped]
     again = Kept.again(log)
@@ -287,7 +287,7 @@ def test_a_world_that_wakes_on_a_full_disk_changes_nothing(open_log: OpenLog) ->
     fill(log)
     log.append(ALICE, [FILL] * 50)
     with pytest.raises(LogError, match="full"):
-        log.commit()
+        log.commit(0)
     assert list(log.names()) == [(ALICE, 77)]
     make_room(log)
     again = Kept.again(log)
@@ -390,7 +390,7 @@ def test_a_world_may_rest_before_its_last_lines_are_kept(open_log: OpenLog) -> N
     log.append(ALICE, kept.codec.encode(Pass(at_ms=kept.world.now_ms + 1)))
     kept.world.apply(Pass(at_ms=kept.world.now_ms + 1))
     log.rest(ALICE, None)
-    log.commit()
+    log.commit(0)
     assert not log.is_long(ALICE, 0)
     assert Kept.again(log).dumped == kept.dumped
     assert log.is_long(ALICE, 0)
@@ -439,7 +439,7 @@ def test_a_world_that_is_dropped_before_it_is_kept_is_gone(open_log: OpenLog) ->
     kept = Kept(log)
     log.append(ALICE, kept.codec.encode(submit()))
     log.drop(ALICE)
-    log.commit()
+    log.commit(0)
     assert (list(log.names()), log.birth(ALICE)) == ([], None)
 
 

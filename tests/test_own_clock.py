@@ -6,7 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
+from mockserver.runtime.clock import LAST_MS
 from mockserver.simulation.clock import Mode
+from mockserver.web.options import Bounds
+from tests import uploads
 from tests.conftest import MakeMock
 from tests.documents import message
 from tests.house import KEY, OTHER_KEY, START_MS, Mock
@@ -177,7 +180,7 @@ def test_an_old_callback_under_way_is_no_matter_of_the_key_made_anew(make_mock: 
         assert mock.task_id(callback_url=receiver.url) == first
         receiver.release()
         assert mock.run(moving).status_code in (200, 404, 409, 500)
-        assert mock.get("/_mock/callbacks", params={"key": KEY}).json() == {"callbacks": []}
+        assert mock.get("/_mock/callbacks", params={"key": KEY}).json()["callbacks"] == []
         advance(mock, KEY, ms=1000)
         (callback,) = mock.get("/_mock/callbacks", params={"key": KEY}).json()["callbacks"]
         assert [one["status"] for one in callback["attempts"]] == [200]
@@ -248,3 +251,46 @@ def test_a_scenario_of_the_server_stands_in_every_world(mock: Mock) -> None:
     for key in (KEY, "sk-comes-later"):
         listed: httpx.Response = mock.get("/_mock/scenarios", params={"key": key})
         assert listed.json()["scenarios"] == []
+
+
+def test_where_no_more_worlds_may_be_nobody_elses_clock_moves(make_mock: MakeMock) -> None:
+    mock = make_mock(bounds=Bounds(tenants=1))
+    mock.task_id()
+    moved = mock.post("/_mock/clock/advance", {"ms": 60_000}, params={"key": OTHER_KEY})
+    given = mock.put("/_mock/clock", {"mode": "manual"}, params={"key": OTHER_KEY})
+    assert [one.json()["error"]["code"] for one in (moved, given)] == ["too_many_tenants"] * 2
+    assert (clock(mock, None)["now_ms"], clock(mock, KEY)["now_ms"]) == (START_MS, START_MS)
+
+
+@pytest.mark.parametrize("params", [{}, {"key": KEY}])
+def test_all_of_the_time_passes_that_is_asked_for_at_once(mock: Mock, params: dict[str, str]) -> None:
+    mock.task_id()
+    clock(mock, mode="manual")
+    moving = [mock.later("POST", "/_mock/clock/advance", params=params, json={"ms": 100}) for _ in range(20)]
+    assert {mock.run(one).status_code for one in moving} == {200}
+    assert clock(mock, params.get("key"))["now_ms"] == START_MS + 2000
+
+
+def test_at_the_end_of_time_everything_still_answers(mock: Mock) -> None:
+    clock(mock, mode="manual", now_ms=LAST_MS)
+    assert uploads.by_base64(mock, uploads.sample()).status_code == 200
+    assert advance(mock, KEY, ms=315_576_000_000)["now_ms"] == LAST_MS
+    assert mock.get("/api/v1/files/list").status_code == 200
+
+
+def test_a_key_in_any_script_is_one_world(mock: Mock) -> None:
+    key = "sk-\u00fc\u65e5\u672c\u8a9e"
+    mock.account(key, credits=0)
+    headers = {"authorization": f"Bearer {key}".encode()}
+    assert (
+        mock.request("GET", "/v1/credits", key=None, headers=headers).json()["data"]["user"]["remaining_credits"] == 0
+    )
+
+
+def test_a_parameter_that_comes_twice_is_refused(mock: Mock) -> None:
+    assert message(mock.get("/_mock/clock?key=one&key=two"), 400) == "key: received several values; allowed: one"
+
+
+def test_a_method_that_a_call_does_not_take_is_told_with_all_that_it_does(mock: Mock) -> None:
+    answer = mock.request("DELETE", "/_mock/clock")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, PUT")

@@ -366,3 +366,22 @@ def test_head_is_answered_at_once_on_a_connection_that_stays(server: MockServer)
     with httpx.Client(base_url=server.url, timeout=2) as client:
         assert client.head("/_mock/health").status_code == 200
         assert client.get("/_mock/health").json()["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"credits": -1}, "credits: received -1; allowed: 0 to 1,000,000,000"),
+        ({"credits": float("nan")}, "credits: received nan"),
+        ({"speed": float("nan")}, "speed: received nan"),
+        ({"task_seconds": -1}, "task_seconds: received -1"),
+        ({"profile": "x"}, "profile: received 'x'; allowed: documented, observed"),
+        ({"clock": "sun"}, "clock: received 'sun'; allowed: real, manual, polls"),
+        ({"public_url": "nope"}, "public_url: received 'nope'"),
+        ({"colour": "red"}, "'colour' is no option of a mock; there are document, specs"),
+    ],
+)
+def test_what_no_mock_can_be_is_said_at_once(options: dict[str, Any], told: str) -> None:
+    with pytest.raises((ValueError, TypeError)) as caught:
+        MockServer(**options)
+    assert told in str(caught.value)

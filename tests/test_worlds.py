@@ -129,6 +129,28 @@ def test_a_server_goes_on_where_it_was(make_mock: MakeMock, log: str) -> None:
     assert second.get(f"/v1/tasks/{ids[OTHER_KEY]}", key=OTHER_KEY).json()["status"] == "processing"
 
 
+def test_a_servers_clock_never_falls_behind_the_worlds_that_follow_it(make_mock: MakeMock, log: str) -> None:
+    """Its position was kept only where somebody moved it: a key that followed it stood still until it caught up."""
+    first = make_mock(log=log, clock=Mode.REAL, speed=1e6)
+    first.task_id()
+    later_ms = first.get("/_mock/clock", params={"key": KEY}).json()["now_ms"] + 5_000_000
+    while first.app.node.clock.now_ms() < later_ms:
+        """At this speed, that is 5 ms."""
+    task_id = first.task_id()
+    second = again(first, make_mock, log)
+    clocks = [second.get("/_mock/clock", params=params).json()["now_ms"] for params in ({}, {"key": KEY})]
+    assert clocks[0] == clocks[1] >= later_ms
+    second.advance(5)
+    assert second.task(task_id)["status"] == "completed"
+
+
+def test_what_comes_next_is_known_of_worlds_that_only_the_log_has(make_mock: MakeMock, killed: Path) -> None:
+    mock = make_mock(log=f"sqlite:{killed}")
+    assert mock.get("/_mock/clock").json()["next_due_ms"] == START_MS
+    fired = mock.post("/_mock/clock/advance", {"to_next": True}).json()
+    assert [one["type"] for one in fired["fired"]] == ["task.started"]
+
+
 def test_a_callback_without_an_answer_is_sent_again_by_the_next_server(make_mock: MakeMock, log: str) -> None:
     first = make_mock(log=log, allow_local_callbacks=True)
     with Receiver(first, "hang") as receiver:
@@ -169,16 +191,16 @@ class Broken:
         self.is_full = False
         commit = SqliteLog.commit
 
-        def failing(log: SqliteLog) -> None:
+        def failing(log: SqliteLog, clock_ms: int) -> None:
             if self.is_full and log._lines:
                 log._connection.execute("PRAGMA max_page_count = 1")
                 try:
                     log._lines = [(world, number, line + b" " * 100_000) for world, number, line in log._lines]
-                    commit(log)
+                    commit(log, clock_ms)
                 finally:
                     log._connection.execute("PRAGMA max_page_count = 1073741823")
                 raise AssertionError("the disk was not full")
-            commit(log)
+            commit(log, clock_ms)
 
         monkeypatch.setattr(SqliteLog, "commit", failing)
         monkeypatch.setattr("mockserver.runtime.round._TRY_AGAIN_S", 0)
@@ -242,6 +264,50 @@ def test_a_gap_in_a_log_is_noticed(
     assert "line 2" in caplog.text
     assert "is missing" in caplog.text
     assert second.get("/v1/credits", key=OTHER_KEY).status_code == 200
+
+
+IMPOSSIBLE = b'{"command":"set_account","at_ms":1,"credits_uc":-7}'
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM line WHERE sequence = 2 AND world = 2",
+        "UPDATE line SET line = x'7b7d' WHERE sequence = 1 AND world = 2",
+        f"UPDATE line SET line = x'{IMPOSSIBLE.hex()}' WHERE world = 2",
+        "UPDATE world SET birth = x'7b7d' WHERE id = 2",
+    ],
+)
+def test_one_damaged_world_is_no_matter_of_the_others(
+    make_mock: MakeMock, log: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, change: str
+) -> None:
+    first = make_mock(log=log)
+    for key in (KEY, OTHER_KEY):
+        for _ in range(3):
+            first.task_id(key=key)
+    first.run(first.app.stop())
+    with sqlite3.connect(tmp_path / "log.db") as connection:
+        connection.execute(change)
+    connection.close()
+    second = make_mock(log=log)
+    for _ in range(2):
+        assert second.get("/v1/credits").status_code == 500
+        for path in ("/_mock/ledger", "/_mock/log"):
+            answer = second.get(path, params={"key": KEY})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
+    assert second.get("/_mock/tasks").json()["total"] == 3
+    assert second.get("/_mock/log").text.count('"replay":2') == 1
+    assert len([one for one in caplog.records if "can't be loaded" in one.message]) == 1
+    assert second.post("/_mock/reset", {"key": KEY}).status_code == 200
+    assert second.submit().status_code == 200
+    assert second.post("/_mock/reset", {}).status_code == 200
+
+
+def test_a_file_that_was_removed_takes_no_more(make_mock: MakeMock, log: str, tmp_path: Path) -> None:
+    mock = make_mock(log=log)
+    mock.task_id()
+    (tmp_path / "log.db").unlink()
+    assert mock.submit().status_code == 500
 
 
 @pytest.fixture

@@ -23,6 +23,10 @@ class AbsentError(LogError):
     """There is no log of this world."""
 
 
+class DamagedError(LogError):
+    """What the log has of this world makes no world."""
+
+
 class AnyLog(Protocol):
     """The logs of all worlds of a server, each under its world's name: a snapshot, if the oldest part was folded,
     then commands, as lines of JSON.
@@ -32,6 +36,9 @@ class AnyLog(Protocol):
 
     durable: bool
     """Whether it outlives the process: then worlds that rest need not stay in memory."""
+
+    clock_ms: int
+    """Where the server's clock stood when something was last kept; 0 where that is not known."""
 
     def names(self) -> Iterator[tuple[str, int | None]]:
         """Every world there is, with when something happens in it next: None for never, 0 where nobody knows."""
@@ -71,8 +78,9 @@ class Log(AnyLog, Protocol):
         """What a world was born with; None where there is none of this name."""
         ...
 
-    def commit(self) -> None:
-        """Keep what was appended since the last commit: all of it, or (LogError) nothing."""
+    def commit(self, clock_ms: int) -> None:
+        """Keep what was appended since the last commit, and where the server's clock stands: all of it, or (LogError)
+        nothing."""
         ...
 
     def lines(self, name: str) -> Iterator[bytes]:

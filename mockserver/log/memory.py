@@ -67,6 +67,7 @@ class MemoryLog:
     """All worlds together have about `limit_bytes` (compressed), each an equal share and a few KiB at the least."""
 
     durable = False
+    clock_ms = 0
 
     def __init__(self, limit_bytes: int = 64 * 1024 * 1024) -> None:
         self.limit_bytes = limit_bytes
@@ -88,7 +89,7 @@ class MemoryLog:
         for line in lines:
             commands.append(line)
 
-    def commit(self) -> None:
+    def commit(self, clock_ms: int) -> None:
         """It is kept already, as far as memory keeps anything."""
 
     def lines(self, name: str) -> Iterator[bytes]:

@@ -1,5 +1,6 @@
 """The replay file: logs as JSON lines. For each world a header, a snapshot where its log was folded, its commands."""
 
+import codecs
 from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
@@ -63,7 +64,7 @@ class Fold:
         self._restorer: snapshot.Restorer | None = None
 
     def take(self, line: bytes, on_command: OnCommand | None = None) -> None:
-        """Raises ReplayError for a line that is neither snapshot nor command."""
+        """Raises ReplayError for a line that is neither snapshot nor command, or that no world can have written."""
         try:
             if line.startswith(_SNAPSHOT_MARK):
                 self._restorer = self._restorer or snapshot.Restorer(self._share)
@@ -71,12 +72,22 @@ class Fold:
                 self.world = self._restorer.world
                 return
             command = self.codec.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, KeyError) as error:
+        except KeyError as error:
+            raise ReplayError(f"it refers to something ({error}) that no line before it has told") from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ReplayError(f"neither snapshot nor command: {error}") from error
         if command is not None:
             if on_command:
                 on_command(self.world, command)
+            self._apply(command)
+
+    def _apply(self, command: Command) -> None:
+        """What no world of ours has written may break every rule of one."""
+        try:
             self.world.apply(command, tell=False)
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}".removesuffix(": ")
+            raise ReplayError(f"a command that can't be carried out ({what})") from error
 
 
 class Replayed(Struct, frozen=True):
@@ -98,7 +109,7 @@ def read(lines: Iterable[bytes], on_command: OnCommand | None = None) -> Iterato
     """
     share, header = Shared(), None
     fold: Fold | Legacy | None = None
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_unmarked(lines), start=1):
         try:
             if line.startswith(_HEADER_MARK):
                 yield from _whole(header, fold)
@@ -113,6 +124,12 @@ def read(lines: Iterable[bytes], on_command: OnCommand | None = None) -> Iterato
     if fold is None:
         raise ReplayError("line 1: no header of a replay file")
     yield from _whole(header, fold)
+
+
+def _unmarked(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Some editors put a mark before the first."""
+    for number, line in enumerate(lines):
+        yield line if number else line.removeprefix(codecs.BOM_UTF8)
 
 
 def _begun(header: Header | OldHeader, share: Share) -> "Fold | Legacy":

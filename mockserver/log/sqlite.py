@@ -13,14 +13,14 @@ from typing import Any
 
 from msgspec import Struct
 
-from mockserver.log import FEW_COMMANDS, LogError
+from mockserver.log import FEW_COMMANDS, DamagedError, LogError
 
 _OURS = 0x65766C6B  # "evlk"
-_FORMAT = 2
+_FORMAT = 3
 _BATCH = 1_000
 _STEP = 20
 _SCHEMA = (
-    "CREATE TABLE server (birth BLOB NOT NULL)",
+    "CREATE TABLE server (birth BLOB NOT NULL, clock_ms INTEGER NOT NULL DEFAULT 0)",
     "CREATE TABLE world (id INTEGER PRIMARY KEY, name TEXT UNIQUE, birth BLOB NOT NULL,"
     " snapshot INTEGER NOT NULL DEFAULT 0, first INTEGER NOT NULL DEFAULT 1, due_ms INTEGER DEFAULT 0)",
     "CREATE TABLE line (world INTEGER, sequence INTEGER, line BLOB NOT NULL,"
@@ -58,12 +58,15 @@ class SqliteLog:
         self._births: list[tuple[int, str, bytes]] = []
         self._lines: list[tuple[int, int, bytes]] = []
         self._woken: list[tuple[int]] = []
+        self.clock_ms = 0
         with self._told():
             self._connection = sqlite3.connect(path, isolation_level=None, timeout=1)
+            self._inode = path.stat().st_ino if path.exists() else None
         try:
             with self._told():
                 self._open(birth)
                 self._ids = self._one("SELECT coalesce(max(id), 0) FROM world")
+                self.clock_ms = self._one("SELECT clock_ms FROM server")
         except BaseException:
             self._connection.close()
             raise
@@ -85,7 +88,7 @@ class SqliteLog:
         self._worlds[name] = _World(self._ids, 0, 1, 1, rests=False)
 
     def drop(self, name: str) -> None:
-        self.commit()
+        self.commit(self.clock_ms)
         with self._told():
             self._connection.execute("UPDATE world SET name = NULL WHERE name = ?", (name,))
         self._worlds.pop(name, None)
@@ -106,13 +109,15 @@ class SqliteLog:
             world.rests = False
             self._woken.append((world.id,))
 
-    def commit(self) -> None:
+    def commit(self, clock_ms: int) -> None:
+        self.clock_ms = clock_ms
         if not self._lines and not self._births:
             return
         births, lines, woken = self._births, self._lines, self._woken
         self._births, self._lines, self._woken = [], [], []
         try:
             with self._transaction():
+                self._connection.execute("UPDATE server SET clock_ms = ?", (clock_ms,))
                 if births:
                     self._connection.executemany("INSERT INTO world (id, name, birth) VALUES (?, ?, ?)", births)
                 self._connection.executemany("INSERT INTO line (world, sequence, line) VALUES (?, ?, ?)", lines)
@@ -142,7 +147,7 @@ class SqliteLog:
 
     def fold(self, name: str, snapshot: Iterator[bytes]) -> Iterator[None]:
         """The old snapshot holds until the new one is whole; then what both tell is removed."""
-        self.commit()
+        self.commit(self.clock_ms)
         world = self._worlds[name]
         with self._told():
             number = self._one("SELECT coalesce(max(number), 0) + 1 FROM snapshot WHERE world = ?", world.id)
@@ -189,7 +194,7 @@ class SqliteLog:
             yield line
         for sequence, line in self._batches("sequence", "line", world.id, world.first - 1):
             if sequence != world.next:
-                raise LogError(f"{self._path}: line {world.next} of the log of {name} is missing")
+                raise DamagedError(f"{self._path}: line {world.next} of the log of {name} is missing")
             world.next += 1
             yield line
 
@@ -206,8 +211,10 @@ class SqliteLog:
         if ours != _OURS:
             self._create(birth)
         known = self._one("SELECT birth FROM server")
+        if not isinstance(known, bytes):
+            raise LogError(f"{self._path} is damaged: it does not say what it began with")
         if known != birth:
-            raise LogError(f"{self._path} began with {known.decode()}, not with {birth.decode()}")
+            raise LogError(f"{self._path} began with {known.decode(errors='replace')}, not with {birth.decode()}")
         self._connection.execute("BEGIN IMMEDIATE")  # a file that can't be written is told now, and held from now on
         self._connection.execute("UPDATE server SET birth = birth")
         self._connection.execute("COMMIT")
@@ -216,7 +223,7 @@ class SqliteLog:
         with self._transaction():
             for statement in _SCHEMA:
                 self._connection.execute(statement)
-            self._connection.execute("INSERT INTO server VALUES (?)", (birth,))
+            self._connection.execute("INSERT INTO server (birth) VALUES (?)", (birth,))
             self._connection.execute(f"PRAGMA user_version={_FORMAT}")
             self._connection.execute(f"PRAGMA application_id={_OURS}")
 
@@ -224,6 +231,7 @@ class SqliteLog:
     def _transaction(self) -> Iterator[None]:
         """All of it or nothing."""
         with self._told():
+            self._check_place()
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield
@@ -232,6 +240,15 @@ class SqliteLog:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def _check_place(self) -> None:
+        """What is written to a file that has no name any more, nobody will find."""
+        try:
+            is_there = self._path.stat().st_ino == self._inode
+        except OSError:
+            is_there = False
+        if not is_there:
+            raise LogError(f"{self._path}: the file was removed or replaced; start the server again")
 
     @contextmanager
     def _told(self) -> Iterator[None]:

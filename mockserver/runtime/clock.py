@@ -7,6 +7,8 @@ from mockserver.simulation.clock import Mode, OwnClock
 
 MANUAL_START_MS = 1_757_169_743_000
 """`created` of the documented example: runs on a manual clock repeat to the byte."""
+LAST_MS = 253_402_300_799_999
+"""The last moment of the year 9999: no clock is set or advanced past it."""
 
 
 def monotonic_ms() -> float:

@@ -29,7 +29,7 @@ class FarRound(Round):
         in_memory: Callable[[Iterable[str]], list[Resident]],
     ) -> None:
         """`in_memory` gives those of these worlds that are."""
-        super().__init__(None, release, withdraw)
+        super().__init__(lambda: None, release, withdraw)
         self._far, self._in_memory = log, in_memory
         self._ones_waiting: Waiting = []
         self._way: asyncio.Task[None] | None = None

@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
-from mockserver.log import AbsentError, FarLog, Log, LogError
+from mockserver.log import AbsentError, DamagedError, FarLog, Log
 from mockserver.log.codec import Share
 from mockserver.log.replay import Fold, ReplayError
 from mockserver.runtime.turn import Turn
@@ -110,11 +110,14 @@ class FarLoader:
 def _read(name: str, raw: bytes | None) -> Birth:
     if raw is None:
         raise AbsentError(f"there is no log of {name}")
-    return msgspec.json.decode(raw, type=Birth)
+    try:
+        return msgspec.json.decode(raw, type=Birth)
+    except (msgspec.DecodeError, TypeError) as error:
+        raise DamagedError(f"the log of {name} does not say how it began: {error}") from error
 
 
 def _take(fold: Fold, name: str, line: bytes) -> None:
     try:
         fold.take(line)
     except ReplayError as error:
-        raise LogError(f"the log of {name}: {error}") from error
+        raise DamagedError(f"the log of {name}: {error}") from error

@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
-from mockserver.log import AnyLog, FarLog, Log, LogError
+from mockserver.log import AnyLog, DamagedError, FarLog, Log, LogError, MovedError
 from mockserver.runtime.clock import MANUAL_START_MS, Clock
 from mockserver.runtime.commons import Commons
 from mockserver.runtime.courier import Courier, Receipt
@@ -18,7 +18,7 @@ from mockserver.runtime.round import Closing, Round
 from mockserver.runtime.turn import Turn
 from mockserver.runtime.worlds import SERVER, Limits, Worlds
 from mockserver.simulation import command as commands
-from mockserver.simulation.clock import Mode
+from mockserver.simulation.clock import Mode, OwnClock
 from mockserver.simulation.command import Command
 from mockserver.simulation.event import Fired, Happening, Reply
 from mockserver.simulation.file import File
@@ -71,14 +71,14 @@ class Node:
         )
         self.finder = Finder(self.worlds)
         self.worlds.open_server(clock.now_ms())
-        clock.move_to(self.worlds.server.world.now_ms)
+        clock.move_to(max(self.worlds.server.world.now_ms, log.clock_ms))
         self.commons = Commons(self.worlds, self.execute)
         self.mailroom = Mailroom(self.worlds, self.execute, render, make_courier)
 
     def _make_round(self, log: Log | FarLog) -> Round:
         if isinstance(log, FarLog):
             return FarRound(log, self._release, self._withdraw, self._in_memory)
-        return Round(log, self._release, self._withdraw)
+        return Round(lambda: log.commit(self.clock.now_ms()), self._release, self._withdraw)
 
     def _in_memory(self, names: Iterable[str]) -> list[Resident]:
         return self.worlds.among(names)
@@ -179,9 +179,7 @@ class Node:
 
     async def forget(self, name: str) -> None:
         """Drop a world. A clock of its own stays its own, and starts again where it does not run by itself."""
-        resident = await self.worlds.fetch(name)
-        own = resident.world.clock
-        self._forget(resident)
+        own = await self._forget_named(name)
         if own is not None:
             start_ms = self.clock.now_ms() if own.mode is Mode.REAL else MANUAL_START_MS
             visitor = self.worlds.visitor(name, start_ms)
@@ -190,12 +188,23 @@ class Node:
 
     async def forget_everything(self) -> None:
         """Every world is dropped, and the server's clock starts again where it does not run by itself."""
-        async for resident in self.worlds.everyone():
-            self._forget(resident)
+        for name in self.worlds.names():
+            with contextlib.suppress(MovedError):
+                await self._forget_named(name)
         self.worlds.drop(SERVER)
         self.clock.restart()
         self.worlds.open_server(self.clock.now_ms())
         self.worlds.agenda.set_alarm()
+
+    async def _forget_named(self, name: str) -> OwnClock | None:
+        """Returns the clock that it had of its own. What can't be read any more can be forgotten all the same."""
+        try:
+            resident = await self.worlds.fetch(name)
+        except DamagedError:
+            self.worlds.drop(name)
+            return None
+        self._forget(resident)
+        return resident.world.clock
 
     def _forget(self, resident: Resident) -> None:
         if not resident.is_open:

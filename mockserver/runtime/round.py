@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Container
 from typing import NamedTuple
 
-from mockserver.log import Log, LogError
+from mockserver.log import LogError
 from mockserver.runtime.resident import Resident
 from mockserver.simulation.event import Fired, Outcome, Send
 
@@ -29,13 +29,14 @@ class Closing(NamedTuple):
 class Round:
     """Collects outcomes until the loop comes round; then commits, and either tells everybody or takes it all back.
 
-    `release` carries out what the log has, `withdraw` forgets worlds that are ahead of it.
+    `keep` lets the log have it (or raises LogError), `release` carries out what the log has, `withdraw` forgets
+    worlds that are ahead of it.
     """
 
     def __init__(
-        self, log: Log | None, release: Callable[[Closing], None], withdraw: Callable[[set[Resident]], None]
+        self, keep: Callable[[], None], release: Callable[[Closing], None], withdraw: Callable[[set[Resident]], None]
     ) -> None:
-        self._log, self._release, self._withdraw = log, release, withdraw
+        self._keep, self._release, self._withdraw = keep, release, withdraw
         self._waiting: list[Told] = []
         self._begin()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -100,18 +101,23 @@ class Round:
 
     def _commit(self, touched: set[Resident]) -> LogError | None:
         try:
-            if self._log is not None:
-                self._log.commit()
+            self._keep()
         except LogError as failure:
-            if self._failure is None:
-                logger.error("the log can't be written, so requests that need it are answered 500: %s", failure)
-            self._failure, self._failed_at = failure, time.monotonic()
-            self._withdraw(touched)
-            return failure
+            return self._failed(touched, failure)
+        except Exception as error:  # a mistake of ours: loud, and nothing is told that is not kept
+            logger.exception("a round broke")
+            return self._failed(touched, LogError(repr(error)))
         if self._failure is not None and touched:
             logger.warning("the log can be written again")
             self._failure = None
         return None
+
+    def _failed(self, touched: set[Resident], failure: LogError) -> LogError:
+        if self._failure is None:
+            logger.error("the log can't be written, so requests that need it are answered 500: %s", failure)
+        self._failure, self._failed_at = failure, time.monotonic()
+        self._withdraw(touched)
+        return failure
 
     def _begin(self) -> None:
         self._events: list[tuple[str, Fired]] = []

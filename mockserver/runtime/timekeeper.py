@@ -1,18 +1,19 @@
 """Moves the clocks: the server's with every world that follows it, or that of one key alone."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from mockserver.runtime.agenda import Agenda
-from mockserver.runtime.clock import MANUAL_START_MS, Clock
+from mockserver.runtime.clock import LAST_MS, MANUAL_START_MS, Clock
 from mockserver.runtime.node import Node
 from mockserver.runtime.resident import Resident
 from mockserver.runtime.turn import Turn
 from mockserver.simulation import command as commands
 from mockserver.simulation.clock import Mode, OwnClock
 from mockserver.simulation.event import Fired, Happening
+from mockserver.simulation.refusal import Refusal
 
 FIRED_LIMIT = 10_000
 """Events that one `advance` lists; what fires past it still fires, and is counted."""
@@ -43,6 +44,14 @@ class Advanced(NamedTuple):
     total: int
 
 
+class RefusedError(Exception):
+    """A world can't be given a clock of its own; `refusal` says why."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
+
+
 class Timekeeper:
     """`resident` None means the server's clock and the worlds that follow it."""
 
@@ -56,24 +65,25 @@ class Timekeeper:
         return self._worlds.server.now_ms() if resident is None else self._node.catch_up(resident)
 
     def next_due_ms(self, resident: Resident | None) -> int | None:
-        """When something happens by itself next."""
+        """When something happens by itself next; now, where a world has to be loaded to know."""
         if resident is not None:
             return resident.world.next_due_ms()
         first = self._worlds.agenda.first()
-        return first[0] if first else None
+        return max(first[0], self.now_ms(None)) if first else None
 
     # --- whose clock
 
     async def give(self, name: str, own: OwnClock) -> Resident:
         """Give a key a clock of its own, from where its time stands; a key without a world begins, unless its clock
-        is real, at the documented example's moment."""
+        is real, at the documented example's moment. Raises RefusedError where there may be no more worlds."""
         resident = await self._worlds.fetch(name)
         if not resident.is_open and own.mode is not Mode.REAL:
             return self._given(self._worlds.visitor(name, MANUAL_START_MS), own, MANUAL_START_MS)
         return self._given(resident, own, self._node.catch_up(resident))
 
     async def owned(self, name: str) -> Resident:
-        """A key with a clock of its own: the one it has, or else one like the server's."""
+        """A key with a clock of its own: the one it has, or else one like the server's. Raises RefusedError where
+        there may be no more worlds."""
         resident = await self._worlds.fetch(name)
         if resident.world.clock is not None:
             return resident
@@ -89,9 +99,10 @@ class Timekeeper:
         return resident
 
     def _given(self, resident: Resident, own: OwnClock, now_ms: int) -> Resident:
-        self._node.execute(resident, commands.SetClock(at_ms=now_ms, clock=own))
-        if resident.is_open:
-            self._node.follow(resident, Clock.of(own, now_ms, self._node.clock.ticks))
+        reply = self._node.execute(resident, commands.SetClock(at_ms=now_ms, clock=own))
+        if reply.refusal is not None:
+            raise RefusedError(reply.refusal)
+        self._node.follow(resident, Clock.of(own, now_ms, self._node.clock.ticks))
         return resident
 
     def set_server(
@@ -109,10 +120,31 @@ class Timekeeper:
 
         Raises LogError where the log can't be written.
         """
+        return await self._moved(resident, lambda: target_ms)
+
+    async def advance_by(self, resident: Resident | None, wait_ms: int) -> Advanced:
+        """Let so much time pass. Several who ask at once wait for each other, so that all of it passes."""
+        return await self._moved(resident, lambda: min(LAST_MS, self.now_ms(resident) + wait_ms))
+
+    async def advance_to_next(self, resident: Resident | None) -> Advanced:
+        """Up to what happens by itself next; nothing moves where nothing is due."""
+        if resident is None:
+            await self._know_first()
+        return await self._moved(resident, lambda: self.next_due_ms(resident) or self.now_ms(resident))
+
+    async def _know_first(self) -> None:
+        """Of worlds that only the log has, nobody may know when something happens in them: they are loaded."""
+        while (first := self._worlds.agenda.first()) is not None and first[0] <= 0:
+            await self._worlds.fetch(first[1])
+
+    async def _moved(self, resident: Resident | None, target: Callable[[], int | None]) -> Advanced:
         agenda = self._worlds.agenda if resident is None else resident.agenda
         whose = resident or self._worlds.server
         async with agenda.advancing:
             with self._recording(agenda, whose) as recorder:
+                target_ms = target()
+                if target_ms is not None:
+                    target_ms = max(target_ms, self.now_ms(resident))
                 await self._advance(agenda, whose, target_ms)
                 await self._node.round.closed()
         return Advanced(recorder.fired, recorder.count)

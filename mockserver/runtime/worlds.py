@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Container, Itera
 import msgspec
 from msgspec import Struct, structs
 
-from mockserver.log import AbsentError, AnyLog, AwayError, FarLog, Log, LogError, MovedError
+from mockserver.log import AbsentError, AnyLog, AwayError, DamagedError, FarLog, Log, LogError, MovedError
 from mockserver.log.codec import Codec
 from mockserver.log.replay import Fold, Shared
 from mockserver.log.slot import slot_of_mark
@@ -64,6 +64,7 @@ class Worlds:
         self._residents: dict[str, Resident] = {}
         self._loading: dict[str, asyncio.Task[None]] = {}
         self._marks: dict[str, dict[str, None]] = {}
+        self._unreadable: set[str] = set()
         self._resting: dict[str, int | None] = {}
         """Worlds that are in the log alone, with when something happens in them next (0: nobody knows)."""
         for name, due_ms in log.names():
@@ -143,13 +144,13 @@ class Worlds:
                 return self.here(name)
 
     async def everyone(self) -> AsyncIterator[Resident]:
-        """Every key's world in turn, loaded where it is not."""
+        """Every key's world in turn, loaded where it is not; one that can't be read is left out."""
         for number, name in enumerate(self.names()):
             if not self.knows(name):
                 continue
             try:
                 yield await self.fetch(name)
-            except MovedError:
+            except (MovedError, DamagedError):
                 continue
             if number % _WORLDS_A_LOOK == 0:
                 self.rest_some()
@@ -240,7 +241,9 @@ class Worlds:
         if isinstance(failure, AwayError):
             asyncio.get_running_loop().call_later(_AGAIN_S, self.call_in, name)
         elif failure is not None and name in self._resting:
-            logger.error("a world can't be loaded: %s", failure)
+            if name not in self._unreadable:
+                logger.error("a world can't be loaded: %s", failure)
+            self._unreadable.add(name)
             self._resting[name] = None  # not due again and again
 
     def _of(self, fold: Fold) -> Resident:
@@ -349,6 +352,7 @@ class Worlds:
         return residents
 
     def _let_go(self, name: str) -> None:
+        self._unreadable.discard(name)
         self._resting.pop(name, None)
         self._marks.get(mark_of(name), {}).pop(name, None)
 

@@ -5,9 +5,11 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import fields
+from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from mockserver.contract.behaviour import Profile
@@ -21,6 +23,8 @@ from mockserver.web.app import Application
 from mockserver.web.listening import bind, url_of
 from mockserver.web.options import Options
 from mockserver.web.server import Server
+
+_Named = TypeVar("_Named", bound=StrEnum)
 
 DEFAULT_KEY = "sk-test-of-evolink-mock"
 _HOST = "127.0.0.1"
@@ -143,12 +147,23 @@ class MockServer(LocalMock):
 
 def _options(given: dict[str, Any]) -> Options:
     """Options with the defaults of a test, and names made into what they name. Raises ValueError, TypeError."""
+    known = [one.name for one in fields(Options)]
+    unknown = next((name for name in given if name not in known), None)
+    if unknown is not None:
+        raise TypeError(f"{unknown!r} is no option of a mock; there are {', '.join(known)}")
     told = {"clock": Mode.MANUAL, "allow_local_callbacks": True, **given}
-    told["clock"] = Mode(told["clock"])
+    told["clock"] = _named(Mode, "clock", told["clock"])
     if "profile" in told:
-        told["profile"] = Profile(told["profile"])
+        told["profile"] = _named(Profile, "profile", told["profile"])
     told["specs"] = tuple(Path(path) for path in told.get("specs", ()))
     told["scenarios"] = tuple(
         one if isinstance(one, Path) else scenario_file(one) for one in told.get("scenarios", ())
     )
     return Options(**told)
+
+
+def _named(kind: type[_Named], option: str, name: str) -> _Named:
+    try:
+        return kind(name)
+    except ValueError as error:
+        raise ValueError(f"{option}: received {name!r}; allowed: {', '.join(kind)}") from error

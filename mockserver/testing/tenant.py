@@ -1,5 +1,6 @@
 """A mock as one API key has it: the helpers that tests are written with."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -73,6 +74,10 @@ class MockTenant:
 
     def advance(self, *, seconds: float) -> list[Event]:
         """Let this much of the key's time pass. Returns what fired once every delivery in it has settled."""
+        if not math.isfinite(seconds):
+            raise ValueError(
+                f"seconds: received {seconds}; allowed: a finite number; run_until_idle() goes to the end"
+            )
         return self._advance({"ms": round(seconds * 1000)})
 
     def advance_to_next(self) -> list[Event]:

@@ -8,6 +8,9 @@ from typing import Any
 from mockserver.contract.behaviour import Profile
 from mockserver.simulation.clock import Mode
 
+MOST_CREDITS, MOST_SPEED, MOST_TASK_SECONDS = 1e9, 1e6, 2_592_000
+_ADDRESS = re.compile(r"https?://[^/?#\s]+[^?#\s]*")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
@@ -36,6 +39,8 @@ class Options:
 
     `document` stands in for the built-in contract; `specs` come beside it, each of their files usable if `strict`.
     `node_name` and `node_url` are what other nodes on the same log know this one by.
+
+    Raises ValueError for what no server can be.
     """
 
     document: Path | None = None
@@ -65,6 +70,19 @@ class Options:
     hints: bool = True
     """Whether hints are given, as a header of answers too."""
     bounds: Bounds = Bounds()
+
+    def __post_init__(self) -> None:
+        self._check("credits", self.credits, 0 <= self.credits <= MOST_CREDITS, f"0 to {MOST_CREDITS:,.0f}")
+        speed = 0 < self.speed <= MOST_SPEED
+        self._check("speed", self.speed, speed, f"more than 0, at most {MOST_SPEED:,.0f}")
+        seconds = self.task_seconds is None or 0 <= self.task_seconds <= MOST_TASK_SECONDS
+        self._check("task_seconds", self.task_seconds, seconds, f"0 to {MOST_TASK_SECONDS:,}, or None for realistic")
+        leads = self.public_url is None or _ADDRESS.fullmatch(self.public_url) is not None
+        self._check("public_url", self.public_url, leads, "an http or https address, without query")
+
+    def _check(self, name: str, received: Any, fits: bool, allowed: str) -> None:
+        if not fits:
+            raise ValueError(f"{name}: received {received!r}; allowed: {allowed}")
 
     def told(self) -> dict[str, Any]:
         """What a health check tells of it."""

@@ -58,6 +58,7 @@ class RedisLog:
     """The logs of the slots that this node owns. What is appended is kept once `send` has returned."""
 
     durable = True
+    clock_ms = 0
 
     def __init__(self, address: Address, client: Any, lease: Lease, answer_s: float = ANSWER_S) -> None:
         self.address, self.lease = address, lease

@@ -33,7 +33,7 @@ def _bearer(value: bytes) -> str | None:
     """The token of an Authorization header (RFC 6750: the scheme's name is case-insensitive)."""
     scheme, _, key = value.partition(b" ")
     key = key.strip()
-    return key.decode("latin-1") if key and scheme.lower() == b"bearer" else None
+    return key.decode("utf-8", "surrogateescape") if key and scheme.lower() == b"bearer" else None
 
 
 @lru_cache(maxsize=10_000)

@@ -7,6 +7,7 @@ from msgspec import Raw
 
 from mockserver.contract.behaviour import Failure
 from mockserver.contract.shape import COMPLETED, FAILED, OPEN
+from mockserver.runtime.clock import LAST_MS
 from mockserver.simulation.file import File
 from mockserver.simulation.ledger import UC_PER_CREDIT, Book
 from mockserver.simulation.limits import Account
@@ -229,5 +230,5 @@ class QuotaView:
 
 
 def _iso(at_ms: int) -> str:
-    """ISO 8601 in UTC, to the second."""
-    return datetime.fromtimestamp(at_ms // 1000, UTC).isoformat()
+    """ISO 8601 in UTC, to the second; it has no words for what comes after the year 9999."""
+    return datetime.fromtimestamp(min(at_ms, LAST_MS) // 1000, UTC).isoformat()

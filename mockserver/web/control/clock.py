@@ -7,9 +7,10 @@ from starlette.responses import Response
 
 from mockserver.contract.objection import Objection
 from mockserver.runtime.resident import Resident
+from mockserver.runtime.timekeeper import Advanced, RefusedError
 from mockserver.simulation.clock import Mode, OwnClock
 from mockserver.simulation.event import Fired
-from mockserver.web.control.desk import Desk, WrongError, invalid, json_response
+from mockserver.web.control.desk import Desk, WrongError, invalid, json_response, refused
 from mockserver.web.control.records import clock_record, event_record
 
 _SERVER = "server"
@@ -33,7 +34,10 @@ class ClockCalls:
             return self._told(await self._time.give_back(name))
         resident = await self._desk.fetch(name)
         self._refuse_past(body, self._time.now_ms(resident) if resident.is_open else 0)
-        resident = await self._time.give(name, _changed(self._time.clock(resident).own(), body))
+        try:
+            resident = await self._time.give(name, _changed(self._time.clock(resident).own(), body))
+        except RefusedError as error:
+            raise refused(error.refusal) from error
         if "now_ms" in body:
             await self._time.advance(resident, body["now_ms"])
         return self._told(resident)
@@ -42,15 +46,20 @@ class ClockCalls:
         name = self._desk.name_asked(request)
         if name is None:
             self._refuse_shared()
-        resident = None if name is None else await self._time.owned(name)
-        now_ms = self._time.now_ms(resident)
-        if "ms" in body:
-            target_ms: int | None = now_ms + body["ms"]
-        else:
-            target_ms = max(now_ms, self._time.next_due_ms(resident) or now_ms) if "to_next" in body else None
-        fired, count = await self._time.advance(resident, target_ms)
+        try:
+            resident = None if name is None else await self._time.owned(name)
+        except RefusedError as error:
+            raise refused(error.refusal) from error
+        fired, count = await self._advanced(resident, body)
         listed = [event_record(name, event) for name, event in _in_order(fired)]
         return json_response({"now_ms": self._time.now_ms(resident), "fired_count": count, "fired": listed})
+
+    async def _advanced(self, resident: Resident | None, body: Any) -> Advanced:
+        if "ms" in body:
+            return await self._time.advance_by(resident, body["ms"])
+        if "to_next" in body:
+            return await self._time.advance_to_next(resident)
+        return await self._time.advance(resident, None)
 
     async def _set_server(self, body: Any) -> Response:
         self._refuse_shared()

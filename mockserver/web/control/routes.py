@@ -7,7 +7,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from mockserver.contract.document import Document
 from mockserver.contract.objection import Objection, shown
@@ -74,11 +74,11 @@ def handlers(veil: Veil) -> dict[Any, Any]:
 
 def _unrouted(veil: Veil, request: Request, error: Exception) -> Response:
     """The answer where no route takes the path, or none takes the method."""
-    methods = (getattr(error, "headers", None) or {}).get("Allow")
-    if methods is None:
-        shown = veil.over(request.url.path)[:200]
-        return error_response(404, "not_found", f"Nothing answers {request.method} {shown}")
-    allowed = ", ".join(sorted(methods.split(", ")))
+    if "Allow" not in (getattr(error, "headers", None) or {}):
+        path = veil.over(request.url.path)[:200]
+        return error_response(404, "not_found", f"Nothing answers {request.method} {path}")
+    there = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    allowed = ", ".join(sorted({method for route in there for method in route.methods or ()}))
     answer = error_response(405, "method_not_allowed", f"Method: received {request.method}; allowed: {allowed}")
     answer.headers["allow"] = allowed
     return answer
@@ -139,11 +139,15 @@ async def _handled(desk: Desk, handler: Handler, request: Request, body: Any) ->
 
 
 def _known(request: Request, query: Query) -> None:
-    """A parameter that is misspelt is told, not passed over."""
+    """A parameter that is misspelt, or that comes twice, is told, not passed over."""
     unknown = query.unknown(request.scope["query_string"])
     if unknown is not None:
         allowed = ", ".join(query.names) or "none"
         raise invalid(Objection(shown(unknown), "a parameter that is not known here", allowed))
+    names = [name for name, _ in request.query_params.multi_items()]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise invalid(Objection(twice, "several values", "one"))
 
 
 async def _whole(request: Request, limit: int = FILE_LIMIT) -> bytes:

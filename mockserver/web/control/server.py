@@ -6,6 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from mockserver.log import DamagedError
 from mockserver.log.replay import Header, write_header
 from mockserver.runtime.loader import Birth
 from mockserver.runtime.worlds import SERVER
@@ -55,6 +56,8 @@ class ServerCalls:
 
     async def get_log(self, request: Request, body: Any) -> Response:
         name = self._desk.name_asked(request)
+        if name is not None:
+            await self._desk.fetch(name)  # what can't be read is said before the answer has begun
         names = self._desk.node.worlds.names() if name is None else [name]
         others = self._others(request) if name is None else []
         own = _in_pieces(self._replay_file(names or ([] if others or is_part(request) else [SERVER])))
@@ -71,7 +74,10 @@ class ServerCalls:
         """The logs of these worlds, line by line."""
         desk, worlds = self._desk, self._desk.node.worlds
         for name in names:
-            resident = await worlds.fetch(name)
+            try:
+                resident = await worlds.fetch(name)
+            except DamagedError:
+                continue
             birth = Birth(resident.world.settings, resident.now_ms())
             if resident.is_open:
                 await desk.node.round.closed()

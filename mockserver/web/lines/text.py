@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import click
 
+from mockserver.runtime.clock import LAST_MS
 from mockserver.web.hints.hint import harmless
 from mockserver.web.lines.feed import Missed, Record
 
@@ -105,4 +106,4 @@ def _clock(time: str) -> str:
 
 
 def _day(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return datetime.fromtimestamp(min(at_ms, LAST_MS) / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
