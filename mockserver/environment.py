@@ -11,6 +11,15 @@ from mockserver.runtime.authority import TRUST_STORE_PASSWORD
 from mockserver.runtime.intercept import LOOPBACK, Interceptor
 
 EXAMPLE_KEY = "sk-any-key-will-do"
+_TRUSTING = (
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "GIT_SSL_CAINFO",
+    "PIP_CERT",
+    "DENO_CERT",
+)
 _PRELOAD = Path(__file__).parent / "preload"
 
 
@@ -39,12 +48,14 @@ class Environment:
 
 
 def environment(interceptor: Interceptor, mock_url: str) -> Environment:
-    """What makes curl, Python, Go, Java and Node obey."""
+    """What makes curl, Python, Go, Java, Node, Ruby and PHP obey."""
+    _write_ini(interceptor)
     return Environment(
         replaced={
             **_proxies(interceptor.proxy_port),
             **_certificates(str(interceptor.authority.ca)),
             "NODE_USE_ENV_PROXY": "1",
+            "PHP_INI_SCAN_DIR": f":{interceptor.authority.folder}",  # what it read before, and then this
             "MOCKSERVER_INTERCEPT": msgspec.json.encode(interceptor.ports).decode(),
             "MOCKSERVER_URL": mock_url,
         },
@@ -54,6 +65,15 @@ def environment(interceptor: Interceptor, mock_url: str) -> Environment:
     )
 
 
+def _write_ini(interceptor: Interceptor) -> None:
+    """PHP reads settings, no variables: its curl and its streams trust by them, and a script before each of its
+    programs leads its streams to the proxy."""
+    ca = interceptor.authority.ca
+    settings = {"curl.cainfo": ca, "openssl.cafile": ca, "auto_prepend_file": _PRELOAD / "streams.php"}
+    lines = "".join(f'{name}="{value}"\n' for name, value in settings.items())
+    (interceptor.authority.folder / "mockserver.ini").write_text(lines)
+
+
 def _proxies(port: int) -> dict[str, str]:
     proxy = f"http://{LOOPBACK}:{port}"
     names = {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "ALL_PROXY": proxy, "NO_PROXY": "localhost,127.0.0.1,::1"}
@@ -61,8 +81,8 @@ def _proxies(port: int) -> dict[str, str]:
 
 
 def _certificates(ca: str) -> dict[str, str]:
-    """OpenSSL, Go and httpx read the first; then requests, curl and Node."""
-    return dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), ca)
+    """OpenSSL (so Ruby), Go, httpx and uv read the first; then requests, curl, Node and bun, git, pip, deno."""
+    return dict.fromkeys(_TRUSTING, ca)
 
 
 def _java(interceptor: Interceptor) -> str:

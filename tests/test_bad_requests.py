@@ -175,7 +175,7 @@ def test_a_wrong_method_405_names_the_right_one(unchanged: Mock, method: str, pa
     ("method", "path", "status"),
     [
         ("GET", "/_mock/nothing", 404),
-        ("GET", "/_mock", 404),
+        ("GET", "/_mock/no/such", 404),
         ("POST", "/_mock/health", 405),
         ("GET", "/media/x", 404),
     ],

@@ -27,9 +27,9 @@ RESULT = (ROOT / "fixtures" / "media" / "video.mp4").stat().st_size
 EXEC = [sys.executable, "-m", "mockserver", "exec"]
 OPTIONS = Options(clock=Mode.POLLS, task_seconds=3)
 RUNNERS = {".py": [sys.executable], ".sh": ["sh"], ".mjs": ["node"], ".cjs": ["node"], ".java": ["java"]}
-RUNNERS[".go"] = ["go", "run"]
+RUNNERS |= {".go": ["go", "run"], ".rb": ["ruby"], ".php": ["php"]}
 NEEDS = {"with_curl.sh": "curl", "WithHttpClient.java": "javac"}
-LIBRARIES = ("requests", "httpx", "aiohttp", "uvloop")
+LIBRARIES = ("requests", "httpx", "aiohttp", "uvloop", "pycurl")
 
 
 def command_of(name: str) -> list[str]:
@@ -39,10 +39,20 @@ def command_of(name: str) -> list[str]:
     for tool in (runner[0], NEEDS.get(name, runner[0])):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")
+    if file.suffix == ".php" and not has_curl_of_php():
+        pytest.skip("php has no curl extension")
     for library in LIBRARIES:
         if library in name and importlib.util.find_spec(library) is None:
             pytest.skip(f"{library} is not installed")
     return [*runner, str(file)]
+
+
+def has_curl_of_php() -> bool:
+    """PHP comes without its curl extension in many places."""
+    return (
+        shutil.which("php") is None
+        or b"curl" in subprocess.run(["php", "-m"], capture_output=True, check=False).stdout
+    )
 
 
 def every_program() -> list[str]:
@@ -111,6 +121,51 @@ GOING_THEIR_OWN_WAY = {
         library="certifi", ssl="ssl.create_default_context(cafile=certifi.where())", run="asyncio.run"
     ),
 }
+
+REACHED = {
+    "git": ("git ls-remote https://api.evolink.ai/x.git", "repository 'https://api.evolink.ai/x.git/' not found"),
+    "php": ("php < {streams}", '{"status":"ok"}'),
+    "pip": (
+        "python -m pip download --no-deps --no-cache-dir --index-url https://api.evolink.ai/simple nothing-here",
+        "No matching distribution found for nothing-here",
+    ),
+    "uv": ("uv pip install --index-url https://api.evolink.ai/simple nothing-here", "was not found in the package"),
+    "deno": (f"deno run --allow-all {PROGRAMS / 'with_fetch.mjs'}", f"completed {RESULT}"),
+    "bun": (f"bun {PROGRAMS / 'with_fetch.mjs'}", f"completed {RESULT}"),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", REACHED)
+def test_a_tool_reaches_the_mock(name: str, led: dict[str, str], tmp_path: Path) -> None:
+    """And gets its answer: what a certificate that it does not trust would say is something else."""
+    line, told = REACHED[name]
+    (tmp_path / "streams.php").write_text('<?php echo file_get_contents("https://api.evolink.ai/healthz");')
+    line = line.replace("{streams}", str(tmp_path / "streams.php"))
+    tool, _, rest = line.partition(" ")
+    if shutil.which(tool) is None and tool != "python":
+        pytest.skip(f"{tool} is not installed")
+    said = output(["sh", "-c", f"{sys.executable} {rest}" if tool == "python" else line], led)
+    assert told in said
+    assert "certificate" not in said.lower()
+
+
+def test_what_a_pth_file_has_loaded_before_is_changed_too(led: dict[str, str], tmp_path: Path) -> None:
+    """Some distributions import certifi at the start of every program, before the preload."""
+    pytest.importorskip("certifi")
+    (tmp_path / "early.pth").write_text("import certifi\n")
+    source = f"""
+import site, sys
+del sys.modules["certifi"], sys.modules["sitecustomize"]
+site.addsitedir({str(tmp_path)!r})
+import sitecustomize, certifi, os
+assert certifi.where() == os.environ["SSL_CERT_FILE"], certifi.where()
+print("changed")
+"""
+    preload = led["PYTHONPATH"].partition(os.pathsep)[0]
+    source = source.replace("import sitecustomize, ", f"sys.path.insert(0, {preload!r}); import sitecustomize, ")
+    assert output([sys.executable, "-c", "import certifi" + source], led) == "changed\n"
+
 
 ELSEWHERE = {
     "curl": "curl -sSi https://example.com; curl -sS http://example.com",

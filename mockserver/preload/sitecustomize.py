@@ -92,7 +92,18 @@ def _trust(certifi: Any) -> None:
     certifi.where = lambda: os.environ["SSL_CERT_FILE"]
 
 
-_CHANGES = {"aiohttp.client": _obey, "certifi": _trust}
+def _trust_in_c(pycurl: Any) -> None:
+    """libcurl trusts what it was built to; the proxy it reads from the variables."""
+
+    class Curl(pycurl.Curl):  # type: ignore[misc]
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            self.setopt(pycurl.CAINFO, os.environ["SSL_CERT_FILE"])
+
+    pycurl.Curl = Curl
+
+
+_CHANGES = {"aiohttp.client": _obey, "certifi": _trust, "pycurl": _trust_in_c}
 
 
 class _Changing(importlib.abc.MetaPathFinder):
@@ -130,4 +141,7 @@ if _PORTS:
     socket.getaddrinfo = _lead(socket.getaddrinfo)
     sys.addaudithook(_guard)
     sys.meta_path.insert(0, _Changing())
+    for _name, _change in _CHANGES.items():  # what a .pth file has loaded already
+        if _name in sys.modules:
+            _change(sys.modules[_name])
 _load_next()
