@@ -360,3 +360,15 @@ def demo(seed: int) -> None:
     from mockserver.demo import run
 
     run(seed)
+
+
+@main.command("mcp")
+@click.option("--url", help="The mock to work on; without it, one is started for these tools.")
+@click.option("--control-token", help="Its token, if it asks for one. Better given as MOCKSERVER_MCP_CONTROL_TOKEN.")
+def agents(url: str | None, control_token: str | None) -> None:
+    """Give a coding agent the mock and the judges as tools (Model Context Protocol, standard input and output)."""
+    try:
+        from mockserver.agents import serving
+    except ModuleNotFoundError as error:
+        raise click.UsageError(f"{error.name} is not installed: pip install 'evolink-mock[mcp]'") from error
+    serving.run(url, control_token)

@@ -24,7 +24,7 @@ REFERENCE: dict[str, Callable[[], str]] = {
 }
 CHAPTERS: dict[str, tuple[str, ...]] = {
     "Develop": ("offline", "seeing", "page", "scenarios", "clock", "exec", "models", "replay", "control"),
-    "Test": ("pytest", "languages", "ci"),
+    "Test": ("pytest", "languages", "ci", "agents"),
     "Judge": ("clients", "receivers", "servers", "by-document", "live", "traffic", "reports", "drift"),
     "Run": ("team", "cluster", "speed"),
     "Understand": ("trust", "proof", "coming-from", "house"),

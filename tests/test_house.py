@@ -27,10 +27,11 @@ MAY_KNOW = {
     "pytest_plugin": {"testing"},
     "demo": {"testing", "contract", "data"},
     "explain": {"contract"},
+    "agents": {"data", "testing"},
     "environment": {"runtime"},
     "program": {"environment", "testing", "web", "runtime", "simulation"},
     "preload": set(),
-    "cli": {"explain", "config", "web", "log", "contract", "demo", "program", "runtime"},
+    "cli": {"agents", "explain", "config", "web", "log", "contract", "demo", "program", "runtime"},
     "__main__": {"cli"},
 }
 """Arrows point inward: web -> runtime -> log -> simulation, web -> contract; the two innermost know nobody."""
