@@ -1,5 +1,7 @@
 """Who may use the control API: this machine, or whoever has the token; no web page from elsewhere."""
 
+import re
+
 import pytest
 
 from tests.conftest import MakeMock
@@ -55,7 +57,7 @@ def test_beyond_loopback_control_asks_for_its_token(make_mock: MakeMock) -> None
     mock = make_mock(loopback=False, control_token="open-sesame")
     for key in (None, "", KEY, "open-sesam", "open-sesame2"):
         for one in (one for one in operations("control") if one.raw.get("security") != []):
-            path = one.path.format(task_id="x", key="x", delivery_id="x")
+            path = re.sub(r"{[^}]*}", "x", one.path)
             response = mock.request(one.method, path, key=key, headers={"host": "mock.example"})
             assert "token" in message(response, 401)
     response = mock.get("/_mock/health", key="open-sesame", headers={"host": "mock.example"})
