@@ -17,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mockserver.environment import Environment, environment
-from mockserver.runtime import intercept
+from mockserver.runtime import intercept, tunnel
 from mockserver.runtime.authority import Authority, InterceptionError
 from mockserver.runtime.intercept import HOSTS, Bounds, Interceptor
 from mockserver.runtime.proxying import NotProxyingError, answer, ask_of
@@ -375,3 +375,16 @@ def test_what_is_set_is_replaced_kept_or_joined() -> None:
     made = Environment(replaced={"A": "1"}, defaults={"B": "2"}, before={"C": "3"}, after={"D": "4"})
     assert made.applied_to({}) == {"A": "1", "B": "2", "C": "3", "D": "4"}
     assert made.applied_to(dict.fromkeys("ABCD", "x")) == {"A": "1", "B": "x", "C": "3:x", "D": "x 4"}
+
+
+def test_what_has_ended_already_is_cut_without_noise() -> None:
+    """As the transport of TLS in Python 3.11.2 behaves, once it is closed."""
+
+    class Transport:
+        def abort(self) -> None:
+            raise AttributeError("'NoneType' object has no attribute '_abort'")
+
+    class Writer:
+        transport = Transport()
+
+    tunnel.cut(Writer())  # type: ignore[arg-type]

@@ -113,7 +113,7 @@ class Interceptor:
             task = asyncio.create_task(run(handle if is_welcome else refuse, reader, writer))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            task.add_done_callback(lambda _: writer.transport.abort())
+            task.add_done_callback(lambda _: tunnel.cut(writer))
 
         return begin
 

@@ -49,6 +49,12 @@ async def say_last(reader: StreamReader, writer: StreamWriter, answer: bytes) ->
                 left -= len(data)
 
 
+def cut(writer: StreamWriter) -> None:
+    """End it at once, if it has not ended. The transport of TLS in Python before 3.11.3 breaks where it has."""
+    with contextlib.suppress(AttributeError):
+        writer.transport.abort()
+
+
 async def close(writer: StreamWriter) -> None:
     """Close as soon as what is written has left, or wait no longer than a moment for it."""
     writer.close()
