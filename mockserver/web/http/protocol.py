@@ -261,14 +261,15 @@ class HttpProtocol(asyncio.Protocol):
 
     def _leave(self, request: Request, answer: Answer, failure: LogError | None) -> None:
         self._leaving -= 1
-        self._holds = self._holds and self._leaving > 0
+        if self._holds:
+            self._holds = self._leaving > 0
         if self._cycle is not None:
             self._overtaken(request, failure)
             return
-        if isinstance(failure, MovedError):
-            self.again(request)
-            return
         if failure is not None:
+            if isinstance(failure, MovedError):
+                self.again(request)
+                return
             answer = self._api.unkept(request.method, request.path, failure)
         self._api.record(request.method, request.path, request.query, request.headers, request.body, answer)
         if self._transport.is_closing():
