@@ -33,7 +33,7 @@ GIVEN_LIMIT = 1_000
 """Hints that are kept."""
 _WAITING_LIMIT = 1_000
 """Keys whose next answer has something to carry."""
-_LOOK_S = 1.0
+_LOOK_S = 5.0
 _KEYS_A_LOOK = 20
 
 Rule = Callable[[Exchanged, Memory], Found | None]
