@@ -66,6 +66,13 @@ class Resident:
         self.agenda.plan(self, self.world.next_due_ms())
 
     @property
+    def may_rest(self) -> bool:
+        """Whether it can leave the memory: one whose own clock runs, with something due, would miss it."""
+        quiet = self.busy is None and not self.under_way and not self.readers
+        follows = not self.agenda.clock.runs or self.world.clock is None
+        return quiet and (follows or self.world.next_due_ms() is None)
+
+    @property
     def size(self) -> int:
         """How much there is to write down of it."""
         return len(self.world.tasks) + len(self.world.deliveries) + len(self.world.files)

@@ -286,7 +286,7 @@ class Worlds:
         """Note for each world when something happens next: the process ends."""
         if self.log.durable:
             for resident in self.residents:
-                if _may_rest(resident):
+                if resident.may_rest:
                     self._rest(resident)
 
     def rest_some(self) -> None:
@@ -294,7 +294,7 @@ class Worlds:
         if not self.log.durable:
             return
         kept = (one for one in self.residents if not self._is_gathered(one.name))
-        idle = sorted((one for one in kept if _may_rest(one)), key=lambda one: one.touched)
+        idle = sorted((one for one in kept if one.may_rest), key=lambda one: one.touched)
         surplus = len(self._residents) - self.limits.loaded
         for number, resident in enumerate(idle):
             if number >= surplus and time.monotonic() - resident.touched < _IDLE_S:
@@ -339,7 +339,7 @@ class Worlds:
         """Note for each world of these slots when something happens in it next: another node takes them. What only
         goes on in memory, the other node has to look after at once."""
         for resident in self.in_memory(slots):
-            idle = _may_rest(resident) and (resident.world.clock is None or not resident.agenda.clock.runs)
+            idle = resident.may_rest and (resident.world.clock is None or not resident.agenda.clock.runs)
             due_ms = resident.world.next_due_ms() if resident.world.clock is None else None
             self.log.rest(resident.name, due_ms if idle else 0)
 
@@ -374,10 +374,3 @@ class Worlds:
             resident.codec = Codec(self.share)  # what it remembers may stand before the snapshot now
             resident.busy.set()
             resident.busy = None
-
-
-def _may_rest(resident: Resident) -> bool:
-    """A world whose own clock runs, with something due, would miss it."""
-    quiet = resident.busy is None and not resident.under_way and not resident.readers
-    follows = not resident.agenda.clock.runs or resident.world.clock is None
-    return quiet and (follows or resident.world.next_due_ms() is None)
