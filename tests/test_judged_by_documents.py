@@ -123,3 +123,14 @@ def test_a_wrong_document_or_model_is_told(arguments: list[str], message: str) -
     done = run(*arguments)
     assert done.exit_code == 2
     assert message in " ".join(done.output.split())
+
+
+def test_a_document_without_a_request_to_send_can_not_be_judged_by(tmp_path: Path) -> None:
+    told = POSTER.read_text().replace("example: {model: poster-1,", "example: {model: poster-1, other: 1,")
+    impossible = told.replace("prompt: {type: string, maxLength: 200}", "prompt: {not: {}}")
+    (tmp_path / "poster.yaml").write_text(impossible)
+    done = run("--spec", str(tmp_path / "poster.yaml"))
+    assert done.exit_code == 2
+    assert "poster.yaml has no valid example of poster-1, nor does its schema make one" in " ".join(
+        done.output.split()
+    )

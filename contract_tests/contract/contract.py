@@ -6,7 +6,15 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from contract_tests.contract.document import BUILT_IN, contract_document, flat, json_schema, operations, resolved
+from contract_tests.contract.document import (
+    BUILT_IN,
+    contract_document,
+    json_media,
+    json_schema,
+    operations,
+    property_at,
+    resolved,
+)
 from contract_tests.contract.price import Price
 from contract_tests.contract.promised import Promised, common, typed
 from contract_tests.contract.request import Requests
@@ -175,13 +183,7 @@ class Contract:
 
     def answer_property(self, endpoint: Endpoint, path: str, status: int | None = None) -> dict[str, Any] | None:
         """The schema of a property of an answer that all went well; None where the document has none."""
-        schema: Any = self.answer_schema(endpoint, status)
-        for name in path.split("."):
-            properties = flat(self.document, schema).get("properties", {})
-            if name not in properties:
-                return None
-            schema = properties[name]
-        return flat(self.document, schema)
+        return property_at(self.document, self.answer_schema(endpoint, status), path)
 
     def answer_schema(self, endpoint: Endpoint, status: int | None = None) -> Any:
         response = endpoint.raw.get("responses", {}).get(str(status or self.ok_status(endpoint)))
@@ -279,7 +281,7 @@ class Contract:
         return Promised(firm, typed(self.document, schema), common(self._examples(response)), owned)
 
     def _examples(self, response: Any) -> list[Any]:
-        media = resolved(self.document, response).get("content", {}).get("application/json", {})
+        media = json_media(self.document, response)
         named = [resolved(self.document, one).get("value") for one in media.get("examples", {}).values()]
         return [*named, *([media["example"]] if "example" in media else [])]
 

@@ -29,7 +29,12 @@ def contract_of(specs: Iterable[str | Path], model: str | None = None) -> Contra
     if not paths:
         return built_in()
     told = terms(paths, model)
-    return _of_this_api(told, paths) if told.spoken is None else _of_another(told, told.spoken, paths)
+    found = _of_this_api(told, paths) if told.spoken is None else _of_another(told, told.spoken, paths)
+    if not found.requests.examples:
+        raise SpecError(
+            f"--spec: {told.file} has no valid example of {told.model}, and none can be made of its schema"
+        )
+    return found
 
 
 def _of_this_api(told: Terms, specs: tuple[Path, ...]) -> Contract:
@@ -47,6 +52,8 @@ def _of_this_api(told: Terms, specs: tuple[Path, ...]) -> Contract:
 def _of_another(told: Terms, spoken: Spoken, specs: tuple[Path, ...]) -> Contract:
     """The document of another provider: its operations, and no others."""
     raw = _rebased(told.raw)
+    if "get_task" not in spoken.following:
+        raise SpecError(f"--spec: {told.file} has no operation that tells how a task stands")
     places = {**spoken.following, "create_task": (told.method, told.path)}
     paths: dict[str, Raw] = {}
     document = {
