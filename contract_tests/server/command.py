@@ -12,7 +12,7 @@ import click
 
 from contract_tests.check import Layer, checks
 from contract_tests.contract.contract import Contract
-from contract_tests.contract.document import UC_PER_CREDIT
+from contract_tests.contract.document import UC_PER_CREDIT, uc
 from contract_tests.contract.options import contract_from, spec_options, spec_words
 from contract_tests.drift.recording import record
 from contract_tests.report import COULD_NOT_JUDGE, EXIT_CODES, HOLDS
@@ -25,6 +25,8 @@ from contract_tests.server.talk.address import AddressError, callback_address, s
 from contract_tests.server.talk.memory import ForeignMemoryError
 from contract_tests.server.talk.target import Settings, keys_from_environment
 
+_REHEARSED = 1_000.0
+"""What a submission may cost in a rehearsal, where nobody says."""
 _POLL_S = 5.0
 """As often as the documentation's examples poll (facts, section 8)."""
 _EXAMPLE_IMAGE = "https://example.com/winter.jpg"
@@ -111,18 +113,20 @@ def _target(url: str, arguments: dict[str, Any]) -> Iterator[tuple[Options, bool
             raise click.UsageError(f"--as-live: received {url}; allowed: {FAKE}, a mock that the run starts itself")
         yield _options(url, _address(server_address, url), arguments), yes
         return
-    with fake(
-        arguments["profile"] or "documented", arguments["seed"], arguments["contract"].specs, as_live=as_live
-    ) as started:
-        if as_live:
-            arguments |= _rehearsing(arguments, arguments["contract"])
+    arguments |= _rehearsing(arguments, arguments["contract"]) if as_live else {}
+    profile, seed, specs = arguments["profile"] or "documented", arguments["seed"], arguments["contract"].specs
+    with fake(profile, seed, specs, as_live=as_live, purse=arguments["max_credits"] or 0) as started:
         yield _options(url, started.url, arguments, started), yes or as_live
 
 
 def _rehearsing(arguments: dict[str, Any], contract: Contract) -> dict[str, Any]:
     """What a paid run would be told; the money is play money, so that nobody is asked."""
-    cap, highest = arguments["max_credits"], contract.highest_uc(arguments["video_seconds"]) or 0
+    cap, price = arguments["max_credits"], arguments["highest_price"]
+    highest = contract.highest_uc(arguments["video_seconds"]) if price is None else uc(price)
+    if highest is None:
+        price, highest = _REHEARSED, uc(_REHEARSED)
     return {
+        "highest_price": price,
         "no_control": True,
         "max_credits": rehearsal_credits(highest) if cap is None else cap,
         "image_url": arguments["image_url"] or _EXAMPLE_IMAGE,

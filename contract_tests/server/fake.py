@@ -35,9 +35,10 @@ class Fake:
 
 @contextmanager
 def fake(
-    profile: str, seed: int, specs: Sequence[Path] = (), *, as_live: bool = False, purse: float = _PURSE
+    profile: str, seed: int, specs: Sequence[Path] = (), *, as_live: bool = False, purse: float = 0.0
 ) -> Iterator[Fake]:
-    """Start a mock that trusts our receiver, so that callbacks go by https as in life; `specs` are mounted."""
+    """Start a mock that trusts our receiver, so that callbacks go by https as in life; `specs` are mounted, and each
+    key of a rehearsal has at least `purse` credits."""
     import trustme
 
     from mockserver.testing import MockServer
@@ -49,7 +50,7 @@ def fake(
     with tempfile.TemporaryDirectory(prefix="contract-tests-") as folder:
         ca_file = Path(folder) / "ca.pem"
         authority.cert_pem.write_to_path(str(ca_file))
-        extra = _live_options(Path(folder), keys, purse) if as_live else {}
+        extra = _live_options(Path(folder), keys, max(purse, _PURSE)) if as_live else {}
         with MockServer(profile=profile, seed=seed, specs=specs, callback_ca=ca_file, **extra) as mock:
             yield Fake(mock.url, certificate, keys)
 

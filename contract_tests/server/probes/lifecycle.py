@@ -71,7 +71,7 @@ class Machine(RuleBasedStateMachine):
         """Credits for this many tasks and a half."""
         self.setting.cases.clear()
         self.price = self.setting.price_uc()
-        self.case = self.setting.case(credits=(tasks + 0.5) * self.price / UC_PER_CREDIT)
+        self.case = self.setting.case(credits=(tasks * self.price + self.price // 2) / UC_PER_CREDIT)
         self.auditor = Auditor(self.setting.judge, self.setting.contract)
         self.keyed: dict[str, tuple[int, str]] = {}
         self.balance: Balance

@@ -12,9 +12,9 @@ from contract_tests.server.talk.case import Answer, Case
 from contract_tests.server.talk.target import UnmetError
 
 _WITHIN = (6, 6.5, 7.25, 9, 12.34, 19.99, 20)
-_SHORT = (1, 5.99)
-_LONG = (20.01, 20.5, 21, 30, 600)
-"""Seconds of video: between the bounds of the billable length, below and above."""
+"""Seconds of media that are priced."""
+_LEAST_S = 0.01
+"""Beyond a bound of the billable length by no more than this."""
 _WORKERS = 8
 _VALUES = 6
 """Values of a field that its price is looked at for."""
@@ -32,9 +32,11 @@ def prices(setting: Setting) -> None:
         allowed = f"{expected / UC_PER_CREDIT:g} credits for {seconds} s"
         that("BILLING-PRICE", reading.amount_uc(told) == expected, f"credits_reserved {told}", allowed)
     if price.minimum_seconds:
-        _judge_bound(case, "BILLING-SHORTEST", field, price.minimum_seconds, _SHORT)
+        least = price.minimum_seconds
+        _judge_bound(case, "BILLING-SHORTEST", field, least, (least / 6, least - _LEAST_S))
     if price.maximum_seconds is not None:
-        _judge_bound(case, "BILLING-LONGEST", field, price.maximum_seconds, _LONG)
+        most = price.maximum_seconds
+        _judge_bound(case, "BILLING-LONGEST", field, most, (most + _LEAST_S, most + 0.5, most + 1, 30 * most))
     else:
         setting.judge.not_judged(
             "BILLING-LONGEST", f"no length is the longest that the {setting.profile} price knows"
@@ -154,7 +156,7 @@ def token_limit(setting: Setting) -> None:
     """A key with a limit of its own: refused beyond it, whatever the user has; and nothing is reserved for that."""
     price = setting.price_uc()
     case = setting.case(credits=100 * price / UC_PER_CREDIT)
-    setting.control.account(case.key, token_credits=1.5 * price / UC_PER_CREDIT)
+    setting.control.account(case.key, token_credits=(price + price // 2) / UC_PER_CREDIT)
     auditor, that = Auditor(setting.judge, setting.contract), setting.judge.that
     first = case.submit()
     that("BILLING-TOKEN-LIMIT", first.is_ok, first.status, "200 within the limit of the key")
@@ -218,7 +220,7 @@ def spending_in_parallel(setting: Setting) -> None:
     """Two accounts, each with credits for three tasks, submit eight each at once: three are accepted of each."""
     price = setting.price_uc()
     for _ in range(4):
-        cases = [setting.case(credits=3.5 * price / UC_PER_CREDIT) for _ in range(2)]
+        cases = [setting.case(credits=(3 * price + price // 2) / UC_PER_CREDIT) for _ in range(2)]
         answers = _at_once([cases[number % 2] for number in range(2 * _WORKERS)])
         for index, case in enumerate(cases):
             _judge_spent(setting, case, answers[index::2], price)
