@@ -31,9 +31,7 @@ def contract_of(specs: Iterable[str | Path], model: str | None = None) -> Contra
     told = terms(paths, model)
     found = _of_this_api(told, paths) if told.spoken is None else _of_another(told, told.spoken, paths)
     if not found.requests.examples:
-        raise SpecError(
-            f"--spec: {told.file} has no valid example of {told.model}, and none can be made of its schema"
-        )
+        raise SpecError(f"--spec: {told.file} has no valid example of {told.model}, nor does its schema make one")
     return found
 
 
