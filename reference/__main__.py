@@ -14,7 +14,7 @@ _FOR_ALL = {
     '<p class="caption" role="heading">': '<p class="caption" role="heading" aria-level="2">',
     "<pre>": '<pre tabindex="0">',
 }
-"""What a theme leaves out for those who read by ear or by key: the level of a heading, and code that can be scrolled."""
+"""What the theme leaves out for those who read by ear or by key: levels of headings, code that can be scrolled."""
 
 
 def gather(folder: Path) -> None:
