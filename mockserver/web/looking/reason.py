@@ -45,9 +45,10 @@ def _field(operation: Operation, path: str) -> dict[str, Any]:
     schema: Any = operation.request.schema if operation.request else {}
     found: dict[str, Any] = {}
     for step in _STEP.findall(path):
-        items = schema.get("items") if step.isdigit() else schema.get("properties", {}).get(step)
-        if not isinstance(items, dict):
+        inner = schema.get("items") if step.isdigit() else schema.get("properties")
+        inner = inner.get(step) if isinstance(inner, dict) and not step.isdigit() else inner
+        if not isinstance(inner, dict):
             break
-        schema = items
+        schema = inner
         found = schema if schema.get("description") else found
     return found
