@@ -10,6 +10,7 @@ import httpx
 import trustme
 import yaml
 
+from contract_tests.contract.mounted import contract_of
 from contract_tests.report import Report
 from contract_tests.server.probes.live import NOWHERE
 from contract_tests.server.run import Options, Run, judge_server, opened
@@ -53,7 +54,8 @@ def judged_as_live(
     fake |= {"scenarios": (folder / "nowhere.yaml",), "callback_ca": folder / "ca.pem"}
     with served(bad, folder, **fake) as url:
         told = {"control": False, "quick": True, "max_credits": CAP, "profile": bad.profile, "examples": 5} | options
-        settings = Settings(url=url, key=KEY, other_key=OTHER_KEY, poll_s=poll_s, image_url=_IMAGE)
+        contract = contract_of(bad.specs, bad.model)
+        settings = Settings(url=url, key=KEY, other_key=OTHER_KEY, poll_s=poll_s, image_url=_IMAGE, contract=contract)
         with opened(Options(settings=settings, certificate=certificate, **told)) as run:
             most_uc = run.plan().most_uc
             report = judge_server(run, lambda *_: tell(run))
