@@ -73,7 +73,7 @@ class Fold:
                 return
             command = self.codec.decode(line)
         except KeyError as error:
-            raise ReplayError(f"it refers to something ({error}) that no line before it has told") from error
+            raise ReplayError(f"neither snapshot nor command: no line before it has told of {error}") from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ReplayError(f"neither snapshot nor command: {error}") from error
         if command is not None:

@@ -203,7 +203,7 @@ class Timekeeper:
 
 
 class _Recorder:
-    """Keeps the first events that an advance fires, and counts them all."""
+    """Keeps the first events that an advance fires, and counts them all; hints are told beside them."""
 
     def __init__(self, node: Node, agenda: Agenda) -> None:
         self._worlds, self._agenda = node.worlds, agenda
@@ -211,7 +211,7 @@ class _Recorder:
         self.count = 0
 
     def __call__(self, name: str, event: Fired) -> None:
-        if event.type in _ASKED or not self._worlds.follows(name, self._agenda):
+        if not isinstance(event, Fired) or event.type in _ASKED or not self._worlds.follows(name, self._agenda):
             return
         self.count += 1
         if len(self.fired) < FIRED_LIMIT:

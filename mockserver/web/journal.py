@@ -90,9 +90,13 @@ class Entry(Struct, gc=False):
             "fault": exchange.fault,
             "task_id": exchange.task_id,
             "model": _model(exchange.body) if exchange.body else None,
-            "message": said(readable(exchange.answer))[:_WORDS] if self.status >= 400 else None,
+            "message": said(readable(exchange.answer)) if self.status >= 400 else None,
         }
-        return {name: value for name, value in told.items() if value is not None}
+        line = {name: value for name, value in told.items() if value is not None}
+        line = self.veil.over_all(line, self.packed + self.path.encode())
+        if "message" in line:
+            line["message"] = line["message"][:_WORDS]  # not before: half a key would not be known for one
+        return line
 
     def record(self) -> dict[str, Any]:
         """As JSON; secrets are masked."""

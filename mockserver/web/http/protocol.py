@@ -18,8 +18,7 @@ from mockserver.web.http.request import Reader, Request, WrongRequestError
 from mockserver.web.nodes.passage import Passage
 
 _SLICE_BYTES = 4 * 1024
-"""What is fed to the parser at once: a client that pipelines and never reads is stopped after so much, and one that
-pipelines at all lets others have their turn."""
+"""What is fed to the parser at once: a client that pipelines is stopped after so much, or others have their turn."""
 _LINGER_S = 2.0
 _LINGER_BYTES = 64 * 1024 * 1024
 _HEAD_S = 10.0
@@ -142,8 +141,7 @@ class HttpProtocol(asyncio.Protocol):
         return self._cycle is not None or self._is_full or bool(self._queue)
 
     def _feed(self, data: bytes) -> None:
-        """Slice by slice, as long as what they hold can be answered; after one that held a whole request, others
-        have their turn."""
+        """Slice by slice; after one that held a whole request, others have their turn."""
         start, size, had = 0, len(data), self._had
         while start < size and not self._is_closing:
             if self._must_wait or self._had != had:
