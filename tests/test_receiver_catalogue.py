@@ -52,7 +52,7 @@ def holds(name: str, profile: str, seed: int) -> None:
     assert unjudged <= (set() if make_hooks is hooks else {"RECEIVER-RETRY-RECOVERS"})
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", ["documented", pytest.param("observed", marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_receiver_holds(name: str, profile: str) -> None:
     holds(name, profile, seed=1)
