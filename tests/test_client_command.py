@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -218,7 +219,9 @@ def test_an_interrupt_ends_the_run_at_once_with_3(tmp_path: Path, number: signal
     started = tmp_path / "started"
     client = ("bash", "-c", f"echo $$ > {started}.part; mv {started}.part {started}; sleep 60")
     command = (sys.executable, "-m", "contract_tests", "client", "--", *client)
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    heeds = partial(signal.signal, number, signal.SIG_DFL)  # a shell lets what it starts in the background ignore it
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    process = subprocess.Popen(command, preexec_fn=heeds, **pipes)
     until = time.monotonic() + 20
     while not started.exists() and time.monotonic() < until:
         time.sleep(0.05)
