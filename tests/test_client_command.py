@@ -221,7 +221,7 @@ def test_an_interrupt_ends_the_run_at_once_with_3(tmp_path: Path, number: signal
     command = (sys.executable, "-m", "contract_tests", "client", "--", *client)
     heeds = partial(signal.signal, number, signal.SIG_DFL)  # a shell lets what it starts in the background ignore it
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    process = subprocess.Popen(command, preexec_fn=heeds, **pipes)
+    process = subprocess.Popen(command, preexec_fn=heeds, **pipes)  # noqa: PLW1509 - it forks before any thread is made
     until = time.monotonic() + 20
     while not started.exists() and time.monotonic() < until:
         time.sleep(0.05)
