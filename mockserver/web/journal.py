@@ -92,8 +92,8 @@ class Entry(Struct, gc=False):
             "model": _model(exchange.body) if exchange.body else None,
             "message": said(readable(exchange.answer)) if self.status >= 400 else None,
         }
-        line = {name: value for name, value in told.items() if value is not None}
-        line = self.veil.over_all(line, self.packed + self.path.encode())
+        there = {name: value for name, value in told.items() if value is not None}
+        line: dict[str, Any] = self.veil.over_all(there, self.packed + self.path.encode())
         if "message" in line:
             line["message"] = line["message"][:_WORDS]  # not before: half a key would not be known for one
         return line
