@@ -4,6 +4,7 @@ arrive."""
 import http.client
 import json
 import time
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,9 +16,12 @@ from contract_tests.check import Layer, checks
 from contract_tests.contract.contract import built_in
 from contract_tests.judge import BrokenPromiseError, Judge
 from contract_tests.server.probes.auditor import Auditor
+from contract_tests.server.sending import Sending
 from contract_tests.server.talk import reading
 from contract_tests.server.talk.address import AddressError, callback_address, server_address
+from contract_tests.server.talk.budget import Budget
 from contract_tests.server.talk.listener import Listener
+from contract_tests.server.talk.target import Settings, Target
 
 _NAMES = ("id", "status", "progress", "results", "error", "code", "type", "usage", "credits_reserved", "data", "user")
 _WORDS = ("pending", "completed", "failed", "task-unified-1-a", "task_error", "")
@@ -192,3 +196,12 @@ def test_our_own_address_leads_here_and_another_does_not() -> None:
         assert not listener.strays
         listener.url = "http://127.0.0.1:9"
         assert not listener.is_led_here(2)
+
+
+@pytest.mark.parametrize("body", [b"\x00", b"{", object(), 7, [], {"model": 1}])
+def test_a_drawn_body_of_any_kind_is_sent_without_a_wrong_key_beside_it(body: Any) -> None:
+    target = Target(Settings(url="http://127.0.0.1:1"), Judge(checks(*Layer)), Budget())
+    drawn = SimpleNamespace(body=body, headers={"Idempotency-Key": "short"})
+    Sending(target, "sk-any", is_paid=False)._make_wrong_once(drawn)  # type: ignore[arg-type]
+    target.close()
+    assert not drawn.headers

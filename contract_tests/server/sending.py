@@ -110,7 +110,8 @@ class Sending(RequestsTransport):
         key = case.headers.get(_KEY_HEADER)
         if key is None or _KEY.fullmatch(str(key)):
             return
-        if self.is_paid or not self._takes(case.body):
+        is_json = isinstance(case.body, dict | list | str | int | float | type(None))  # else bytes, or nothing
+        if self.is_paid or not is_json or not self._takes(case.body):
             del case.headers[_KEY_HEADER]
 
     def _tell_apart(self, case: Case[Any]) -> None:
