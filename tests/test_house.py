@@ -27,7 +27,7 @@ MAY_KNOW = {
     "pytest_plugin": {"testing"},
     "demo": {"testing", "contract", "data"},
     "explain": {"contract"},
-    "agents": {"data", "testing"},
+    "agents": {"data", "testing", "contract"},
     "environment": {"runtime"},
     "program": {"environment", "testing", "web", "runtime", "simulation"},
     "preload": set(),
@@ -114,6 +114,13 @@ def test_serving_loads_nothing_heavy() -> None:
 def test_what_ci_leaves_out_is_there() -> None:
     told = (ROOT / "tests" / "left_by_ci.txt").read_text().splitlines()[1:]
     assert [line for line in told if not (ROOT / line.split()[0]).is_file()] == []
+
+
+def test_a_start_reads_no_yaml() -> None:
+    """The kit's own documents are kept as they were read: what reads them anew is loaded by whoever needs it."""
+    source = "import sys, mockserver.config, mockserver.web.server; print('yaml' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "False"
 
 
 def test_nothing_names_a_registry_or_a_path_of_a_machine() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mockserver.log import memory
@@ -199,6 +199,9 @@ _RULES = st.fixed_dictionaries(
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(_RULES, max_size=3), st.text(max_size=50))
+@example([], "\x85")
+@example([], "0e0")
+@example([], " a\u2028b\r\n\ufeff")
 def test_a_scenario_written_down_is_the_same_scenario(rules: list[dict[str, Any]], description: str) -> None:
     scripts = _scripts()
     one = scripts.scenario({"name": "drawn", "rules": rules, "description": description})

@@ -21,7 +21,23 @@ class _Loader(_LOADER):  # type: ignore[misc]
     """The safe loader with the plain scalars of YAML 1.2."""
 
 
-_Loader.yaml_implicit_resolvers = {None: [(tag, re.compile(f"(?:{one})$")) for tag, one in _PLAIN.items()]}
+_RESOLVERS = [(tag, re.compile(f"(?:{one})$")) for tag, one in _PLAIN.items()]
+_Loader.yaml_implicit_resolvers = {None: _RESOLVERS}
+_ODD_BREAKS = re.compile("[\r\x85\u2028\u2029\ufeff]")
+"""What ends a line for some readers, and is none to write a text on."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts in quotes what this reader or one of YAML 1.1 would take for anything but the text that it is."""
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    style = '"' if _ODD_BREAKS.search(value) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.yaml_implicit_resolvers = {**yaml.SafeDumper.yaml_implicit_resolvers, None: _RESOLVERS}
+_Dumper.add_representer(str, _text)
 
 
 def read(source: bytes) -> Any:
@@ -30,6 +46,11 @@ def read(source: bytes) -> Any:
         return _with_text_keys(yaml.load(source, _Loader))  # noqa: S506 - it is a safe loader
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
+
+
+def write(value: Any) -> str:
+    """A text of YAML that says this value of JSON, as a person would write it."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def _with_text_keys(value: Any) -> Any:

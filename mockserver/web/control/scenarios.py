@@ -11,7 +11,7 @@ from mockserver.simulation.scenario import Scenario
 from mockserver.web.api.script import ScriptError
 from mockserver.web.control.desk import Desk, accepted, invalid, json_response
 from mockserver.web.control.records import counted_record, scenario_record
-from mockserver.web.looking import draft, written
+from mockserver.web.looking import written
 from mockserver.web.nodes.asking import is_part
 
 
@@ -68,6 +68,8 @@ class ScenarioCalls:
 
     async def list_ready_scenarios(self, request: Request, body: Any) -> Response:
         """Those that come with the mock, as they stand in their files."""
+        from mockserver.web.looking import draft  # it needs a reader of YAML, and a start does without
+
         texts = [one.read_text("utf-8") for one in sorted(data("fixtures", "scenarios").glob("*.yaml"))]
         read = [(draft.read(text, self._desk.scripts), text) for text in texts]
         told = [{"name": one.name, "description": one.description, "text": text} for one, text in read]
@@ -75,6 +77,8 @@ class ScenarioCalls:
 
     async def read_scenario(self, request: Request, body: Any) -> Response:
         """What is wrong with a text, or the scenario that it is. Nothing is put in force."""
+        from mockserver.web.looking import draft
+
         try:
             scenario = draft.read(body["text"], self._desk.scripts)
         except draft.DraftError as error:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import yaml
 from msgspec import structs
 
 from mockserver.simulation.scenario import Effect, Rule, Scenario
@@ -34,7 +33,9 @@ def scenario(one: Scenario) -> Written:
 
 def text(one: Scenario) -> str:
     """As it would stand in a file."""
-    return yaml.safe_dump(scenario(one), sort_keys=False, allow_unicode=True, width=100)
+    from mockserver.contract.reading import yaml12  # a start does without
+
+    return yaml12.write(scenario(one))
 
 
 def effect(one: Effect) -> Written:
