@@ -5,9 +5,10 @@ from typing import Any
 
 import yaml
 
+from mockserver.contract.document import Document
 from mockserver.data import data
 from mockserver.web.api.script import EFFECT_WORDS, MEDIA_WORDS
-from reference.control_api import read, resolved
+from reference.control_api import read
 from reference.markdown import page, table
 
 _BEHIND = {
@@ -35,12 +36,12 @@ def _file(path: Any) -> str:
 
 def _parts() -> Iterator[tuple[str, str, str]]:
     document = read()
-    yield from _members(document, document["components"]["schemas"]["Rule"])
+    yield from _members(document, document.raw["components"]["schemas"]["Rule"])
 
 
-def _members(document: dict[str, Any], schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, str, str]]:
+def _members(document: Document, schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, str, str]]:
     for name, written in schema.get("properties", {}).items():
-        member = resolved(document, written)
+        member = document.resolved(written)
         yield f"`{path}{name}`", member.get("description", ""), _bounds(member)
         yield from _members(document, member, f"{path}{name}.")
 
@@ -64,9 +65,9 @@ def trigger_words() -> str:
 def _effects() -> Iterator[tuple[str, str, str]]:
     document = read()
     for word, path in EFFECT_WORDS.items():
-        schema = {"properties": document["components"]["schemas"]["Effect"]["properties"]}
+        schema = {"properties": document.raw["components"]["schemas"]["Effect"]["properties"]}
         above = schema
         for step in path:
-            above, schema = schema, resolved(document, schema["properties"][step])
+            above, schema = schema, document.resolved(schema["properties"][step])
         told = schema.get("description") or f"{above.get('description', '')} Its {path[-1]}."
         yield f"`mock:{word}=`", told, _bounds(schema)

@@ -11,7 +11,7 @@ from mockserver.data import data
 from mockserver.web.api.script import EFFECT_WORDS, MEDIA_WORDS
 from mockserver.web.options import Bounds
 from reference.commands import every
-from reference.control_api import calls, read
+from reference.control_api import read
 from reference.guide import CHAPTERS, REFERENCE, WRITTEN, chapters, plain_text
 
 WRITTEN_HERE = {name: text() for name, text in REFERENCE.items()}
@@ -23,7 +23,7 @@ def _options() -> list[str]:
 
 TOLD = {
     "reference/commands": [*(f"## {path}" for path, _ in every()), *_options()],
-    "reference/control-api": [f"## {method.upper()} {path}" for method, path, _ in calls(read())],
+    "reference/control-api": [f"## {method} {path}" for method, path, _ in read().operations()],
     "reference/checks": [f"`{one.id}`" for one in checks(*Layer)],
     "reference/behaviours": [f"`{name}`" for name in (*named(), *CASES)],
     "reference/scenarios": [f"### {path.stem}" for path in data("fixtures", "scenarios").glob("*.yaml")],

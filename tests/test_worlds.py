@@ -296,6 +296,7 @@ def test_one_damaged_world_is_no_matter_of_the_others(
             answer = second.get(path, params={"key": KEY})
             assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
     assert second.get("/_mock/tasks").json()["total"] == 3
+    assert len(second.get("/_mock/accounts").json()["accounts"]) == 1
     assert second.get("/_mock/log").text.count('"replay":2') == 1
     assert len([one for one in caplog.records if "can't be loaded" in one.message]) == 1
     assert second.post("/_mock/reset", {"key": KEY}).status_code == 200

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-import yaml
-
+from mockserver.contract.document import Document, json_media, load
 from mockserver.data import data
 
-_METHODS = ("get", "put", "post", "delete")
 _ENDLESS = "text/event-stream"
 
 
@@ -26,11 +24,11 @@ class Call:
 
     @property
     def only_reads(self) -> bool:
-        return self.method == "get"
+        return self.method == "GET"
 
     @property
     def takes_away(self) -> bool:
-        return self.method == "delete" or self.name == "reset"
+        return self.method == "DELETE" or self.name == "reset"
 
     def request(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Path, query and body of the request that these arguments make, as httpx takes them.
@@ -48,32 +46,23 @@ class Call:
 
 def calls() -> dict[str, Call]:
     """Every call that ends and takes JSON or nothing, by its operationId."""
-    document = yaml.safe_load(data("openapi", "control.yaml").read_text("utf-8"))
-    return {call.name: call for call in _calls(document)}
+    return {call.name: call for call in _calls(load(data("openapi", "control.yaml")))}
 
 
-def _calls(document: dict[str, Any]) -> Iterator[Call]:
-    for path, item in document["paths"].items():
-        for method in _METHODS:
-            operation = item.get(method)
-            if operation is not None and not _is_endless(operation) and _takes_json(document, operation):
-                yield _call(document, path, method, [*item.get("parameters", []), *operation.get("parameters", [])])
+def _calls(document: Document) -> Iterator[Call]:
+    for method, path, operation in document.operations():
+        content = document.resolved(operation.get("requestBody", {})).get("content", {})
+        if not _is_endless(operation) and (not content or json_media(content)):
+            yield _call(document, path, method, operation)
 
 
 def _is_endless(operation: dict[str, Any]) -> bool:
     return any(_ENDLESS in answer.get("content", {}) for answer in operation["responses"].values())
 
 
-def _takes_json(document: dict[str, Any], operation: dict[str, Any]) -> bool:
-    content = inline(document, operation.get("requestBody", {})).get("content", {})
-    return not content or "application/json" in content
-
-
-def _call(document: dict[str, Any], path: str, method: str, parameters: list[Any]) -> Call:
-    operation = document["paths"][path][method]
-    named = [inline(document, one) for one in parameters]
-    content = inline(document, operation.get("requestBody", {})).get("content", {})
-    body = content.get("application/json", {}).get("schema", {})
+def _call(document: Document, path: str, method: str, operation: dict[str, Any]) -> Call:
+    named = [inline(document, one) for one in operation.get("parameters", ())]
+    body = inline(document, document.request_schema(operation) or {})
     told = f"{operation['summary']}. {operation.get('description', '')}".strip()
     properties = {one["name"]: {"description": one.get("description", ""), **one["schema"]} for one in named}
     needed = [one["name"] for one in named if one.get("required")]
@@ -91,15 +80,13 @@ def _call(document: dict[str, Any], path: str, method: str, parameters: list[Any
     )
 
 
-def inline(document: dict[str, Any], node: Any) -> Any:
+def inline(document: Document, node: Any) -> Any:
     """A node with what its references lead to in their place; the document has no circles."""
     if isinstance(node, list):
         return [inline(document, one) for one in node]
     if not isinstance(node, dict):
         return node
     if "$ref" in node:
-        target: Any = document
-        for step in node["$ref"].removeprefix("#/").split("/"):
-            target = target[step]
-        return inline(document, {**target, **{name: value for name, value in node.items() if name != "$ref"}})
+        beside = {name: value for name, value in node.items() if name != "$ref"}
+        return inline(document, {**document.resolved(node), **beside})
     return {name: inline(document, value) for name, value in node.items()}

@@ -13,7 +13,8 @@ from mockserver.simulation.command import Command
 from mockserver.simulation.task import Terms
 from mockserver.simulation.world import Settings, World
 
-_HEADER_MARK, _SNAPSHOT_MARK = b'{"replay":', b'{"snapshot":'
+HEADER_MARK, SNAPSHOT_MARK = b'{"replay":', b'{"snapshot":'
+"""How the lines begin that are no commands."""
 OnCommand = Callable[[World, Command], None]
 
 
@@ -66,7 +67,7 @@ class Fold:
     def take(self, line: bytes, on_command: OnCommand | None = None) -> None:
         """Raises ReplayError for a line that is neither snapshot nor command, or that no world can have written."""
         try:
-            if line.startswith(_SNAPSHOT_MARK):
+            if line.startswith(SNAPSHOT_MARK):
                 self._restorer = self._restorer or snapshot.Restorer(self._share)
                 self._restorer.take(line)
                 self.world = self._restorer.world
@@ -109,9 +110,9 @@ def read(lines: Iterable[bytes], on_command: OnCommand | None = None) -> Iterato
     """
     share, header = Shared(), None
     fold: Fold | Legacy | None = None
-    for number, line in enumerate(_unmarked(lines), start=1):
+    for number, line in enumerate(unmarked(lines), start=1):
         try:
-            if line.startswith(_HEADER_MARK):
+            if line.startswith(HEADER_MARK):
                 yield from _whole(header, fold)
                 header = msgspec.json.decode(line, type=Header | OldHeader)
                 fold = _begun(header, share)
@@ -126,7 +127,7 @@ def read(lines: Iterable[bytes], on_command: OnCommand | None = None) -> Iterato
     yield from _whole(header, fold)
 
 
-def _unmarked(lines: Iterable[bytes]) -> Iterator[bytes]:
+def unmarked(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Some editors put a mark before the first."""
     for number, line in enumerate(lines):
         yield line if number else line.removeprefix(codecs.BOM_UTF8)

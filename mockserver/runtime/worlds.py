@@ -143,9 +143,9 @@ class Worlds:
             else:
                 return self.here(name)
 
-    async def everyone(self) -> AsyncIterator[Resident]:
-        """Every key's world in turn, loaded where it is not; one that can't be read is left out."""
-        for number, name in enumerate(self.names()):
+    async def everyone(self, names: Iterable[str] | None = None) -> AsyncIterator[Resident]:
+        """Every key's world in turn (or of these), loaded where it is not; one that can't be read is left out."""
+        for number, name in enumerate(self.names() if names is None else names):
             if not self.knows(name):
                 continue
             try:

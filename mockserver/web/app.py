@@ -81,12 +81,6 @@ class Application:
         self._urls = PublicUrl(options.public_url or DEFAULT_URL, follows=options.links_follow_host)
         self._control_document = load(data("openapi", "control.yaml"))
         self.registry = registry_of(options)
-        self.journal = Journal(
-            options.bounds.journal_entries,
-            options.bounds.journal_body_bytes,
-            Veil((*options.only_keys, *([options.control_token] if options.control_token else []))),
-            by_time=options.log.partition(":")[0] not in ("memory", "sqlite"),
-        )
         self._links = FileLinks(self._urls.now, self._other_urls)
         self._blobs = Blobs(options.bounds.files_kept_bytes)
         self._bodies = TaskBodies(self.registry, self._urls.now, self._urls.tell)
@@ -95,9 +89,15 @@ class Application:
         self._scenarios = [_scenario_file(path, self.scripts) for path in options.scenarios]
         self.adviser: Adviser | None = None
         self.control_told: ToldOfControl | None = None
-        log = self._make_log()
-        self.node = self._make_node(log)
-        self.membership = self._make_membership(log)
+        place = self._make_log()
+        self.journal = Journal(
+            options.bounds.journal_entries,
+            options.bounds.journal_body_bytes,
+            Veil((*options.only_keys, *([options.control_token] if options.control_token else []))),
+            by_time=place.shared is not None,
+        )
+        self.node = self._make_node(place)
+        self.membership = self._make_membership(place)
         self.stream = EventStream(self.node.listeners, options.bounds.event_listeners)
         self.pulse = Pulse(self.node.listeners, options.bounds.event_listeners)
         if options.hints:

@@ -79,13 +79,7 @@ class Entry(Struct, gc=False):
         looks into as little as it can: whoever looks on asks for all that came, again and again."""
         exchange = _unpack(self.packed)
         told = {
-            "sequence": self.sequence,
-            "at_ms": self.at_ms,
-            "real_ms": self.real_ms,
-            "tenant": self.tenant,
-            "method": self.method,
-            "path": self.path,
-            "query": _query(exchange.query) if exchange.query else "",
+            **self._head(exchange),
             "status": self.status,
             "fault": exchange.fault,
             "task_id": exchange.task_id,
@@ -106,7 +100,8 @@ class Entry(Struct, gc=False):
             record["body"] = self.veil.without_start(record["body"])
         return record
 
-    def _told(self, exchange: _Exchange) -> dict[str, Any]:
+    def _head(self, exchange: _Exchange) -> dict[str, Any]:
+        """When it came, whose it was, and what was asked."""
         return {
             "sequence": self.sequence,
             "at_ms": self.at_ms,
@@ -114,7 +109,12 @@ class Entry(Struct, gc=False):
             "tenant": self.tenant,
             "method": self.method,
             "path": self.path,
-            "query": _query(exchange.query),
+            "query": _query(exchange.query) if exchange.query else "",
+        }
+
+    def _told(self, exchange: _Exchange) -> dict[str, Any]:
+        return {
+            **self._head(exchange),
             "headers": _headers(exchange.headers),
             "body": readable(exchange.body),
             "body_truncated": exchange.body_truncated,

@@ -1,5 +1,6 @@
 """Who asks: a tenant per API key. The key itself goes no further than this module."""
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
@@ -8,6 +9,7 @@ Headers = Mapping[bytes, bytes]
 """Header names in lower case, as ASGI has them."""
 
 _SHOWN = 4
+_TENANT = re.compile(r"\w{4,5}-[0-9a-f]{12}", re.ASCII)
 _LONG_ENOUGH = 8
 """A key shorter than this would be half told by its last four characters."""
 
@@ -41,6 +43,11 @@ def tenant_of(key: str) -> str:
     """The name of a key's tenant: its last four characters and a digest, enough to tell keys apart."""
     digest = blake2b(key.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
     return f"{_hint(key)}-{digest}"
+
+
+def is_tenant(text: str) -> bool:
+    """Whether a text has the form of a tenant's name."""
+    return _TENANT.fullmatch(text) is not None
 
 
 def masked(key: str) -> str:

@@ -25,7 +25,7 @@ class AccountCalls:
         worlds, search = self._desk.node.worlds, request.query_params.get("search", "")
         names = [name for name in worlds.names() if search in name]
         offset = offset_asked(request)
-        residents = [await self._desk.fetch(name) for name in names[offset : offset + limit_asked(request)]]
+        residents = await self._desk.those(names[offset : offset + limit_asked(request)])
         listed = [account_record(one, one.now_ms()) for one in residents if one.is_open]
         return json_response({"total": len(names), "accounts": listed})
 

@@ -32,6 +32,7 @@ PAGE_HEADER = "x-mock-page"
 """What the page's own requests carry."""
 LISTED_LIMIT = 1_000
 """How many records one call lists at the most."""
+LISTED_USUALLY = 100
 _WHOLE = re.compile(r"[0-9]{1,16}")
 _REFUSED: dict[Refusal, tuple[int, str]] = {
     Refusal.TASK_NOT_FOUND: (404, "No task has this id"),
@@ -119,9 +120,11 @@ class Desk:
 
     async def everyone(self, name: str | None) -> list[Resident]:
         """One world, or all that there are."""
-        if name is not None:
-            return [await self.fetch(name)]
-        found = [resident async for resident in self.node.worlds.everyone()]
+        return await self.those() if name is None else [await self.fetch(name)]
+
+    async def those(self, names: Iterable[str] | None = None) -> list[Resident]:
+        """The worlds of these names, or all; without what can't be read."""
+        found = [resident async for resident in self.node.worlds.everyone(names)]
         for resident in found:
             self.node.catch_up(resident)
         return found
@@ -162,7 +165,7 @@ def error_response(status: int, code: str, message: str) -> Response:
 
 def limit_asked(request: Request) -> int:
     """How many records are wanted."""
-    return whole_asked(request, "limit", 100, least=1, most=LISTED_LIMIT)
+    return whole_asked(request, "limit", LISTED_USUALLY, least=1, most=LISTED_LIMIT)
 
 
 def offset_asked(request: Request) -> int:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mockserver.contract.objection import Objection
-from mockserver.web.control.desk import Desk, WrongError, invalid, json_response
+from mockserver.web.control.desk import LISTED_LIMIT, Desk, WrongError, invalid, json_response
 from mockserver.web.control.requests import counted
 from mockserver.web.nodes import gathering
 from mockserver.web.nodes.asking import Told, is_part, question
@@ -69,4 +69,6 @@ def _widened(span: Span, query: bytes) -> bytes:
         return span.widened(query)
     except gathering.TooDeepError:
         received = f"{span.limit} after {span.offset}"
-        raise invalid(Objection("offset", received, "up to 1000 in all, where several nodes are asked")) from None
+        raise invalid(
+            Objection("offset", received, f"up to {LISTED_LIMIT} in all, where several nodes are asked")
+        ) from None

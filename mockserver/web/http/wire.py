@@ -135,16 +135,12 @@ class ApiApp:
         Raises MovedError where its world is another node's: then nothing has happened."""
         while True:
             try:
-                answer = self.answer(method, path, query, dict(headers), body)
-                await self._node.round.closed()
-            except NotHereError as away:
                 try:
+                    answer = self.answer(method, path, query, dict(headers), body)
+                    await self._node.round.closed()
+                except NotHereError as away:
                     await self._node.come(away)
                     continue
-                except MovedError:
-                    raise
-                except LogError as failure:
-                    answer = self.unkept(method, path, failure)
             except MovedError:
                 raise
             except LogError as failure:

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mockserver.simulation.ledger import UC_PER_CREDIT
-from mockserver.web.journal import Entry
+from mockserver.web.journal import Entry, said
 from mockserver.web.lines.feed import Record
 
 _WORDS = 400
@@ -68,11 +68,7 @@ def _of_answer(answer: Any, status: int) -> Record:
     if status < 400:
         return {"state": answer.get("status"), "progress": answer.get("progress")}
     error = answer.get("error", answer)
-    return (
-        {"code": error.get("code"), "reason": error.get("message", error.get("msg"))}
-        if isinstance(error, dict)
-        else {}
-    )
+    return {"code": error.get("code"), "reason": said(answer) or None} if isinstance(error, dict) else {}
 
 
 def _without_query(url: str) -> str:

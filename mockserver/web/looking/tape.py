@@ -7,12 +7,12 @@ import msgspec
 from msgspec import structs
 
 from mockserver.log.codec import Codec
-from mockserver.log.replay import Header, ReplayError
+from mockserver.log.replay import HEADER_MARK, SNAPSHOT_MARK, Header, ReplayError, unmarked
 from mockserver.simulation import snapshot
 from mockserver.simulation.command import Command, Submit
 from mockserver.simulation.world import World
 
-_HEADER_MARK, _OLD_MARK, _SNAPSHOT_MARK = b'{"replay":', b'{"replay":1', b'{"snapshot":'
+_OLD_MARK = HEADER_MARK + b"1"
 _header = msgspec.json.Decoder(Header).decode
 
 
@@ -32,7 +32,7 @@ class Track:
 
     def take(self, line: bytes) -> None:
         """Raises ReplayError, or what decoding raises, for a line that is neither snapshot nor command."""
-        if line.startswith(_SNAPSHOT_MARK):
+        if line.startswith(SNAPSHOT_MARK):
             if self.commands:
                 raise ReplayError("a snapshot after commands")
             self._snapshot.append(line)
@@ -65,7 +65,7 @@ class Track:
 def read(lines: Iterable[bytes]) -> list[Track]:
     """The worlds of a file, but for the server's own. Raises ReplayError with the line that can't be read."""
     tracks: list[Track] = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(unmarked(lines), start=1):
         try:
             _take(tracks, line)
         except (msgspec.DecodeError, UnicodeDecodeError, KeyError, ReplayError) as error:
@@ -80,7 +80,7 @@ def read(lines: Iterable[bytes]) -> list[Track]:
 def _take(tracks: list[Track], line: bytes) -> None:
     if line.startswith(_OLD_MARK):
         raise ReplayError("this file is of an older version; `mockserver replay FILE` reads it")
-    if line.startswith(_HEADER_MARK):
+    if line.startswith(HEADER_MARK):
         tracks.append(Track(_header(line)))
     elif not tracks:
         raise ReplayError("no header of a replay file")

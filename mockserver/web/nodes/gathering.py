@@ -6,10 +6,9 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
+from mockserver.web.control.desk import LISTED_LIMIT, LISTED_USUALLY
+
 Content = dict[str, Any]
-_LISTED_LIMIT = 1_000
-"""How many records one call lists at the most."""
-_DEFAULT = 100
 
 
 class TooDeepError(Exception):
@@ -25,11 +24,11 @@ class Span(NamedTuple):
     @classmethod
     def of(cls, query: bytes) -> "Span":
         told = dict(parse_qsl(query.decode("latin-1")))
-        return cls(_whole(told.get("offset"), 0), _whole(told.get("limit"), _DEFAULT))
+        return cls(_whole(told.get("offset"), 0), _whole(told.get("limit"), LISTED_USUALLY))
 
     def widened(self, query: bytes) -> bytes:
         """The query for each node: from its first record to the last that may be listed. Raises TooDeepError."""
-        if self.offset + self.limit > _LISTED_LIMIT:
+        if self.offset + self.limit > LISTED_LIMIT:
             raise TooDeepError
         told = [pair for pair in parse_qsl(query.decode("latin-1"), True) if pair[0] not in ("offset", "limit")]
         return urlencode([*told, ("limit", self.offset + self.limit)], encoding="latin-1").encode()

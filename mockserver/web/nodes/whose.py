@@ -1,20 +1,17 @@
 """Which slot a request concerns, by nothing but the request: so any node can tell whose it is."""
 
-import re
 from functools import lru_cache
 from urllib.parse import parse_qs
 
 import msgspec
 
 from mockserver.log.slot import slot_of, slot_of_id
-from mockserver.web.api.identity import api_key, tenant_of
+from mockserver.web.api.identity import api_key, is_tenant, tenant_of
 from mockserver.web.files.links import SAVED, SHOWN
 from mockserver.web.files.media import PREFIX as MEDIA
 from mockserver.web.http.request import Request
 
 CONTROL = "/_mock/"
-_NAME = re.compile(r"\w{4,5}-[0-9a-f]{12}", re.ASCII)
-"""How the names of worlds look."""
 _OF_ALL = ("/_mock/health", "/_mock/requests")
 """What a key in the query does not lead to its owner: each node tells of its own."""
 
@@ -59,7 +56,7 @@ def _of_key(key: str) -> int | None:
     """Of an API key, or of the name of a world as answers show it."""
     if not key:
         return None
-    return slot_of(key if _NAME.fullmatch(key) else tenant_of(key))
+    return slot_of(key if is_tenant(key) else tenant_of(key))
 
 
 def _key_in(body: bytes) -> str:
