@@ -3,10 +3,10 @@
 import os
 import re
 import socket
-from dataclasses import replace
 from typing import Any, TextIO
 
 import msgspec
+from msgspec import structs
 
 from mockserver.contract.behaviour import Profile, Role
 from mockserver.simulation.clock import Mode
@@ -73,7 +73,7 @@ def placed(options: Options, address: str) -> Options:
     """The same for a server at this address: it is known by that where nothing else was said."""
     port = address.rpartition(":")[2]
     name = options.node_name or f"{socket.gethostname()}-{port}"
-    return replace(options, node_name=name, node_url=options.node_url or address)
+    return structs.replace(options, node_name=name, node_url=options.node_url or address)
 
 
 def lines(application: Application, log_format: str, out: TextIO | None) -> Lines | None:

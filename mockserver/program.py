@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import structs
 
 from mockserver.environment import environment
 from mockserver.runtime.authority import InterceptionError
@@ -30,7 +31,7 @@ def run(options: Options, command: Sequence[str], *, quiet: bool) -> int:
 
     Raises InterceptionError, OptionsError or DocumentError before anything runs.
     """
-    told = {one.name: getattr(options, one.name) for one in fields(options)}
+    told = structs.asdict(options)
     with _ending_orderly(), MockServer(**told) as mock, _interceptor(mock.url) as interceptor:
         _say(quiet, f"{' and '.join(f'https://{host}' for host in HOSTS)} lead to {mock.url}")
         code = _run(command, environment(interceptor, mock.url).applied_to(os.environ))

@@ -217,7 +217,7 @@ def test_health_tells_models_and_bounds(make_mock: MakeMock) -> None:
     health = make_mock(seed=42, bounds=Bounds(tenants=5)).get("/_mock/health").json()
     assert (health["seed"], health["models"], health["clock"]) == (42, ["kling-o1-video-edit-fast"], "manual")
     assert health["bounds"]["tenants"] == 5
-    assert set(health["bounds"]) == set(Bounds.__slots__)
+    assert set(health["bounds"]) == set(Bounds.__struct_fields__)
 
 
 # --- tasks

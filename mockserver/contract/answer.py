@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from mockserver.contract.behaviour import UPLOADS, GeneralRefusal, Role
 from mockserver.contract.document import PREFIX, Document, json_media
@@ -43,8 +43,7 @@ NEEDED_OF_FILES = _OF_ANY_REQUEST | frozenset(
 """The same for a document of its own paths beside the generation API."""
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorAnswer:
+class ErrorAnswer(Struct, frozen=True):
     """One error as documented: the status, an example body, a template where its message varies."""
 
     refusal: str

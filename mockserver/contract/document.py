@@ -3,11 +3,11 @@
 import codecs
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct, structs
 
 from mockserver.contract.reading import kept
 
@@ -55,20 +55,19 @@ class DocumentError(Exception):
         self.file, self.place, self.message = file, place, message
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """A parsed document and the file it came from."""
 
     file: str
     raw: dict[str, Any]
-    unread: Mapping[str, str] = field(default_factory=dict)
+    unread: Mapping[str, str] = msgspec.field(default_factory=dict)
     """References to other files that could not be followed, and why."""
     neighbours: frozenset[Path] = frozenset()
     """The other files that were taken in."""
 
     def with_raw(self, raw: dict[str, Any]) -> "Document":
         """The same document, read otherwise."""
-        return replace(self, raw=raw)
+        return structs.replace(self, raw=raw)
 
     def operations(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """(method in capitals, path template, operation object) in the document's order."""

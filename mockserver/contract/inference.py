@@ -4,11 +4,11 @@ Every choice is noted with where it came from, so that `explain` can tell.
 """
 
 import re
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from msgspec import structs
+import msgspec
+from msgspec import Struct, structs
 
 from mockserver.contract import behaviour as rules
 from mockserver.contract import fields
@@ -27,8 +27,7 @@ _BILLED_MEDIA = re.compile(r"(video|audio)_urls?")
 _RULE_KEYS = ("timeline", "queue", "price", "length", "results", "idempotency", "rate-limit", "rules")
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """One thing that was read or inferred: what, which value, and from where."""
 
     aspect: str
@@ -36,8 +35,7 @@ class Note:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """What the built-in document says, for whatever another one leaves open."""
 
     behaviour: TaskBehaviour
@@ -45,8 +43,7 @@ class Base:
     parameters: dict[str, re.Pattern[str]]
 
 
-@dataclass(slots=True)
-class Inferred:
+class Inferred(Struct):
     """Works through one operation, noting as it goes."""
 
     document: Document
@@ -54,7 +51,7 @@ class Inferred:
     path: str
     base: Base
     callback_field: str = "callback_url"
-    notes: list[Note] = field(default_factory=list)
+    notes: list[Note] = msgspec.field(default_factory=list)
 
     @property
     def place(self) -> str:

@@ -1,12 +1,12 @@
 """An operation: what a document says of one method and path, made ready to serve."""
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import Any
 
 import jsonschema_rs
+from msgspec import Struct
 
 from mockserver.contract.answer import ErrorTable, error_table, example_bodies
 from mockserver.contract.behaviour import UPLOADS, Polling, Profile, Role, TaskBehaviour, read, task_behaviour
@@ -90,8 +90,7 @@ class Request:
         return named_models(self._document.flat(self.schema.get("properties", {}).get("model", {})))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Operation:
+class Operation(Struct, frozen=True, kw_only=True, eq=False):
     """One method and path (and, where several documents share it, the models it is for)."""
 
     document: str

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
+
+from msgspec import structs
 
 from mockserver.contract.answer import ErrorAnswer, ErrorTable, example_bodies
 from mockserver.contract.behaviour import Profile, Role, read
@@ -46,7 +47,7 @@ def mount_provider(
     create = mount_operation(document, method, path, profile, base, speech)
     roles = ((Role.GET_TASK, others.query), (Role.CANCEL_TASK, others.cancel), (Role.LIST_TASKS, others.list))
     follow = [_following(document, one, role, profile, speech, reading) for role, one in roles if one is not None]
-    return [replace(create, notes=(*create.notes, _note(speech, others))), *follow]
+    return [structs.replace(create, notes=(*create.notes, _note(speech, others))), *follow]
 
 
 def _note(speech: Speech, others: Others) -> Note:

@@ -3,8 +3,9 @@
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from mockserver.contract.answer import NEEDED_OF_FILES, ErrorTable, general_table
 from mockserver.contract.behaviour import Failure, GeneralRefusal, Profile, RequestId, Role, read
@@ -45,8 +46,7 @@ class _Files(NamedTuple):
     uploads: Uploads
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
+class _Pattern(Struct, frozen=True):
     regex: re.Pattern[str]
     methods: dict[str, tuple[Operation, ...]]
 

@@ -2,8 +2,10 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
+from msgspec import Struct
 
 from mockserver.runtime.target import locate
 
@@ -11,8 +13,7 @@ _DOUBTFUL = 4
 """Parallel attempts to a receiver that has not answered yet, or not the last time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dispatch:
+class Dispatch(Struct, frozen=True, kw_only=True):
     """One attempt to make. `timeout_ms` bounds all of it: name, connection, request, head of the answer.
 
     `render` gives the body when its turn comes; `owner` is for whoever sends.
@@ -26,12 +27,11 @@ class Dispatch:
     owner: Any = None
 
 
-@dataclass(slots=True)
-class Lane:
+class Lane(Struct):
     """What waits for one receiver, how many attempts to it are under way, and whether it answered the last."""
 
     receiver: str
-    waiting: deque[Dispatch] = field(default_factory=deque)
+    waiting: deque[Dispatch] = msgspec.field(default_factory=deque)
     sending: int = 0
     answers: bool = False
 

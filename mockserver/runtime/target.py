@@ -9,8 +9,9 @@ import ipaddress
 import re
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+
+from msgspec import Struct
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -25,40 +26,37 @@ by whoever resolves them. Names in other scripts come as xn--."""
 _NUMBER_AT_END = re.compile(r"(.*\.)?([0-9]+|0[Xx][0-9A-Fa-f]*)")
 _INWARD_NAMES = ("localhost", "local", "internal")
 
-_PUBLIC_IPV6 = ipaddress.ip_network("2000::/3")
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_BLOCKS = tuple(
-    (ipaddress.ip_network(block), words)
-    for block, words in {
-        "0.0.0.0/32": "the unspecified address",
-        "0.0.0.0/8": "an address of this network",
-        "10.0.0.0/8": "a private address",
-        "100.64.0.0/10": "a carrier's internal address",
-        "127.0.0.0/8": "a loopback address",
-        "169.254.0.0/16": "a link-local address",
-        "172.16.0.0/12": "a private address",
-        "192.0.0.0/24": "an address reserved for protocols",
-        "192.0.2.0/24": "a documentation address",
-        "192.88.99.0/24": "a 6to4 relay address",
-        "192.168.0.0/16": "a private address",
-        "198.18.0.0/15": "a benchmarking address",
-        "198.51.100.0/24": "a documentation address",
-        "203.0.113.0/24": "a documentation address",
-        "224.0.0.0/4": "a multicast address",
-        "255.255.255.255/32": "the broadcast address",
-        "240.0.0.0/4": "a reserved address",
-        "::/128": "the unspecified address",
-        "::1/128": "a loopback address",
-        "fc00::/7": "a private address",
-        "fe80::/10": "a link-local address",
-        "fec0::/10": "a site-local address",
-        "ff00::/8": "a multicast address",
-        "2001::/32": "a Teredo tunnel address",
-        "2001::/23": "an address reserved for protocols",
-        "2001:db8::/32": "a documentation address",
-        "3fff::/20": "a documentation address",
-    }.items()
-)
+_PUBLIC_IPV6 = "2000::/3"
+_NAT64 = "64:ff9b::/96"
+_BLOCKS = {
+    "0.0.0.0/32": "the unspecified address",
+    "0.0.0.0/8": "an address of this network",
+    "10.0.0.0/8": "a private address",
+    "100.64.0.0/10": "a carrier's internal address",
+    "127.0.0.0/8": "a loopback address",
+    "169.254.0.0/16": "a link-local address",
+    "172.16.0.0/12": "a private address",
+    "192.0.0.0/24": "an address reserved for protocols",
+    "192.0.2.0/24": "a documentation address",
+    "192.88.99.0/24": "a 6to4 relay address",
+    "192.168.0.0/16": "a private address",
+    "198.18.0.0/15": "a benchmarking address",
+    "198.51.100.0/24": "a documentation address",
+    "203.0.113.0/24": "a documentation address",
+    "224.0.0.0/4": "a multicast address",
+    "255.255.255.255/32": "the broadcast address",
+    "240.0.0.0/4": "a reserved address",
+    "::/128": "the unspecified address",
+    "::1/128": "a loopback address",
+    "fc00::/7": "a private address",
+    "fe80::/10": "a link-local address",
+    "fec0::/10": "a site-local address",
+    "ff00::/8": "a multicast address",
+    "2001::/32": "a Teredo tunnel address",
+    "2001::/23": "an address reserved for protocols",
+    "2001:db8::/32": "a documentation address",
+    "3fff::/20": "a documentation address",
+}
 """Address blocks that are not public, the narrower first: the special-purpose registries of IANA (RFC 6890), written
 out because what `ipaddress` holds for global changes with the Python version, and holds multicast for global."""
 
@@ -71,8 +69,7 @@ class TargetUnresolvedError(Exception):
     """The target's name leads nowhere."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Location:
+class Location(Struct, frozen=True, kw_only=True):
     """What a URL says of where to connect. `host` is a name in lower case or, whatever its form was, an address."""
 
     scheme: str
@@ -88,8 +85,7 @@ class Location:
         return _bracketed(self.host) + ("" if self.port == _PORTS[self.scheme] else f":{self.port}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """Where to connect: the judged addresses, in the order to try; name and path stay those of the URL."""
 
     location: Location
@@ -107,8 +103,7 @@ async def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetPolicy:
+class TargetPolicy(Struct, frozen=True, kw_only=True):
     """What is forbidden. `allow_local` opens loopback, and plain http to loopback, for development."""
 
     allow_local: bool = False
@@ -230,11 +225,17 @@ def _unmapped(address: IpAddress) -> IpAddress:
     return mapped or address
 
 
+@cache
+def _network(block: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """Made when it is first needed: a start has no time for them."""
+    return ipaddress.ip_network(block)
+
+
 def _innermost(address: IpAddress) -> IpAddress:
     """The IPv4 address that an IPv6 one leads to (mapped, 6to4, NAT64), or the address itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
-    if address in _NAT64:
+    if address in _network(_NAT64):
         return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.ipv4_mapped or address.sixtofour or address
 
@@ -243,8 +244,8 @@ def _innermost(address: IpAddress) -> IpAddress:
 def _kind(address: IpAddress) -> str | None:
     """Why an address is not public, in words; None where it is."""
     inner = _innermost(address)
-    words = next((words for block, words in _BLOCKS if inner in block), None)
+    words = next((words for block, words in _BLOCKS.items() if inner in _network(block)), None)
     if words is not None:
         return words
-    unrouted = not inner.is_global or (inner.version == 6 and inner not in _PUBLIC_IPV6)
+    unrouted = not inner.is_global or (inner.version == 6 and inner not in _network(_PUBLIC_IPV6))
     return "not a public address" if unrouted else None

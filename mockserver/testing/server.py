@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -147,7 +146,7 @@ class MockServer(LocalMock):
 
 def _options(given: dict[str, Any]) -> Options:
     """Options with the defaults of a test, and names made into what they name. Raises ValueError, TypeError."""
-    known = [one.name for one in fields(Options)]
+    known = Options.__struct_fields__
     unknown = next((name for name in given if name not in known), None)
     if unknown is not None:
         raise TypeError(f"{unknown!r} is no option of a mock; there are {', '.join(known)}")

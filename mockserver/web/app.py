@@ -178,7 +178,7 @@ class Application:
             "clock": self.node.clock.mode,
             "worlds": {"known": len(self.node.worlds), "loaded": self.node.worlds.loaded - 1},
             **({} if self.membership is None else {"node": self.membership.health()}),
-            "bounds": {name: getattr(bounds, name) for name in bounds.__slots__},
+            "bounds": {name: getattr(bounds, name) for name in bounds.__struct_fields__},
         }
 
     async def start_over(self) -> None:

@@ -1,9 +1,10 @@
 """Everything that a server can be told, in one place, with its defaults and bounds."""
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, structs
 
 from mockserver.contract.behaviour import Profile
 from mockserver.simulation.clock import Mode
@@ -12,8 +13,7 @@ MOST_CREDITS, MOST_SPEED, MOST_TASK_SECONDS = 1e9, 1e6, 2_592_000
 _ADDRESS = re.compile(r"https?://[^/?#\s]+[^?#\s]*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class Bounds(Struct, frozen=True, kw_only=True):
     """What each thing that can grow may grow to. Sizes in bytes, the rest are counts."""
 
     body_bytes: int = 1024 * 1024
@@ -33,8 +33,7 @@ class Bounds:
     connections: int = 10_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(Struct, frozen=True, kw_only=True):
     """How one server is to be. Times in seconds, credits as the API counts them.
 
     `document` stands in for the built-in contract; `specs` come beside it, each of their files usable if `strict`.
@@ -63,8 +62,8 @@ class Options:
     """Whether links lead to where each client reached the server, as its Host header names it."""
     cors: tuple[str, ...] = ()
     """Origins whose web pages may ask the API; "*" is any."""
-    control_token: str | None = field(default=None, repr=False)
-    only_keys: tuple[str, ...] = field(default=(), repr=False)
+    control_token: str | None = None
+    only_keys: tuple[str, ...] = ()
     """The API keys there are; none means that any key is an account."""
     loopback: bool = True
     hints: bool = True
@@ -79,6 +78,11 @@ class Options:
         self._check("task_seconds", self.task_seconds, seconds, f"0 to {MOST_TASK_SECONDS:,}, or None for realistic")
         leads = self.public_url is None or _ADDRESS.fullmatch(self.public_url) is not None
         self._check("public_url", self.public_url, leads, "an http or https address, without query")
+
+    def __repr__(self) -> str:
+        """Without secrets."""
+        told = structs.asdict(structs.replace(self, control_token=None, only_keys=()))
+        return f"Options({', '.join(f'{name}={value!r}' for name, value in told.items())})"
 
     def _check(self, name: str, received: Any, fits: bool, allowed: str) -> None:
         if not fits:

@@ -1,8 +1,9 @@
 """From a valid request to the terms of its task: how long it takes, what it costs, what it yields."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from mockserver.contract.behaviour import Profile, TaskBehaviour
 from mockserver.contract.operation import Operation
@@ -11,8 +12,7 @@ from mockserver.simulation.task import Terms
 from mockserver.web.api.script import media_facts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class Pace(Struct, frozen=True, kw_only=True):
     """How long a task takes: this many seconds, or (None) as long as the document estimates."""
 
     task_seconds: float | None = 5.0

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -53,8 +53,7 @@ class WrongError(Exception):
         self.status, self.code, self.message = status, code, message
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class Desk(Struct, frozen=True, kw_only=True):
     """The parts of the server that calls are about."""
 
     node: Node
