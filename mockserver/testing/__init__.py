@@ -2,11 +2,12 @@
 
 `MockServer` is a real server on a free port, `RunningMock` one that runs already; `InProcessMock` answers httpx in
 process, through respx; `CallbackReceiver` is the other end: it answers callbacks by a script. All but `RunningMock`
-are context managers with `start` and `stop`. `terms` tells what mounted documents say of a model. Exceptions:
+are context managers with `start` and `stop`. `Connections` ends those of a receiver of your own. `terms` tells what mounted documents say of a model. Exceptions:
 ControlError (a call the mock turned away) > UnknownError (also a LookupError); SpecError (a ValueError).
 """
 
 from mockserver.runtime.authority import InterceptionError
+from mockserver.testing.connections import Connections
 from mockserver.testing.control import ControlError, UnknownError
 from mockserver.testing.in_process import InProcessMock
 from mockserver.testing.receiver import CallbackReceiver, Received, Step
@@ -29,6 +30,7 @@ __all__ = [
     "Attempt",
     "CallbackReceiver",
     "Callbacks",
+    "Connections",
     "ControlError",
     "Credits",
     "Delivery",

@@ -16,6 +16,7 @@ import h11
 import msgspec
 
 from mockserver.testing.background import Background
+from mockserver.testing.connections import Connections
 
 Step = int | str | tuple[Any, ...]
 """One answer: a status; "timeout" (never answers); "reset" (cuts the connection); ("redirect", url), a 307;
@@ -67,7 +68,7 @@ class CallbackReceiver:
         self._background = Background("callback receiver")
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._server: asyncio.Server | None = None
-        self._open: set[asyncio.Task[None] | None] = set()
+        self._connections = Connections(self._serve)
         self.ca_file: Path | None = None
         self.base_url = ""
         self.script(*script)
@@ -81,7 +82,7 @@ class CallbackReceiver:
         context = self._certified() if self._tls else None
         self._background.start()
         self._server = self._background.run(
-            asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context, limit=_CHUNK)
+            asyncio.start_server(self._connections.begun, "127.0.0.1", 0, ssl=context, limit=_CHUNK)
         )
         host = "https://localhost" if self._tls else "http://127.0.0.1"
         self.base_url = f"{host}:{self._server.sockets[0].getsockname()[1]}"
@@ -90,7 +91,7 @@ class CallbackReceiver:
     def stop(self) -> None:
         """Close the port and every connection; what was received stays. A second time changes nothing."""
         if self._server is not None:
-            self._background.run(self._close(self._server))
+            self._background.run(self._connections.close(self._server))
             self._background.stop()
             self._server = None
         if self._folder is not None:
@@ -154,14 +155,10 @@ class CallbackReceiver:
     # --- serving
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(asyncio.current_task())
         try:
             await self._answer(reader, writer)
         except (ConnectionError, h11.RemoteProtocolError, asyncio.IncompleteReadError):
             """Whoever asked has left, or speaks no HTTP."""
-        finally:
-            self._open.discard(asyncio.current_task())
-            writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request, body = await _read(reader, writer)
@@ -196,14 +193,6 @@ class CallbackReceiver:
             self._count += 1
             self._arrived.notify_all()
         return step
-
-    async def _close(self, server: asyncio.Server) -> None:
-        server.close()
-        tasks = [task for task in self._open if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await server.wait_closed()
 
     def _certified(self) -> ssl.SSLContext:
         try:

@@ -25,6 +25,7 @@ from contract_tests.client.wire.journal import operation_of, told_of
 from contract_tests.client.wire.script import Script, with_length
 from contract_tests.contract.contract import Contract
 from contract_tests.exchange import as_text, masked
+from mockserver.testing import Connections
 
 HERE, ELSEWHERE = "127.0.0.1", "localhost"
 _RESET = struct.pack("ii", 1, 0)
@@ -76,6 +77,7 @@ class Wire:
         self._callbacks = Callbacks("", None)
         self._key, self._case = "", 0
         self._now_ms: Callable[[], int] = lambda: 0
+        self._connections = Connections(self._serve)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="wire", daemon=True)
 
@@ -92,11 +94,11 @@ class Wire:
         """Carry on to the fake at this port, whose clock shows `now_ms`."""
         self._fake_port, self._now_ms = fake_port, now_ms
         self._thread.start()
-        self._server = self._run(asyncio.start_server(self._serve, sock=self._socket))
+        self._server = self._run(asyncio.start_server(self._connections.begun, sock=self._socket))
 
     def stop(self) -> None:
         """Close every connection."""
-        self._run(self._close())
+        self._run(self._connections.close(self._server))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -111,13 +113,6 @@ class Wire:
     def _run(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
 
-    async def _close(self) -> None:
-        self._server.close()
-        others = [one for one in asyncio.all_tasks() if one is not asyncio.current_task()]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         rest = b""
         try:
@@ -129,8 +124,6 @@ class Wire:
             writer.write(head_of(400, [("Content-Length", "0"), ("Connection", "close")]))
         except (OSError, asyncio.CancelledError):
             """The client has left, or has been silent for too long, or the wire is stopped."""
-        finally:
-            writer.close()
 
     async def _answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Whether the connection goes on."""

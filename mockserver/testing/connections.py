@@ -1,0 +1,34 @@
+"""The connections of a server of asyncio's streams: each ends with its task, and all of them with the server."""
+
+import asyncio
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Awaitable, Callable
+
+
+class Connections:
+    """`begun` is what `asyncio.start_server` is to call; `serve` is run for each connection, which then ends."""
+
+    def __init__(self, serve: Callable[[StreamReader, StreamWriter], Awaitable[None]]) -> None:
+        self._serve = serve
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begun(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """A connection is closed also where its task is cancelled before the first step."""
+        task = asyncio.ensure_future(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: writer.close())
+
+    async def close(self, server: asyncio.Server) -> None:
+        """Close the server, then whatever it has accepted. asyncio loses a connection that is still being accepted
+        when the server closes, so nothing more is accepted before that."""
+        loop = asyncio.get_running_loop()
+        for listener in server.sockets:
+            loop.remove_reader(listener.fileno())
+        await asyncio.sleep(0)
+        server.close()
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await server.wait_closed()
