@@ -2,8 +2,9 @@
 
 `MockServer` is a real server on a free port, `RunningMock` one that runs already; `InProcessMock` answers httpx in
 process, through respx; `CallbackReceiver` is the other end: it answers callbacks by a script. All but `RunningMock`
-are context managers with `start` and `stop`. `Connections` ends those of a receiver of your own. `terms` tells what mounted documents say of a model. Exceptions:
-ControlError (a call the mock turned away) > UnknownError (also a LookupError); SpecError (a ValueError).
+are context managers with `start` and `stop`. `Connections` ends those of a receiver of your own. `terms` tells what
+mounted documents say of a model. Exceptions: ControlError (a call the mock turned away) > UnknownError (also a
+LookupError); SpecError (a ValueError).
 """
 
 from mockserver.runtime.authority import InterceptionError
