@@ -8,8 +8,9 @@ import os
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
 
 from mockserver.runtime.lanes import Dispatch, Lane, Lanes
 from mockserver.runtime.sending import post
@@ -22,8 +23,7 @@ _SLOW_LIMIT = 4_096
 """So many attempts may be waited for in this way."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(Struct, frozen=True, kw_only=True):
     """How an attempt ended: a status, or an error in words. `sent_at` is the machine's monotonic clock (ms) when it
     began; None where it never did."""
 
@@ -32,7 +32,7 @@ class Receipt:
     status: int | None = None
     error: str | None = None
     timed_out: bool = False
-    sent_at: float | None = field(default=None, compare=False)
+    sent_at: float | None = None
     owner: Any = None
 
 

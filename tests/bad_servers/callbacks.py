@@ -4,12 +4,12 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from msgspec.structs import replace
 
 from mockserver.runtime.courier import Receipt, failed
 from mockserver.runtime.lanes import Dispatch

@@ -7,13 +7,14 @@ import threading
 from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import uvicorn
 import yaml
+from msgspec import structs
 
 from mockserver.runtime.lanes import Dispatch
 from mockserver.runtime.resident import Resident
@@ -283,7 +284,7 @@ def rewritten(dispatch: Dispatch, change: Callable[[Body], None]) -> Dispatch:
         change(body)
         return json.dumps(body).encode()
 
-    return replace(dispatch, render=render)
+    return structs.replace(dispatch, render=render)
 
 
 # --- where the fake keeps things
