@@ -1,6 +1,6 @@
 """The bounds of a server, from its options and the command line that sets them."""
 
-from dataclasses import asdict
+from msgspec.structs import asdict
 
 from mockserver.cli import serve
 from mockserver.config import BOUND_OPTIONS

@@ -2,8 +2,9 @@
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -43,14 +44,21 @@ def broken(report: Report) -> set[str]:
     return {result.check.id for result in report.of(Outcome.BROKEN)}
 
 
+def sampled(names: Iterable[str], every: int) -> list[Any]:
+    """One of so many at once, the others among the long tests."""
+    return [
+        pytest.param(name, marks=[] if number % every == 0 else pytest.mark.long) for number, name in enumerate(names)
+    ]
+
+
 def needs_patience(bad: Bad) -> bool:
     return bad.owner == "CALLBACK-TIMEOUT"
 
 
 FIRST = {bad.owner: name for name, bad in reversed(BAD.items()) if name != "time_out_at_13"}
 """For each check that has one, the first server that breaks it."""
-QUICK = list(FIRST.values())[::8]
-"""A sample of every kind, a second or two each; the long tests have all."""
+QUICK = list(FIRST.values())[::13]
+"""A sample of every kind, some seconds each; the long tests have all."""
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -71,7 +79,7 @@ def test_found_in_a_default_run_by_its_owner_and_no_other(name: str, tmp_path: P
     assert report.exit_code == 1
 
 
-@pytest.mark.parametrize("name", BAD_SCHEMAS)
+@pytest.mark.parametrize("name", sampled(BAD_SCHEMAS, 3))
 def test_found_by_schemathesis_under_its_id(name: str, tmp_path: Path) -> None:
     bad = BAD_SCHEMAS[name]
     report = judged(bad, tmp_path, Layer.SCHEMA)
@@ -99,7 +107,7 @@ def test_every_check_has_a_server_that_breaks_it() -> None:
 def test_the_replay_of_a_finding_shows_it_again(tmp_path: Path) -> None:
     file, name = tmp_path / "report.json", "charged_twice"
     with served(BAD[name], tmp_path) as url:
-        CliRunner().invoke(main, ["server", url, "--quick", "--layer", "behaviour", "--json", str(file)])
+        CliRunner().invoke(main, ["server", url, "--quick", "--check", BAD[name].owner, "--json", str(file)])
         [finding] = [one["finding"] for one in json.loads(file.read_text())["checks"] if one.get("finding")]
         again = CliRunner().invoke(main, shlex.split(finding["replay"])[1:])
     assert again.exit_code == 1

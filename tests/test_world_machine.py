@@ -888,8 +888,8 @@ class WorldMachine(RuleBasedStateMachine):
             assert dumped(world) == dumped(self.world)
 
 
-QUICK = settings(max_examples=300, stateful_step_count=50, deadline=None, derandomize=True)
-QUICK_BUT_BUSY = settings(QUICK, max_examples=150)
+QUICK = settings(max_examples=150, stateful_step_count=50, deadline=None, derandomize=True)
+QUICK_BUT_BUSY = settings(QUICK, max_examples=75)
 LONG = settings(
     max_examples=250,
     stateful_step_count=200,
