@@ -1,7 +1,5 @@
 """The pages that are made tell all that there is: commands, options, calls, checks, cases, words, bounds, codes."""
 
-from dataclasses import asdict
-
 import pytest
 
 from contract_tests.check import Layer, checks
@@ -28,7 +26,7 @@ TOLD = {
     "reference/behaviours": [f"`{name}`" for name in (*named(), *CASES)],
     "reference/scenarios": [f"### {path.stem}" for path in data("fixtures", "scenarios").glob("*.yaml")],
     "reference/trigger-words": [f"`mock:{word}=`" for word in (*EFFECT_WORDS, *MEDIA_WORDS)],
-    "reference/bounds": [f"`{name}`" for name in asdict(Bounds())],
+    "reference/bounds": [f"`{name}`" for name in Bounds.__struct_fields__],
     "reference/exit-codes": ["could not judge"],
 }
 
