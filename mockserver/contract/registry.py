@@ -3,6 +3,7 @@
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -20,6 +21,8 @@ from mockserver.contract.provider import mount_provider
 from mockserver.contract.shape import Shape
 from mockserver.contract.unserved import Unserved, UnservedError, same_path
 from mockserver.contract.uploads import Uploads
+
+_FITTING_LIMIT = 1_000
 
 
 class Route(NamedTuple):
@@ -94,6 +97,7 @@ class Registry:
         }
         self.naming = Naming(self.operations, built_in, elsewhere)
         self._patterns = _patterns(self.operations)
+        self._fitting = lru_cache(maxsize=_FITTING_LIMIT)(self._fit)
         self._plain = _plain_routes(self.operations)
         self._literal = _methods_by_path(self._plain)
         self.by_model = Models(self.operations, self.unserved)
@@ -218,6 +222,10 @@ class Registry:
             return plain
         if path in self._literal:  # it goes before any template that it fits (OpenAPI, Paths Object)
             return None
+        return self._fitting(method, path)
+
+    def _fit(self, method: str, path: str) -> Route | None:
+        """By the templates. Who polls asks for the same path again and again."""
         for pattern in self._patterns:
             match = pattern.regex.fullmatch(path)
             if match is not None and method in pattern.methods:

@@ -46,7 +46,7 @@ class Api:
     ) -> None:
         self._node, self._registry, self.intake = node, registry, intake
         self._bodies, self._files, self._listing = bodies, files, Listing(registry, bodies)
-        self.body_limit = body_limit
+        self._body_limit, self.fits_anywhere = body_limit, min(body_limit, upload_limit)
         self._known = frozenset(map(tenant_of, only_keys))
         self._upload_limits = {one.path: upload_limit for one in registry.operations if one.role in UPLOADS}
         self._roles: dict[Role, Callable[[Call], Answer]] = {
@@ -91,7 +91,7 @@ class Api:
 
     def limit_of(self, path: str) -> int:
         """How many bytes a body at this path may have."""
-        return self._upload_limits.get(path, self.body_limit)
+        return self._upload_limits.get(path, self._body_limit)
 
     def general(self, refusal: str, path: str, **values: object) -> Answer:
         """An answer that belongs to no operation, as the API at this path tells it."""
@@ -135,7 +135,7 @@ class Api:
         foreign = self._is_foreign(call.resident, task_id)
         self._admit(call)
         effect = self._struck(call, task_id)
-        if not call.operation.parameter_fits("task_id", task_id):
+        if task_id not in world.tasks and not call.operation.parameter_fits("task_id", task_id):
             raise RefusedError(error(call.operation.errors["invalid_task_id"], received=shown(task_id)))
         now_ms = self._node.poll(call.resident, call.now_ms)
         task = self._own(call, task_id, foreign=foreign)

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import structs
+from msgspec import Struct, structs
 
 from mockserver.contract.behaviour import TaskBehaviour
 from mockserver.contract.objection import Objection, shown, typed
@@ -30,7 +30,7 @@ from mockserver.web.http.parsing import UnreadableError, json_of
 _NOT_MEDIA = frozenset({"prompt", "model", "callback_url"})
 
 
-class Call(NamedTuple):
+class Call(Struct, frozen=True, gc=False):
     """A request on its way through: whose world it concerns, what is asked of which operations, and when by the
     world's clock."""
 

@@ -43,7 +43,7 @@ class HttpProtocol(asyncio.Protocol):
         self._api, self._members = self.app.api_app, self.app.membership
         self._loop = _loop or asyncio.get_running_loop()
         self._state, self._app_state, self._limit = server_state, app_state, config.limit_concurrency
-        self._reader = Reader(self._begun, self._complete, self.app.limit_of)
+        self._reader = Reader(self._let_send, self._complete, self.app.limit_of)
         self._transport: Any = None
         self._queue: deque[Request] = deque()
         self._unfed = b""
@@ -144,25 +144,24 @@ class HttpProtocol(asyncio.Protocol):
         """Slice by slice; after one that held a whole request, others have their turn."""
         start, size, had = 0, len(data), self._had
         while start < size and not self._is_closing:
-            if self._must_wait or self._had != had:
+            if start and (self._must_wait or self._had != had):
                 self._unfed = data[start:]
                 self._transport.pause_reading()
                 if self._had != had:
                     self._loop.call_soon(self._go_on)
                 return
-            piece = data if size <= _SLICE_BYTES else data[start : start + _SLICE_BYTES]
-            start += _SLICE_BYTES
             try:
-                self._reader.feed(piece)
+                self._reader.feed(data if size <= _SLICE_BYTES else data[start : start + _SLICE_BYTES])
             except WrongRequestError as wrong:
                 self._wrong = wrong
                 self._end_wrongly()
                 return
+            start += _SLICE_BYTES
 
-    def _begun(self, request: Request) -> None:
-        """The head of a request is here: whoever waits for leave to send the body gets it (RFC 9110, 10.1.1)."""
-        waits = request.http_version == "1.1" and request.fields.get(b"expect", b"").lower() == b"100-continue"
-        if waits and not self._is_busy:
+    def _let_send(self, request: Request) -> None:
+        """Whoever waits for leave to send the body gets it (RFC 9110, 10.1.1)."""
+        waits = request.fields[b"expect"].lower() == b"100-continue" and not self._is_busy
+        if waits and request.http_version == "1.1":
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _complete(self, request: Request) -> None:
@@ -282,8 +281,8 @@ class HttpProtocol(asyncio.Protocol):
             self._go_on()
 
     def _write(self, method: str, answer: Answer, *, closes: bool) -> None:
-        body = b"" if method == "HEAD" else answer.body
-        self.write((self.head(answer.status, answer.headers, closes=closes), body))
+        head = self.head(answer.status, answer.headers, closes=closes)
+        self._transport.write(head if method == "HEAD" else head + answer.body)
 
     def _go_on(self) -> None:
         """With what waited: requests that are read, then bytes that are not; then the end, if it has come."""

@@ -45,14 +45,14 @@ class WrongRequestError(Exception):
 class Reader:
     """Takes the bytes of one connection, and calls `complete` with each request that they make.
 
-    `begun` is called when a head is complete, before its body: it may refuse. `limit_of` says how many bytes a body
-    at a path may have.
+    `expected` is called when a head is complete whose sender waits for leave to send the body. `limit_of` says how
+    many bytes a body at a path may have.
     """
 
     def __init__(
-        self, begun: Callable[[Request], None], complete: Callable[[Request], None], limit_of: Callable[[str], int]
+        self, expected: Callable[[Request], None], complete: Callable[[Request], None], limit_of: Callable[[str], int]
     ) -> None:
-        self._begun, self._complete, self._limit_of = begun, complete, limit_of
+        self._expected, self._complete, self._limit_of = expected, complete, limit_of
         self._target = b""
         self._headers: RawHeaders = []
         self._request: Request | None = None
@@ -141,7 +141,8 @@ class Reader:
         length = fields.get(b"content-length")
         if length and int(length) > self._limit:
             raise WrongRequestError("body_too_large", path, limit=self._limit)
-        self._begun(request)
+        if b"expect" in fields:
+            self._expected(request)
         if parser.should_upgrade() and (length or b"transfer-encoding" in fields):
             self._offered, self._request = request, None
 

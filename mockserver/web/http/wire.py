@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
-from http import HTTPStatus
 from typing import Any
 
 from msgspec import structs
@@ -28,6 +27,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 logger = logging.getLogger("mockserver")
+_REFUSED = 400
 _STALL_LOOK_S = 0.02
 """How often a stalled answer looks at a clock that somebody else moves."""
 
@@ -50,7 +50,7 @@ class ApiApp:
         cors: Cors,
     ) -> None:
         self._api, self._node, self._journal, self._request_ids = api, node, journal, request_ids
-        self._adviser, self._urls, self._cors = adviser, urls, cors
+        self._adviser, self._urls, self._cors = adviser, urls, cors if cors else None
         self.limit_of = api.limit_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,16 +90,16 @@ class ApiApp:
         answer = self._handled(method, path, query, fields, body, now)
         if self._adviser is not None:
             self._adviser.look(method, path, query, fields, body, now, answer)
-        if answer.status >= HTTPStatus.BAD_REQUEST or answer.hints:
+        if answer.status >= _REFUSED or answer.hints:
             veil.over_answer(answer)
         if self._urls.follows:
             self._urls.remember(answer.tenant)
-        return self._allowed(method, fields, answer) if self._cors else answer
+        return answer if self._cors is None else _allowed(self._cors, method, fields, answer)
 
     def _handled(self, method: str, path: str, query: bytes, fields: Headers, body: bytes, now: float) -> Answer:
         """Whatever becomes of it inside, an answer."""
         try:
-            if len(body) > self.limit_of(path):
+            if len(body) > self._api.fits_anywhere and len(body) > self.limit_of(path):
                 answer = self._api.general("body_too_large", path, limit=self.limit_of(path))
                 answer.add_header("Connection", "close")  # the rest is not read
             else:
@@ -111,14 +111,7 @@ class ApiApp:
         except Exception:  # the client gets the API's own 500; the traceback is for whoever runs the mock
             logger.exception("%s %s broke the mock", method, self._journal.veil.over(path))
             answer = self._api.broken(path)
-        return self._named(answer)
-
-    def _allowed(self, method: str, fields: Headers, answer: Answer) -> Answer:
-        """With what a browser asks for."""
-        if is_preflight(method, fields):
-            return self._cors.preflight(fields) or answer
-        answer.headers += self._cors.headers(fields.get(b"origin"))
-        return answer
+        return answer if self._request_ids is None else self._named(answer)
 
     def unkept(self, method: str, path: str, failure: LogError) -> Answer:
         """The answer where the log could not be written or read."""
@@ -189,6 +182,14 @@ class ApiApp:
         """The clock of the key that asked."""
         tenant = answer.tenant
         return self._node.clock if tenant is None else self._node.worlds.here(tenant).agenda.clock
+
+
+def _allowed(cors: Cors, method: str, fields: Headers, answer: Answer) -> Answer:
+    """With what a browser asks for."""
+    if is_preflight(method, fields):
+        return cors.preflight(fields) or answer
+    answer.headers += cors.headers(fields.get(b"origin"))
+    return answer
 
 
 async def hang_up(scope: Scope, receive: Receive, *, flush: bool = False) -> None:
