@@ -52,7 +52,7 @@ def test_a_model_of_this_api_is_judged_by_its_page() -> None:
 def test_the_fake_holds_for_every_document(document: str) -> None:
     report = judged(contract_of(SPECS, DOCUMENTS[document]), *SPECS)
     assert not findings(report)
-    assert len(report.of(Outcome.HELD)) > 80
+    assert len(report.of(Outcome.HELD)) > 70
     assert not report.aborted
 
 

@@ -95,6 +95,17 @@ def test_what_is_missing_is_named_and_nobody_is_accused(
     assert report.exit_code == 0
 
 
+def test_a_second_run_on_the_same_account_is_a_run_of_its_own() -> None:
+    """What the first has paid for is not given to the second again."""
+    with MockServer(**FAST) as mock:
+        for _ in range(2):
+            report = judged(mock.url)
+            nobody_is_accused(report)
+            assert {"BILLING-CHARGED-ON-COMPLETION", "IDEMPOTENCY-SAME-TASK"} <= {
+                one.check.id for one in report.of(Outcome.HELD)
+            }
+
+
 def test_an_endless_task_costs_its_own_checks_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aftermath, "_LONGEST_S", 1.0)
     with MockServer(**FAST | {"task_seconds": 100_000.0}) as mock:

@@ -10,6 +10,10 @@ import httpx
 import pytest
 import yaml
 
+from contract_tests.judge import Outcome
+from contract_tests.report import Report
+from contract_tests.server.run import Options, judge_server, opened
+from contract_tests.server.talk.target import Settings
 from mockserver.log.replay import read
 from mockserver.simulation import snapshot
 from mockserver.testing import MockServer
@@ -20,6 +24,7 @@ pytestmark = [needs_redis, needs_nginx, pytest.mark.long]
 KEYS = [f"sk-of-a-talk-{number}" for number in range(9)]
 STEPS = 1_500
 PUBLIC = "https://files.example"
+IMAGE = "https://example.com/winter.jpg"
 DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 _OWN_HEADERS = {"date", "content-length", "connection", "server", "transfer-encoding", "etag", "last-modified"}
 Answer = tuple[int, dict[str, str], bytes]
@@ -218,6 +223,29 @@ def _plain(answer: Answer) -> Answer:
     status, headers, body = answer
     kept = {name: value for name, value in headers.items() if "request-id" not in name and name != "x-mock-hint"}
     return status, kept, body
+
+
+def test_several_nodes_hold_the_contract_in_real_time(tmp_path: Path) -> None:
+    """Nobody can hold a clock that several nodes share, so they are judged as the live API is."""
+    first, second = KEYS[:2]
+    own = ("--profile", "observed", "--task-seconds", "1", "--only-key", first, "--only-key", second)
+    with (
+        redis_server(tmp_path) as redis,
+        nodes(redis.url, "a b c", *own) as made,
+        front("nginx", tmp_path, made) as proxy,
+    ):
+        for url in (proxy.url, made[1].url):
+            settings = Settings(url=url, key=first, other_key=second, poll_s=0.2, image_url=IMAGE)
+            report = judged_as_live(settings)
+            assert [(one.check.id, one.finding) for one in report.of(Outcome.BROKEN)] == []
+            assert len(report.of(Outcome.HELD)) > 60
+            assert not report.aborted
+
+
+def judged_as_live(settings: Settings) -> Report:
+    options = Options(settings=settings, profile="observed", control=False, quick=True, examples=5, max_credits=1_000)
+    with opened(options) as run:
+        return judge_server(run, lambda *_: None)
 
 
 def test_a_key_stays_at_the_node_to_which_the_proxy_sends_it(places: list[str]) -> None:

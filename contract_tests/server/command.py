@@ -1,6 +1,5 @@
 """`contract-tests server URL`: a server against the contract."""
 
-import secrets
 import shlex
 import sys
 from collections.abc import Iterator
@@ -159,7 +158,6 @@ def _options(url: str, address: str, arguments: dict[str, Any], started: Fake | 
         video_seconds=arguments["video_seconds"],
         image_url=arguments["image_url"],
         poll_s=arguments["poll_seconds"] or _POLL_S,
-        run=secrets.token_hex(4),
         highest_credits=arguments["highest_price"],
         contract=arguments["contract"],
     )

@@ -117,7 +117,7 @@ class Sending(RequestsTransport):
     def _tell_apart(self, case: Case[Any]) -> None:
         """A valid idempotency key that was used before would be answered 409, whatever else the request says."""
         if _KEY.fullmatch(str(case.headers.get(_KEY_HEADER, ""))):
-            case.headers[_KEY_HEADER] = f"contract-schema-{len(self.exchanges):08}"
+            case.headers[_KEY_HEADER] = f"contract-{self.target.settings.run}-{len(self.exchanges):08}"
 
     def _prepared(self, case: Case[Any], session: Any, kwargs: dict[str, Any]) -> requests.PreparedRequest:
         if session is not None and session.headers:

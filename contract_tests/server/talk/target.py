@@ -3,6 +3,7 @@
 import itertools
 import math
 import os
+import secrets
 import threading
 import time
 from collections import deque
@@ -47,7 +48,8 @@ class Settings:
     """How to speak to a server. Keys are None where each case may make up its own, as on a mock. `poll_s` is as often
     as the documentation's examples poll (facts, section 8). `video_url` and `image_url` are some that the server can
     reach, in place of those of the document's example, `video_seconds` how long its video is; `highest_credits` is
-    what a submission may cost at most, where the document does not say."""
+    what a submission may cost at most, where the document does not say. `run` is in every key and idempotency key
+    that is made up: an account remembers those of the run before."""
 
     url: str
     key: str | None = None
@@ -59,7 +61,7 @@ class Settings:
     image_url: str | None = None
     highest_credits: float | None = None
     poll_s: float = 5.0
-    run: str = "0"
+    run: str = field(default_factory=lambda: secrets.token_hex(4))
     contract: Contract = field(default_factory=built_in)
 
     def highest_uc(self) -> int | None:
