@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from mockserver.data import data
+from tests import uploads
 from tests.conftest import MakeMock
 from tests.documents import check_schema, schema
 from tests.house import Mock
@@ -46,7 +47,74 @@ def test_a_range_is_answered_206(mock: Mock, sample: bytes, asked: str, first: i
 
 
 def test_a_range_beyond_the_end_is_answered_416(mock: Mock, sample: bytes) -> None:
-    assert mock.get(link(mock), headers={"range": f"bytes={len(sample)}-"}).status_code == 416
+    response = mock.get(link(mock), headers={"range": f"bytes={len(sample)}-"})
+    assert (response.status_code, response.headers["content-range"]) == (416, f"bytes */{len(sample)}")
+    check_schema(response.json(), schema("evolink", "Error"))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["items=0-1", "bytes=5-2", "bytes=a-b", "bytes=", "bytes=-", "bytes=+0-1", "bytes=" + ",".join(["0-"] * 9)],
+)
+def test_a_range_that_says_nothing_is_passed_over(mock: Mock, sample: bytes, asked: str) -> None:
+    response = mock.get(link(mock), headers={"range": asked})
+    assert (response.status_code, response.content) == (200, sample)
+
+
+def test_of_ranges_those_are_sent_that_are_there(mock: Mock, sample: bytes) -> None:
+    path = link(mock)
+    assert mock.get(path, headers={"range": "bytes=0-1,9999999-"}).content == sample[:2]
+    several = mock.get(path, headers={"range": "bytes=0-1, -3"})
+    kind, _, boundary = several.headers["content-type"].partition("; boundary=")
+    assert (several.status_code, kind) == (206, "multipart/byteranges")
+    parts = [part.partition(b"\r\n\r\n") for part in several.content.split(f"--{boundary}".encode())[1:-1]]
+    assert [content for _, _, content in parts] == [sample[:2] + b"\r\n", sample[-3:] + b"\r\n"]
+    assert f"content-range: bytes 0-1/{len(sample)}".encode() in parts[0][0]
+
+
+def test_only_a_get_has_a_range(mock: Mock, sample: bytes) -> None:
+    response = mock.request("HEAD", link(mock), headers={"range": "bytes=0-1"})
+    assert (response.status_code, response.headers["content-length"]) == (200, str(len(sample)))
+
+
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [
+        ({"if-none-match": "*"}, 304),
+        ({"if-none-match": "TAG"}, 304),
+        ({"if-none-match": '"other", W/TAG'}, 304),
+        ({"if-none-match": "TAG", "range": "bytes=0-1"}, 304),
+        ({"if-none-match": '"other"'}, 200),
+        ({"if-match": '"other"'}, 412),
+        ({"if-match": "W/TAG"}, 412),
+        ({"if-match": 'TAG, "other"'}, 200),
+        ({"if-match": "*"}, 200),
+        ({"if-range": "TAG", "range": "bytes=0-1"}, 206),
+        ({"if-range": "W/TAG", "range": "bytes=0-1"}, 200),
+        ({"if-range": "Mon, 01 Jan 1990 00:00:00 GMT", "range": "bytes=0-1"}, 200),
+        ({"if-modified-since": "Mon, 01 Jan 2035 00:00:00 GMT"}, 200),
+    ],
+)
+def test_a_condition_is_kept(mock: Mock, condition: dict[str, str], status: int) -> None:
+    """RFC 9110, 13.1: by what a file is, for nobody tells when it changed."""
+    path = link(mock)
+    whole = mock.get(path)
+    assert "last-modified" not in whole.headers
+    headers = {name: value.replace("TAG", whole.headers["etag"]) for name, value in condition.items()}
+    response = mock.get(path, headers=headers)
+    assert response.status_code == status
+    if status == 304:
+        assert (response.content, response.headers["etag"]) == (b"", whole.headers["etag"])
+    if status == 412:
+        check_schema(response.json(), schema("evolink", "Error"))
+
+
+def test_an_upload_is_sent_in_parts_too(mock: Mock) -> None:
+    url = uploads.by_base64(mock, uploads.sample()).json()["data"]["file_url"]
+    part = mock.get(urlsplit(url).path, headers={"range": "bytes=1-3"})
+    assert (part.status_code, part.content) == (206, uploads.sample()[1:4])
+    beyond = mock.get(urlsplit(url).path, headers={"range": "bytes=99999999-"})
+    assert (beyond.status_code, beyond.json()["success"]) == (416, False)
 
 
 def test_head_tells_without_sending(mock: Mock, sample: bytes) -> None:

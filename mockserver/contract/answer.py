@@ -33,12 +33,13 @@ _OF_ANY_REQUEST = frozenset(
     {"unsupported_encoding", "malformed_request", "head_too_large", "request_timeout", "too_many_connections"}
 )
 """What is wrong with a request before anybody has asked what it wants."""
+_OF_A_FILE = frozenset({"precondition_failed", "range_not_satisfiable"})
 NEEDED_OF_ALL = _OF_ANY_REQUEST | (
     {"unknown_path", "not_served", "method_not_allowed", "unsupported_media_type", "body_too_large"}
-    | {"task_ended", "result_expired", "result_not_found", "internal_error"}
+    | {"task_ended", "result_expired", "result_not_found", "internal_error"} | _OF_A_FILE
 )  # fmt: skip
-NEEDED_OF_FILES = _OF_ANY_REQUEST | frozenset(
-    {"unknown_path", "method_not_allowed", "body_too_large", "internal_error", "file_not_found"}
+NEEDED_OF_FILES = _OF_ANY_REQUEST | (
+    {"unknown_path", "method_not_allowed", "body_too_large", "internal_error", "file_not_found"} | _OF_A_FILE
 )
 """The same for a document of its own paths beside the generation API."""
 

@@ -1,11 +1,12 @@
 """Links to files, until they expire on the clock: results (small real files, one for each kind) and uploads."""
 
 from collections.abc import Awaitable, Callable
+from mimetypes import guess_type
 from pathlib import Path
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,8 +15,10 @@ from mockserver.runtime.node import Node
 from mockserver.simulation.task import Task
 from mockserver.simulation.world import World
 from mockserver.web.api.refused import error
-from mockserver.web.files.blobs import Blobs
+from mockserver.web.files import portion
+from mockserver.web.files.blobs import Blobs, digest_of
 from mockserver.web.files.links import SAVED, SHOWN
+from mockserver.web.files.portion import Whole
 from mockserver.web.files.result_rules import ResultRules
 from mockserver.web.hints.adviser import Adviser
 from mockserver.web.http.exchange import Answer
@@ -25,7 +28,7 @@ PREFIX = "/media/"
 
 
 def media_route(node: Node, registry: Registry, samples: Path) -> Route:
-    """GET and HEAD of a result, with ranges and conditions as Starlette's FileResponse does them (RFC 9110)."""
+    """GET and HEAD of a result."""
 
     rules = ResultRules(node, registry)
 
@@ -41,7 +44,7 @@ def media_route(node: Node, registry: Registry, samples: Path) -> Route:
         valid_until_ms = task.links_valid_until_ms()
         if valid_until_ms is None or now_ms >= valid_until_ms:
             return _response(error(registry.general["result_expired"]))
-        return FileResponse(samples / task.terms.sample)
+        return portion.response(request, _sample(samples / task.terms.sample), registry.general)
 
     return Route(PREFIX + "{task_id}/{index:int}.{ending}", endpoint, methods=["GET"])
 
@@ -84,15 +87,21 @@ def file_routes(node: Node, registry: Registry, blobs: Blobs, samples: Path) -> 
                 "x-content-type-options": "nosniff",
             }
             content = blobs.get(file.digest)
-            if content is not None:
-                return Response(content, headers=headers, media_type=file.mime_type)
-            sample = samples / registry.uploads.types[file.mime_type].sample
-            return FileResponse(sample, headers=headers, media_type=file.mime_type)
+            if content is None:
+                whole = _sample(samples / registry.uploads.types[file.mime_type].sample, file.mime_type)
+            else:
+                whole = Whole(content, file.mime_type, file.digest)
+            return portion.response(request, whole, registry.general_of(SAVED), **headers)
 
         return answer
 
     shown = Route(SHOWN + "{file_id}/{name}", endpoint("inline"), methods=["GET"])
     return [shown, Route(SAVED + "{file_id}", endpoint("attachment"), methods=["GET"])]
+
+
+def _sample(path: Path, media_type: str | None = None) -> Whole:
+    content = path.read_bytes()
+    return Whole(content, media_type or guess_type(path.name)[0] or "application/octet-stream", digest_of(content))
 
 
 def _task(world: World, request: Request) -> Task | None:
