@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mockserver.runtime.clock import LAST_MS
+from mockserver.runtime.clock import LAST_MS, Clock
 from mockserver.simulation.clock import Mode
 from mockserver.web.options import Bounds
 from tests import uploads
@@ -276,6 +276,46 @@ def test_at_the_end_of_time_everything_still_answers(mock: Mock) -> None:
     assert uploads.by_base64(mock, uploads.sample()).status_code == 200
     assert advance(mock, KEY, ms=315_576_000_000)["now_ms"] == LAST_MS
     assert mock.get("/api/v1/files/list").status_code == 200
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+def test_no_clock_goes_beyond_the_end_of_time(mock: Mock, key: str | None) -> None:
+    clock(mock, key, mode="manual", now_ms=LAST_MS)
+    mock.task_id()
+    for how in ({"to_next": True}, {"until_idle": True}, {"ms": 60_000}):
+        moved = mock.post("/_mock/clock/advance", how, params={} if key is None else {"key": key}).json()
+        assert (moved["now_ms"], moved["fired"]) == (LAST_MS, [])
+
+
+def test_what_is_due_before_the_end_of_time_still_happens(mock: Mock) -> None:
+    clock(mock, mode="manual", now_ms=LAST_MS - 3_000)
+    task_id = mock.task_id()
+    moved = advance(mock, KEY, until_idle=True)
+    assert [one["type"] for one in moved["fired"]] == ["task.started"]
+    assert moved["now_ms"] < LAST_MS
+    assert mock.task(task_id)["status"] == "processing"
+
+
+def test_polls_move_no_clock_beyond_the_end_of_time(mock: Mock) -> None:
+    clock(mock, mode="polls", now_ms=LAST_MS - 500)
+    task_id = mock.task_id()
+    assert {mock.task(task_id)["status"] for _ in range(9)} <= {"pending", "processing"}
+    assert clock(mock)["now_ms"] == LAST_MS
+
+
+def test_a_clock_that_runs_stops_at_the_end_of_time_and_waits_for_nothing_after_it() -> None:
+    passed_ms = [0.0]
+    running = Clock(speed=1e6, start_ms=LAST_MS - 1000, ticks=lambda: passed_ms[0])
+    assert running.wait_s(LAST_MS) is not None
+    passed_ms[0] = 5_000
+    assert (running.now_ms(), running.wait_s(LAST_MS + 1)) == (LAST_MS, None)
+
+
+@pytest.mark.parametrize("mode", ["manual", "polls", "real"])
+def test_a_new_keys_clock_is_not_set_before_its_beginning(mock: Mock, mode: str) -> None:
+    refused = mock.put("/_mock/clock", {"mode": mode, "now_ms": START_MS - 1}, params={"key": "sk-new"})
+    assert "never goes back" in message(refused)
+    assert clock(mock, "sk-new")["own"] is False
 
 
 def test_a_key_in_any_script_is_one_world(mock: Mock) -> None:

@@ -8,7 +8,7 @@ from mockserver.simulation.clock import Mode, OwnClock
 MANUAL_START_MS = 1_757_169_743_000
 """`created` of the documented example: runs on a manual clock repeat to the byte."""
 LAST_MS = 253_402_300_799_999
-"""The last moment of the year 9999: no clock is set or advanced past it."""
+"""The last moment of the year 9999: every clock stops there."""
 
 
 def monotonic_ms() -> float:
@@ -61,11 +61,12 @@ class Clock:
         """The time now, or when the machine's monotonic clock showed `ticks` (ms)."""
         if self.mode is not Mode.REAL:
             return self._base_ms
-        return self._base_ms + int(((self.ticks() if ticks is None else ticks) - self._since) * self.speed)
+        passed_ms = int(((self.ticks() if ticks is None else ticks) - self._since) * self.speed)
+        return min(LAST_MS, self._base_ms + passed_ms)
 
     def move_to(self, now_ms: int) -> None:
         """Jump forward; a time already past changes nothing."""
-        self._base_ms = max(self.now_ms(), now_ms)
+        self._base_ms = max(self.now_ms(), min(LAST_MS, now_ms))
         self._since = self.ticks()
 
     def set(self, mode: Mode | None = None, *, speed: float | None = None, poll_step_ms: int | None = None) -> None:
@@ -81,7 +82,7 @@ class Clock:
             self._base_ms = self.start_ms
 
     def wait_s(self, due_ms: int) -> float | None:
-        """Real seconds (at least 1 ms) until it shows `due_ms`; None if it gets there only when somebody moves it."""
-        if not self.runs:
+        """Real seconds (at least 1 ms) until it shows `due_ms`; None if it never does by itself."""
+        if not self.runs or due_ms > LAST_MS:
             return None
         return max(0.001, (due_ms - self.now_ms()) / self.speed / 1000)

@@ -19,7 +19,6 @@ FIRED_LIMIT = 10_000
 """Events that one `advance` lists; what fires past it still fires, and is counted."""
 _STEPS_LIMIT = 10_000_000
 """Steps after which an advance ends: a receiver that submits a task at every callback would never let it."""
-_NEVER_MS = 2**62
 _PATIENCE, _LOOK_S = 200, 0.001
 _ASKED = frozenset(
     {
@@ -77,9 +76,16 @@ class Timekeeper:
         """Give a key a clock of its own, from where its time stands; a key without a world begins, unless its clock
         is real, at the documented example's moment. Raises RefusedError where there may be no more worlds."""
         resident = await self._worlds.fetch(name)
+        begins_ms = self.begins_ms(resident, own)
+        if not resident.is_open:
+            resident = self._worlds.visitor(name, begins_ms)
+        return self._given(resident, own, begins_ms)
+
+    def begins_ms(self, resident: Resident, own: OwnClock) -> int:
+        """Where a clock of its own would begin."""
         if not resident.is_open and own.mode is not Mode.REAL:
-            return self._given(self._worlds.visitor(name, MANUAL_START_MS), own, MANUAL_START_MS)
-        return self._given(resident, own, self._node.catch_up(resident))
+            return MANUAL_START_MS
+        return self._node.catch_up(resident)
 
     async def owned(self, name: str) -> Resident:
         """A key with a clock of its own: the one it has, or else one like the server's. Raises RefusedError where
@@ -127,10 +133,14 @@ class Timekeeper:
         return await self._moved(resident, lambda: min(LAST_MS, self.now_ms(resident) + wait_ms))
 
     async def advance_to_next(self, resident: Resident | None) -> Advanced:
-        """Up to what happens by itself next; nothing moves where nothing is due."""
+        """Up to what happens by itself next; nothing moves where nothing is due, or only when time is over."""
         if resident is None:
             await self._know_first()
-        return await self._moved(resident, lambda: self.next_due_ms(resident) or self.now_ms(resident))
+        return await self._moved(resident, lambda: self._next_ms(resident))
+
+    def _next_ms(self, resident: Resident | None) -> int:
+        due_ms = self.next_due_ms(resident)
+        return self.now_ms(resident) if due_ms is None or due_ms > LAST_MS else due_ms
 
     async def _know_first(self) -> None:
         """Of worlds that only the log has, nobody may know when something happens in them: they are loaded."""
@@ -154,7 +164,7 @@ class Timekeeper:
         await agenda.under_way.none()
         for _ in range(_STEPS_LIMIT):
             first = agenda.first()
-            if first is None or (target_ms is not None and first[0] > target_ms):
+            if first is None or first[0] > (LAST_MS if target_ms is None else target_ms):
                 break
             await self._step(agenda, *first, target_ms)
             if self._node.round.has_sends or len(self._node.listeners) > 1:
@@ -175,8 +185,8 @@ class Timekeeper:
         if agenda.first() != (due_ms, name):
             return
         second_ms = agenda.second_ms()
-        until_ms = _NEVER_MS if second_ms is None else max(due_ms, second_ms - 1)
-        until_ms = until_ms if target_ms is None else min(until_ms, target_ms)
+        end_ms = LAST_MS if target_ms is None else target_ms
+        until_ms = end_ms if second_ms is None else min(end_ms, max(due_ms, second_ms - 1))
         agenda.take_first()
         resident.planned_ms = None
         self._node.execute(resident, commands.Elapse(at_ms=due_ms, until_ms=until_ms))

@@ -33,9 +33,10 @@ class ClockCalls:
             self._refuse_more(body)
             return self._told(await self._time.give_back(name))
         resident = await self._desk.fetch(name)
-        self._refuse_past(body, self._time.now_ms(resident) if resident.is_open else 0)
+        own = _changed(self._time.clock(resident).own(), body)
+        self._refuse_past(body, self._time.begins_ms(resident, own))
         try:
-            resident = await self._time.give(name, _changed(self._time.clock(resident).own(), body))
+            resident = await self._time.give(name, own)
         except RefusedError as error:
             raise refused(error.refusal) from error
         if "now_ms" in body:
