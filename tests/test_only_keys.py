@@ -35,6 +35,25 @@ def test_no_key_is_told(make_mock: MakeMock) -> None:
     assert KEY not in repr(mock.app.options)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", f"/_mock/accounts/{OTHER_KEY}", {"credits": 5}),
+        ("PUT", f"/_mock/clock?key={OTHER_KEY}", {"mode": "manual"}),
+        ("POST", f"/_mock/clock/advance?key={OTHER_KEY}", {"ms": 5}),
+        ("POST", f"/_mock/scenarios?key={OTHER_KEY}", {"name": "x"}),
+    ],
+)
+def test_nor_does_the_control_api_make_an_account_of_it(
+    make_mock: MakeMock, method: str, path: str, body: dict[str, object]
+) -> None:
+    mock = make_mock(only_keys=(KEY,))
+    refused = mock.request(method, path, json=body)
+    assert (refused.status_code, "--only-key" in refused.json()["error"]["message"]) == (400, True)
+    assert mock.request(method, path.replace(OTHER_KEY, KEY), json=body).status_code in (200, 201)
+    assert len(mock.get("/_mock/ledger").json()["accounts"]) == 1
+
+
 @pytest.mark.parametrize("key", ["", " ", "two words", "tail "])
 def test_a_key_that_no_header_carries_is_wrong_usage(key: str) -> None:
     done = CliRunner().invoke(main, ["serve", "--port", "0", "--only-key", key])

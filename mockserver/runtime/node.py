@@ -30,7 +30,7 @@ Listener = Callable[[str, Fired], None]
 """(name of a world, what happened there)."""
 _TIDY_S = 5.0
 _AGAIN_S = 1.0
-_FULL = Reply(refusal=Refusal.TOO_MANY_TENANTS)
+_FULL, _UNKNOWN = Reply(refusal=Refusal.TOO_MANY_TENANTS), Reply(refusal=Refusal.UNKNOWN_TENANT)
 
 
 class Elsewhere(Protocol):
@@ -130,6 +130,8 @@ class Node:
         worlds = self.worlds
         self.round.check()
         if not resident.is_open:
+            if worlds.limits.names and resident.name not in worlds.limits.names:
+                return _UNKNOWN
             if len(worlds) >= worlds.limits.worlds:
                 return _FULL
             worlds.open(resident)

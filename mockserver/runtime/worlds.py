@@ -35,6 +35,8 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     worlds: int = 10_000
     loaded: int = 1_000
+    names: frozenset[str] = frozenset()
+    """The only ones there may be; none means any."""
 
 
 class Worlds:

@@ -21,6 +21,7 @@ class Refusal(StrEnum):
     INSUFFICIENT_TOKEN_CREDITS = "insufficient_token_credits"  # noqa: S105 - the name of a refusal
 
     TOO_MANY_TENANTS = "too_many_tenants"
+    UNKNOWN_TENANT = "unknown_tenant"
     TASK_NOT_FOUND = "task_not_found"
     PERMISSION_DENIED = "permission_denied"
     TASK_ENDED = "task_ended"

@@ -27,6 +27,7 @@ from mockserver.simulation.scenario import Scenario
 from mockserver.simulation.world import Settings
 from mockserver.web.api.api import Api
 from mockserver.web.api.body import TaskBodies
+from mockserver.web.api.identity import names_of
 from mockserver.web.api.intake import Intake
 from mockserver.web.api.order import Pace
 from mockserver.web.api.request_id import RequestIds
@@ -51,6 +52,8 @@ from mockserver.web.http.exchange import json_answer, send_answer
 from mockserver.web.http.wire import ApiApp, Receive, Scope, Send
 from mockserver.web.journal import Journal
 from mockserver.web.links import PublicUrl
+from mockserver.web.liveness import PATH as LIVENESS_PATH
+from mockserver.web.liveness import liveness_route
 from mockserver.web.looking.pulse import Pulse
 from mockserver.web.nodes.membership import Membership
 from mockserver.web.options import Options
@@ -59,10 +62,8 @@ from mockserver.web.veil import Veil
 
 CONTROL_PREFIX = "/_mock"
 REPLAYS_PATH = f"{CONTROL_PREFIX}/replays"
-LIVENESS_PATH = "/healthz"
-_OPEN_PATHS = frozenset({"/", "/openapi.json"})
-"""What the control document describes and anybody may read: no more than the API itself shows."""
-_BESIDE = _OPEN_PATHS | {LIVENESS_PATH}
+_OPEN_PATHS = frozenset({"/", "/openapi.json", LIVENESS_PATH})
+"""What anybody may read: no more than the API itself shows."""
 SAMPLES = data("fixtures", "media")
 _GOOD = range(200, 300)
 DEFAULT_URL = "http://127.0.0.1:8787"
@@ -131,7 +132,7 @@ class Application:
     @staticmethod
     def takes_directly(path: str) -> bool:
         """Whether a path is the generation API's, whose answers never have to wait."""
-        return not path.startswith((CONTROL_PREFIX, MEDIA_PREFIX, FILES_PREFIX)) and path not in _BESIDE
+        return not path.startswith((CONTROL_PREFIX, MEDIA_PREFIX, FILES_PREFIX)) and path not in _OPEN_PATHS
 
     def limit_of(self, path: str) -> int:
         """How many bytes a request body at this path may have."""
@@ -206,9 +207,6 @@ class Application:
 
     async def _beside(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Control and media. Control is guarded; whether the server lives, anybody may ask."""
-        if scope["path"] == LIVENESS_PATH:
-            await send_answer(send, json_answer(200, b'{"status":"ok"}'))
-            return
         if scope["path"] in _OPEN_PATHS or is_open(scope["path"], self.options.control_token):
             await self._starlette(scope, receive, send)
             return
@@ -276,7 +274,7 @@ class Application:
         try:
             return Node(
                 settings=self._settings(),
-                limits=Limits(worlds=bounds.tenants, loaded=bounds.tenants_loaded),
+                limits=Limits(worlds=bounds.tenants, loaded=bounds.tenants_loaded, names=names_of(options.only_keys)),
                 log=place.log,
                 clock=Clock(options.clock, speed=options.speed),
                 render=self._bodies.callback,
@@ -342,7 +340,7 @@ class Application:
         )
         media = media_route(self.node, self.registry, SAMPLES)
         files = file_routes(self.node, self.registry, self._blobs, SAMPLES)
-        control = [*routes(self._control_document, desk), *page_routes()]
+        control = [*routes(self._control_document, desk), *page_routes(), liveness_route()]
         return Starlette(routes=[*control, media, *files], exception_handlers=handlers(self.journal.veil))
 
 

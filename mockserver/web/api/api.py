@@ -18,7 +18,7 @@ from mockserver.simulation.scenario import UNACCEPTED, Effect
 from mockserver.simulation.task import Event, Task
 from mockserver.simulation.world import World
 from mockserver.web.api.body import TaskBodies
-from mockserver.web.api.identity import Headers, tenant_asking, tenant_of
+from mockserver.web.api.identity import Headers, names_of, tenant_asking
 from mockserver.web.api.intake import Call, Intake, Order
 from mockserver.web.api.listing import Listing
 from mockserver.web.api.matter import Matter
@@ -47,7 +47,7 @@ class Api:
         self._node, self._registry, self.intake = node, registry, intake
         self._bodies, self._files, self._listing = bodies, files, Listing(registry, bodies)
         self._body_limit, self.fits_anywhere = body_limit, min(body_limit, upload_limit)
-        self._known = frozenset(map(tenant_of, only_keys))
+        self._known = names_of(only_keys)
         self._upload_limits = {one.path: upload_limit for one in registry.operations if one.role in UPLOADS}
         self._roles: dict[Role, Callable[[Call], Answer]] = {
             Role.CREATE_TASK: self._create,

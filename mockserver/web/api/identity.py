@@ -1,7 +1,7 @@
 """Who asks: a tenant per API key. The key itself goes no further than this module."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -43,6 +43,11 @@ def tenant_of(key: str) -> str:
     """The name of a key's tenant: its last four characters and a digest, enough to tell keys apart."""
     digest = blake2b(key.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
     return f"{_hint(key)}-{digest}"
+
+
+def names_of(keys: Iterable[str]) -> frozenset[str]:
+    """The tenants of these keys."""
+    return frozenset(map(tenant_of, keys))
 
 
 def is_tenant(text: str) -> bool:

@@ -41,6 +41,7 @@ _REFUSED: dict[Refusal, tuple[int, str]] = {
     Refusal.DELIVERY_BUSY: (409, "An attempt of this delivery is under way"),
     Refusal.SCENARIO_NOT_FOUND: (404, "No scenario in force has this name"),
     Refusal.TOO_MANY_SCENARIOS: (409, "The bound on scenarios is reached; remove some first"),
+    Refusal.UNKNOWN_TENANT: (400, "key: received one that is no account; allowed: those of --only-key"),
     Refusal.TOO_MANY_TENANTS: (409, "The bound on API keys is reached; reset some first"),
 }
 
