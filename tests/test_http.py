@@ -285,7 +285,9 @@ def test_a_body_over_the_bound_is_refused_while_it_is_still_sent(raw: Raw, targe
     assert answer.status == 413
 
 
-@pytest.mark.parametrize("target", ["/v1/videos/generations", "/api/v1/files/upload/base64"])
+@pytest.mark.parametrize(
+    "target", ["/v1/videos/generations", "/api/v1/files/upload/base64", "/_mock/requests/verify"]
+)
 @pytest.mark.parametrize("encoding", ["gzip", "br", "gzip, identity", "nonsense"])
 def test_a_body_in_an_encoding_that_is_not_known(raw: Raw, target: str, encoding: str) -> None:
     answer = raw.ask(post(BODY, f"content-encoding: {encoding}", target=target))
@@ -326,3 +328,42 @@ def test_a_streamed_answer_to_http_1_0_ends_with_the_connection(mock: MockServer
     received = raw.file.read()
     assert b"transfer-encoding" not in received.lower()
     assert b'{"replay":2' in received
+
+
+@pytest.mark.parametrize("target", ["/v1/credits", "/healthz"])
+@pytest.mark.parametrize("more", ["rubbish" * 100, get("/v1/credits"), "\r\n"])
+def test_what_follows_the_last_request_is_none(raw: Raw, target: str, more: str) -> None:
+    assert raw.ask(get(target, "connection: close"), more).status == 200
+    assert raw.has_ended
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "identity, chunked", "chunked, chunked"])
+def test_a_transfer_coding_that_is_not_known(raw: Raw, coding: str) -> None:
+    answer = raw.ask(post(f"{len(BODY):x}\r\n{BODY}\r\n0\r\n\r\n", f"transfer-encoding: {coding}"))
+    assert answer.status == 400
+    assert raw.has_ended
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://evil.example/_mock/health", 403),
+        ("http://127.0.0.1@evil.example/_mock/health", 403),
+        ("http://somebody@localhost:1/_mock/health", 200),
+    ],
+)
+def test_the_host_of_a_whole_target_is_the_one_that_counts(raw: Raw, target: str, status: int) -> None:
+    assert raw.ask(get(target)).status == status
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE", "OPTIONS"])
+def test_whether_the_server_lives_is_only_asked(raw: Raw, method: str) -> None:
+    answer = raw.ask(get("/healthz", method=method))
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize("query", ["", "?pulse=true"])
+def test_the_head_of_a_stream_is_all_of_it(raw: Raw, query: str) -> None:
+    told = raw.ask(get(f"/_mock/events{query}", method="HEAD"), head=True)
+    assert (told.status, told.headers["content-type"].partition(";")[0]) == (200, "text/event-stream")
+    assert raw.ask(get("/v1/credits")).status == 200

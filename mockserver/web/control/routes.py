@@ -155,7 +155,11 @@ def _known(request: Request, query: Query) -> None:
 
 
 async def _whole(request: Request, limit: int = FILE_LIMIT) -> bytes:
-    """The body as it came. Raises WrongError where it is too long."""
+    """The body as it came. Raises WrongError where it is too long, or coded."""
+    coding = request.headers.get("content-encoding", "identity")
+    if coding.lower() != "identity":
+        message = f"Content-Encoding: received {shown(coding)}; allowed: none"
+        raise WrongError(415, "unsupported_encoding", message)
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():

@@ -15,6 +15,7 @@ from mockserver.web.control.state import state
 from mockserver.web.nodes.asking import is_part, one_after_the_other, question, side_by_side
 
 _PIECE_BYTES = 64 * 1024
+_FRESH = {"cache-control": "no-store"}
 
 
 class ServerCalls:
@@ -45,14 +46,17 @@ class ServerCalls:
             await members.put_in_force([one.name for one in self._desk.node.commons.scenarios])
 
     async def stream_events(self, request: Request, body: Any) -> Response:
-        name = self._desk.name_asked(request)
-        if flag_asked(request, "pulse"):
+        """Whoever asks for the head alone (HEAD) listens to nothing."""
+        name, is_asked_for = self._desk.name_asked(request), flag_asked(request, "pulse")
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream", headers=_FRESH)
+        if is_asked_for:
             events = self._desk.pulse.subscribe(name, lambda: state(self._desk, name))
         else:
             events = self._desk.stream.subscribe(name)
             if name is None:
                 events = side_by_side(events, self._others(request))
-        return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-store"})
+        return StreamingResponse(events, media_type="text/event-stream", headers=_FRESH)
 
     async def get_log(self, request: Request, body: Any) -> Response:
         name = self._desk.name_asked(request)

@@ -58,6 +58,7 @@ class Reader:
         self._request: Request | None = None
         self._pieces: list[bytes] = []
         self._offered: Request | None = None
+        self._had_last = False
         self._renew()
 
     @property
@@ -82,7 +83,12 @@ class Reader:
         return self._parser.get_method().decode("ascii") if self._target else ""
 
     def feed(self, data: bytes) -> None:
-        """Raises WrongRequestError where this is no request, or a part of it is too long."""
+        """Raises WrongRequestError where this is no request, or a part of it is too long. What follows a request that
+        was said to be the last is none (RFC 9112, 9.6)."""
+        if not self._had_last:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
         if self._request is None:
             self._head_bytes += len(data)
         try:
@@ -94,6 +100,8 @@ class Reader:
                 raise error.__context__ from None
             raise
         except httptools.HttpParserError as error:
+            if self._had_last:
+                return
             raise WrongRequestError("malformed_request", self.path, reason=_words(error)) from error
         if self._request is None and self._head_bytes > HEAD_BYTES:
             raise WrongRequestError("head_too_large", self.path, limit=HEAD_BYTES)
@@ -137,6 +145,9 @@ class Reader:
         request.keep_alive = parser.should_keep_alive()
         if b"host" not in fields or len(fields) != len(headers):
             _check_host(request)
+        _take_authority(request, self._target)
+        if b"transfer-encoding" in fields:
+            _check_coding(request)
         self._request, self._limit, self._size = request, self._limit_of(path), 0
         length = fields.get(b"content-length")
         if length and int(length) > self._limit:
@@ -166,6 +177,7 @@ class Reader:
         if self._pieces:
             request.body = b"".join((request.body, *self._pieces))
             self._pieces = []
+        self._had_last = not request.keep_alive
         self._complete(request)
 
     def _renew(self) -> None:
@@ -198,6 +210,26 @@ def _check_host(request: Request) -> None:
     if hosts > 1 or (hosts == 0 and request.http_version == "1.1"):
         reason = "no Host header" if hosts == 0 else f"{hosts} Host headers"
         raise WrongRequestError("malformed_request", request.path, reason=reason)
+
+
+def _check_coding(request: Request) -> None:
+    """Only what the parser undoes can be understood (RFC 9112, 6.1)."""
+    coding = request.fields[b"transfer-encoding"].decode("latin-1")
+    if coding.strip().lower() != "chunked":
+        reason = f"Transfer-Encoding {coding[:100]}, where only chunked is understood"
+        raise WrongRequestError("malformed_request", request.path, reason=reason)
+
+
+def _take_authority(request: Request, target: bytes) -> None:
+    """A target in absolute form names the host, whatever the Host header says (RFC 9112, 3.2.2)."""
+    if target.startswith(b"/"):
+        return
+    _, found, rest = target.partition(b"://")
+    if not found:
+        return
+    host = re.split(rb"[/?#]", rest, maxsplit=1)[0].rpartition(b"@")[2]
+    request.headers = [(name, value) for name, value in request.headers if name != b"host"] + [(b"host", host)]
+    request.fields[b"host"] = host
 
 
 def _words(error: Exception) -> str:
