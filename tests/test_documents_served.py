@@ -45,6 +45,12 @@ def test_the_control_document_describes_itself(mock: Mock) -> None:
     assert document["paths"]["/_mock/openapi.json"]["get"]["operationId"] == "getControlDocument"
 
 
+def test_a_document_that_is_not_mounted_is_told_by_name(mock: Mock) -> None:
+    told = message(mock.get("/_mock/docs?document=other.yaml"))
+    assert told == 'document: received "other.yaml"; allowed: evolink.yaml, files.yaml'
+    assert mock.get("/_mock/docs?document=files.yaml").text == mock.get("/_mock/docs").text
+
+
 def test_with_a_token_only_the_control_document_is_closed(make_mock: MakeMock) -> None:
     mock = make_mock(control_token="secret")
     assert mock.get("/", key=None).status_code == mock.get("/openapi.json", key=None).status_code == 200

@@ -156,7 +156,9 @@ def test_a_scenario_is_read_with_the_line_that_is_wrong(mock: Mock) -> None:
         ("{{", 1),
         ("name: x\ndescription: \x07", 1),
         ("[" * 5_000, 1),
-        ("name: !!python/name:os.system x", 1),
+        ("name: x\ndescription: !!python/name:os.system x", 2),
+        ("name: x\nrules: []\nrules: []", 3),
+        ("name: x\nrules:\n  - then: {fail: service_error}\n    then: {seconds: 1}", 4),
     ],
 )
 def test_a_text_that_is_no_scenario_is_told_where(mock: Mock, text: str, line: int) -> None:
@@ -251,6 +253,16 @@ def test_a_replay_is_gone_through_to_and_fro(mock: Mock) -> None:
         assert states[0]["tasks"] == []
         commands = mock.get(f"{path}/commands", params=params).json()
         assert [one["number"] for one in commands["commands"]] == list(range(1, commands["total"] + 1))
+
+
+def test_a_world_of_a_replay_is_found_by_its_key(mock: Mock) -> None:
+    mock.submit(key=OTHER_KEY)
+    mock.submit(key=KEY)
+    told = replay(mock, mock.get("/_mock/log").content)
+    for key, world in zip((OTHER_KEY, KEY), told["worlds"], strict=True):
+        found = mock.get(f"/_mock/replays/{told['id']}", params={"key": key})
+        assert found.json()["tenant"] == world["tenant"]
+    assert mock.get(f"/_mock/replays/{told['id']}", params={"key": "sk-nobody"}).status_code == 404
 
 
 def test_a_replay_of_a_folded_log_begins_with_its_snapshot(

@@ -7,18 +7,36 @@ import yaml
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The C loader where PyYAML has it: ten times as fast, and start-up waits for it."""
+_MERGE = "tag:yaml.org,2002:merge"
 _PLAIN = {
     "tag:yaml.org,2002:bool": r"true|True|TRUE|false|False|FALSE",
     "tag:yaml.org,2002:int": r"[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]+",
     "tag:yaml.org,2002:float": r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?",
     "tag:yaml.org,2002:null": r"~|null|Null|NULL|",
-    "tag:yaml.org,2002:merge": r"<<",
+    _MERGE: r"<<",
 }
 """What an unquoted scalar is read as, first match first (YAML 1.2, Core Schema, finite); any other is text."""
 
 
 class _Loader(_LOADER):  # type: ignore[misc]
-    """The safe loader with the plain scalars of YAML 1.2."""
+    """The safe loader with the plain scalars of YAML 1.2, where no key stands twice in a mapping (3.2.1.1)."""
+
+    def flatten_mapping(self, node: Any) -> None:
+        """Called before anything is merged into a mapping, and again where it is merged into another."""
+        if "is_flat" not in vars(node):
+            node.is_flat = True
+            _refuse_twice(node)
+        super().flatten_mapping(node)
+
+
+def _refuse_twice(node: yaml.MappingNode) -> None:
+    said = set()
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+            if key.value in said:
+                problem = f"the key {key.value!r} stands here twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            said.add(key.value)
 
 
 _RESOLVERS = [(tag, re.compile(f"(?:{one})$")) for tag, one in _PLAIN.items()]

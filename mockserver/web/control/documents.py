@@ -29,9 +29,7 @@ class DocumentCalls:
     async def get_document(self, request: Request, body: Any) -> Response:
         """One of the documents of the generation API, as JSON; the built-in one where none is named."""
         documents = self._desk.registry.documents
-        name = request.query_params.get("document", next(iter(documents)))
-        if name not in documents:
-            raise invalid(Objection("document", shown(name), ", ".join(documents)))
+        name = self._known(request.query_params.get("document", next(iter(documents))))
         return json_response(documents[name].raw)
 
     async def get_control_document(self, request: Request, body: Any) -> Response:
@@ -43,16 +41,22 @@ class DocumentCalls:
 
         desk, asked = self._desk, request.query_params
         pages = Pages(desk.registry, desk.public_url(), only_keys=desk.only_keys)
-        if "operation" in asked or "document" in asked:
-            page = pages.operation(self._operation(asked.get("document"), asked.get("operation", "")))
-        else:
-            page = pages.front()
+        document = self._known(asked["document"]) if "document" in asked else None
+        operation = self._operation(document, asked["operation"]) if "operation" in asked else None
+        page = pages.front() if operation is None else pages.operation(operation)
         headers = {
             "content-security-policy": policy(),
             "x-content-type-options": "nosniff",
             "cache-control": "no-store",
         }
         return HTMLResponse(page, headers=headers)
+
+    def _known(self, name: str) -> str:
+        """The name of a document that is mounted."""
+        documents = self._desk.registry.documents
+        if name not in documents:
+            raise invalid(Objection("document", shown(name), ", ".join(documents)))
+        return name
 
     def _operation(self, document: str | None, name: str) -> Operation:
         """By its operationId, in one document or in any."""

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from mockserver.log.replay import ReplayError
 from mockserver.simulation.timeline import deliveries_of
 from mockserver.simulation.world import World
+from mockserver.web.api.identity import tenant_of
 from mockserver.web.control.desk import Desk, WrongError, json_response, limit_asked, offset_asked, whole_asked
 from mockserver.web.control.records import book_record, file_record, life_record
 from mockserver.web.looking.tape import Track, read, told
@@ -62,9 +63,10 @@ class ReplayCalls:
         return tracks
 
     def _track(self, request: Request) -> Track:
-        """The world of `key`, by its name as the file has it; the first one where none is asked for."""
-        tracks, name = self._tracks(request), request.query_params.get("key")
-        track = next((one for one in tracks if name in (None, one.name)), None)
+        """The world of `key`, or of the name that the file has for it; the first one where none is asked for."""
+        tracks, key = self._tracks(request), request.query_params.get("key")
+        names = None if key is None else (key, tenant_of(key))
+        track = next((one for one in tracks if names is None or one.name in names), None)
         if track is None:
             raise WrongError(404, "replay_not_found", "This replay file has no such key")
         return track

@@ -40,15 +40,21 @@ def read(text: str, scripts: Scripts) -> Scenario:
         _refuse_aliases(text)
         return scripts.scenario(_plain(read_value(text.encode())))
     except yaml.MarkedYAMLError as error:
-        problem = _at(error.problem_mark or _START, error.problem or "this is no YAML")
-        last = max(1, text.count("\n") + (not text.endswith("\n")))  # what is left open is missed after the end
-        raise DraftError(structs.replace(problem, line=min(problem.line, last))) from error
+        raise DraftError(_misread(error, text)) from error
     except yaml.YAMLError as error:
         raise DraftError(Problem(1, 1, " ".join(str(error).split()))) from error
     except (ValueError, TypeError, RecursionError) as error:
+        if isinstance(error.__cause__, yaml.MarkedYAMLError):
+            raise DraftError(_misread(error.__cause__, text)) from error
         raise DraftError(Problem(1, 1, str(error) or "nested too deeply")) from error
     except ScriptError as error:
         raise DraftError(_at(_mark(node, error.objection.field), str(error))) from error
+
+
+def _misread(error: yaml.MarkedYAMLError, text: str) -> Problem:
+    problem = _at(error.problem_mark or _START, error.problem or "this is no YAML")
+    last = max(1, text.count("\n") + (not text.endswith("\n")))  # what is left open is missed after the end
+    return structs.replace(problem, line=min(problem.line, last))
 
 
 def _refuse_aliases(text: str) -> None:
