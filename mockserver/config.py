@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+from pathlib import Path
 from typing import Any, TextIO
 
 import msgspec
@@ -52,6 +53,13 @@ def options(host: str, arguments: dict[str, Any]) -> Options:
             f"--host {host} is not loopback: the control API then needs a token "
             "(MOCKSERVER_SERVE_CONTROL_TOKEN or --control-token)"
         )
+    token = chosen["control_token"] or ""
+    if token != token.strip() or not token.isprintable():
+        raise ConfigError("--control-token: received one with a blank at an end; allowed: what a header can carry")
+    if chosen["callback_ca"] and not _has_certificate(chosen["callback_ca"]):
+        raise ConfigError(
+            f"--callback-ca: received {chosen['callback_ca']}, without a certificate; allowed: a PEM file"
+        )
     if wrong := [key for key in chosen["only_keys"] if not key or key != "".join(key.split())]:
         raise ConfigError(
             f"--only-key: received {len(wrong)} empty or with a blank; allowed: what a header can carry"
@@ -67,6 +75,17 @@ def options(host: str, arguments: dict[str, Any]) -> Options:
     except ValueError as error:
         name, _, reason = str(error).partition(":")
         raise ConfigError(f"--{name.replace('_', '-')}:{reason}") from error
+
+
+def _has_certificate(file: Path) -> bool:
+    """As whoever sends callbacks will read it."""
+    import ssl  # for whoever trusts somebody more: a start does without
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+    except OSError:
+        return False
+    return True
 
 
 def placed(options: Options, address: str) -> Options:

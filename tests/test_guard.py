@@ -16,6 +16,13 @@ def test_control_is_open_to_programs_of_this_machine(mock: Mock, host: str) -> N
     assert mock.get("/_mock/health", headers={"host": host}).status_code == 200
 
 
+def test_a_token_may_be_in_any_script(make_mock: MakeMock) -> None:
+    mock = make_mock(control_token="geheim-\u00fc")
+    right = {"authorization": "Bearer geheim-\u00fc".encode()}
+    assert mock.request("GET", "/_mock/health", key=None, headers=right).status_code == 200
+    assert mock.get("/_mock/health", key="geheim-u").status_code == 401
+
+
 @pytest.mark.parametrize(
     "host",
     [

@@ -373,6 +373,7 @@ def test_head_is_answered_at_once_on_a_connection_that_stays(server: MockServer)
     [
         ({"credits": -1}, "credits: received -1; allowed: 0 to 1,000,000,000"),
         ({"credits": float("nan")}, "credits: received nan"),
+        ({"credits": 0.00001}, "credits: received 1e-05; allowed: 0 to 1,000,000,000, with at most 4 decimals"),
         ({"speed": float("nan")}, "speed: received nan"),
         ({"task_seconds": -1}, "task_seconds: received -1"),
         ({"profile": "x"}, "profile: received 'x'; allowed: documented, observed"),

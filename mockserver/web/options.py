@@ -1,6 +1,7 @@
 """Everything that a server can be told, in one place, with its defaults and bounds."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from msgspec import Struct, structs
 
 from mockserver.contract.behaviour import Profile
 from mockserver.simulation.clock import Mode
+from mockserver.simulation.ledger import UC_PER_CREDIT
 
 MOST_CREDITS, MOST_SPEED, MOST_TASK_SECONDS = 1e9, 1e6, 2_592_000
 _ADDRESS = re.compile(r"https?://[^/?#\s]+[^?#\s]*")
@@ -71,7 +73,9 @@ class Options(Struct, frozen=True, kw_only=True):
     bounds: Bounds = Bounds()
 
     def __post_init__(self) -> None:
-        self._check("credits", self.credits, 0 <= self.credits <= MOST_CREDITS, f"0 to {MOST_CREDITS:,.0f}")
+        fits = 0 <= self.credits <= MOST_CREDITS and (Decimal(repr(self.credits)) * UC_PER_CREDIT) % 1 == 0
+        allowed = f"0 to {MOST_CREDITS:,.0f}, with at most 4 decimals"
+        self._check("credits", self.credits, fits, allowed)
         speed = 0 < self.speed <= MOST_SPEED
         self._check("speed", self.speed, speed, f"more than 0, at most {MOST_SPEED:,.0f}")
         seconds = self.task_seconds is None or 0 <= self.task_seconds <= MOST_TASK_SECONDS

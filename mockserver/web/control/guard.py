@@ -11,7 +11,7 @@ def objection(headers: Headers, *, token: str | None, loopback: bool) -> tuple[i
     """(status, reason) why a control request is turned away; None where it is welcome."""
     if token is not None:
         given = api_key(headers) or ""
-        right = hmac.compare_digest(given.encode("latin-1", "replace"), token.encode())
+        right = hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode())
         return None if right else (401, "The control API asks for its token as a bearer token")
     host = headers.get(b"host", b"").decode("latin-1")
     if loopback and host and not is_loopback(_name(host)):
