@@ -51,6 +51,13 @@ def test_another_content_is_read_again_whatever_its_time(path: Path) -> None:
     assert len(reader.sources) == 2
 
 
+def test_what_was_read_by_another_rule_is_read_again(path: Path) -> None:
+    reader = Reader()
+    for form in ("keys: a", "keys: a b", "keys: a b"):
+        kept.value(path, reader, form)
+    assert len(reader.sources) == 2
+
+
 @pytest.mark.parametrize("damage", [b"", b"[", b"[1]", b'["other", 1]', b"\xff", b"null"])
 def test_what_was_damaged_is_made_again(path: Path, damage: bytes) -> None:
     reader = Reader()

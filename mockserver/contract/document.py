@@ -3,6 +3,7 @@
 import codecs
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -163,12 +164,8 @@ def load(path: Path) -> Document:
 
     Raises DocumentError with file and place.
     """
-    document = _document(path.name, lambda: kept.value(path, read_value))
-    for place, key in _own_keys(document.raw):
-        if key not in KEYS:
-            known = ", ".join(sorted(KEYS))
-            raise document.error(place, f"unknown key {key}; known are {known}")
-    return document
+    known = ", ".join(sorted(KEYS))
+    return _document(path.name, lambda: kept.value(path, partial(_read_own, path.name, known), known))
 
 
 def parse(source: bytes, file: str) -> Document:
@@ -195,6 +192,15 @@ def read_value(source: bytes) -> Any:
         return msgspec.json.decode(source) if source.lstrip()[:1] == b"{" else _read_yaml(source)
     except msgspec.DecodeError as error:
         raise ValueError(str(error)) from error
+
+
+def _read_own(file: str, known: str, source: bytes) -> Any:
+    """The same, with no key of our own but those that are known."""
+    raw = read_value(source)
+    for place, key in _own_keys(raw):
+        if key not in KEYS:
+            raise DocumentError(file, place, f"unknown key {key}; known are {known}")
+    return raw
 
 
 def _in_a_line(error: Exception) -> str:

@@ -15,17 +15,18 @@ from typing import Any
 
 import msgspec
 
-_FORM = b"1"
+_FORM = "1"
 """Another one where the reader of YAML comes to understand it in another way."""
 
 
-def value(path: Path, read: Callable[[bytes], Any]) -> Any:
-    """What `read` makes of the file's content, from what was kept where that is of the same content.
+def value(path: Path, read: Callable[[bytes], Any], form: str = "") -> Any:
+    """What `read` makes of the file's content, from what was kept where that is of the same content and `form`, which
+    says what else `read` went by.
 
     Raises OSError where there is no such file, and what `read` raises.
     """
     source = path.read_bytes()
-    digest = blake2b(source, digest_size=16, key=_FORM).hexdigest()
+    digest = blake2b(source, digest_size=16, key=blake2b(f"{_FORM} {form}".encode()).digest()).hexdigest()
     with contextlib.suppress(OSError, ValueError, TypeError):
         kept_digest, kept = msgspec.json.decode(_place(path).read_bytes())
         if kept_digest == digest:
