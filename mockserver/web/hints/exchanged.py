@@ -10,7 +10,7 @@ from mockserver.web.http.exchange import Answer
 _POLLED_LIMIT = 32
 _SUBMITTED_LIMIT = 32
 _WAITS_LIMIT = 32
-_UNFETCHED_LIMIT = 100
+_UNFETCHED_LIMIT = 20
 """Tasks of one key whose results are watched."""
 _STALE_MS = 60_000
 
