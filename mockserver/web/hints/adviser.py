@@ -37,7 +37,8 @@ _LOOK_S = 5.0
 _KEYS_A_LOOK = 20
 
 Rule = Callable[[Exchanged, Memory], Found | None]
-_OF_ROLE: dict[Role, tuple[tuple[Kind, Rule], ...]] = {
+Rules = tuple[tuple[Kind, Rule], ...]
+_OF_ROLE: dict[Role, Rules] = {
     Role.CREATE_TASK: (
         (Kind.UNKNOWN_FIELD, unknown_field),
         (Kind.REPEATED_SUBMISSION, repeated_submission),
@@ -46,7 +47,7 @@ _OF_ROLE: dict[Role, tuple[tuple[Kind, Rule], ...]] = {
     ),
     Role.GET_TASK: ((Kind.POLLING_AFTER_END, polling_after_end), (Kind.FAST_POLLING, fast_polling)),
 }
-_OF_REFUSED: tuple[tuple[Kind, Rule], ...] = (
+_OF_REFUSED: Rules = (
     (Kind.UNKNOWN_FIELD, unknown_field),
     (Kind.LOCAL_CALLBACK, local_callback),
     (Kind.UNMOUNTED_MODEL, unmounted_model),
@@ -54,15 +55,14 @@ _OF_REFUSED: tuple[tuple[Kind, Rule], ...] = (
 """Which rules look at what, for whom they have found nothing so far."""
 
 
-def _rules(seen: Exchanged, memory: Memory) -> list[Rule]:
+def _rules(seen: Exchanged, memory: Memory) -> Rules:
     """Those that could find something: most exchanges have no query and no wait to keep to."""
     matter, status = seen.matter, seen.answer.status
-    known = _OF_REFUSED if matter is None or status >= 400 else _OF_ROLE.get(matter.operation.role, ())
-    rules = [rule for kind, rule in known if kind not in memory.told]
+    rules = _OF_REFUSED if matter is None or status >= 400 else _OF_ROLE.get(matter.operation.role, ())
     if seen.query:
-        rules.append(key_in_url)
+        rules = (*rules, (Kind.KEY_IN_URL, key_in_url))
     if memory.waits or status in RETRIABLE:
-        rules.append(ignored_retry_after)
+        rules = (*rules, (Kind.IGNORED_RETRY_AFTER, ignored_retry_after))
     return rules
 
 
@@ -88,9 +88,8 @@ class Adviser:
         memory = self._memories.get(answer.tenant) or self._remember(answer.tenant)
         seen = Exchanged(method, path, query, headers, body, now_ms, answer, answer.matter)
         try:
-            for rule in _rules(seen, memory):
-                found = rule(seen, memory)
-                if found is not None and found[0] not in memory.told:
+            for kind, rule in _rules(seen, memory):
+                if kind not in memory.told and (found := rule(seen, memory)) is not None:
                     hint = self._hint(memory, found, answer.tenant, answer.at_ms, answer.task_id)
                     answer.hints = (*answer.hints, hint)
         except Exception:
