@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -16,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract_tests.check import Check, Evidence, Layer
-from contract_tests.contract.contract import built_in
 from contract_tests.contract.document import contract_document
 from contract_tests.drift.command import drift
 from contract_tests.drift.drift import Drift, Kind, against_document, concerned, find_operation
@@ -26,52 +24,10 @@ from contract_tests.drift.shape import Beyond, key_paths, kind_of, sightings
 from contract_tests.exchange import Exchange
 from mockserver.testing import MockServer
 from tests import reports
+from tests.recorded import KEYS, Talk, probed, whole_story
 
 RUN = datetime(2026, 11, 23, 5, 20, tzinfo=UTC)
-KEYS = ("sk-the-first-secret", "sk-the-second-secret")
 Change = Callable[[dict[str, Any]], Any]
-
-
-class Talk:
-    """Speaks to a fake and keeps what was said."""
-
-    def __init__(self, mock: MockServer) -> None:
-        self.mock, self.exchanges = mock, list[Exchange]()
-
-    def send(self, method: str, path: str, *, key: str | None = KEYS[0], **arguments: Any) -> Any:
-        headers = {"authorization": f"Bearer {key}"} if key else {}
-        with httpx.Client(base_url=self.mock.url, trust_env=False, headers=headers) as http:
-            answer = http.request(method, path, **arguments)
-        sent = answer.request
-        parts = (sent.method, str(sent.url), dict(sent.headers), sent.content.decode(), answer.status_code)
-        self.exchanges.append(Exchange(*parts, dict(answer.headers), answer.text))
-        return answer.json()
-
-    def submit(self, **fields: Any) -> str:
-        return self.send("POST", built_in().create.path, json=built_in().requests.example() | fields)["id"]
-
-
-def whole_story(talk: Talk) -> None:
-    """Every status of a task, the credits, and each refusal that follows from the request alone."""
-    control = talk.mock
-    done = talk.submit(callback_url="https://example.com/hook?secret=s3cr3t-of-the-hook")
-    path = f"/v1/tasks/{done}"
-    talk.send("GET", path)
-    control.post("/clock/advance", {"ms": 1_100})
-    talk.send("GET", path)
-    control.post(f"/tasks/{done}/complete")
-    talk.send("GET", path)
-    for ending, body in (("fail", {"code": "generation_timeout"}), ("cancel", None)):
-        task = talk.submit()
-        control.post(f"/tasks/{task}/{ending}", body)
-        talk.send("GET", f"/v1/tasks/{task}")
-    talk.send("GET", path)
-    talk.send("GET", path, key=KEYS[1])
-    talk.send("GET", path, key=None)
-    talk.send("GET", "/v1/tasks/task-unified-1-unknown")
-    talk.send("GET", "/v1/tasks/wrong")
-    talk.send("GET", "/v1/credits")
-    talk.send("POST", built_in().create.path, json={"model": "kling-o1-video-edit-fast"})
 
 
 @pytest.fixture(scope="module", params=["documented", "observed"])
@@ -206,6 +162,18 @@ def test_an_unknown_operation_is_named(recorded: Path) -> None:
     kept["request"]["path"] = "/v2/tasks?page=1"
     path.write_text(json.dumps(kept))
     assert [(found.kind, found.operation) for found in of_document(recorded)] == [(Kind.OPERATION, "GET /v2/tasks")]
+
+
+@pytest.mark.parametrize("profile", ["documented", "observed"])
+def test_what_a_judge_asks_beside_the_operations_is_no_drift(profile: str, tmp_path: Path) -> None:
+    with MockServer(profile=profile) as mock:
+        talk = Talk(mock)
+        probed(talk)
+        record(talk.exchanges, tmp_path / "kept", RUN)
+    done = run(tmp_path / "kept", "--overlay", tmp_path / "change.yaml")
+    assert done.output.endswith("No drift\n"), done.output
+    assert "no change to propose" in done.output
+    assert not (tmp_path / "change.yaml").exists()
 
 
 def applied(overlay: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:

@@ -46,6 +46,8 @@ def drift(directory: Path, overlay: Path | None) -> None:
     change = proposed(found, document, _seen(recordings))
     if any(one.proposal for one in found):
         _propose(console, change, overlay)
+    elif overlay is not None:
+        _say(console, f"\nThere is no change to propose; {overlay} is not written.\n")
     drifted = len(found) + len(_news(differing, found))
     _say(console, f"Drift: {drifted}" if drifted else "No drift", "bold red" if drifted else "bold green")
     sys.exit(BROKEN if drifted else HOLDS)

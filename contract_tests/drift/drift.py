@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema_rs
 
 from contract_tests.check import Check
-from contract_tests.drift.recording import Recording
+from contract_tests.drift.recording import Recording, Request
 from contract_tests.drift.shape import Beyond, Location, resolved, sightings
 from contract_tests.exchange import as_text, cut
 
@@ -18,6 +18,11 @@ _JSON = "application/json"
 _SHOWN = 300
 _VALUES = 50
 _ERRORS = 20
+_OF_EVERY_PATH = frozenset({"HEAD", "OPTIONS", "TRACE"})
+"""Methods that HTTP itself has, whatever a document names."""
+_NO_METHOD = 405
+_REFUSED = frozenset({401, 403, 404, _NO_METHOD, 501})
+"""What a server without an operation answers who asks for it, in agreement with the document that has none."""
 
 
 class Kind(StrEnum):
@@ -86,6 +91,15 @@ def find_operation(document: Mapping[str, Any], method: str, path: str) -> Opera
     return None
 
 
+def asked_operation(document: Mapping[str, Any], one: Recording) -> Operation | None:
+    """The operation that was asked for; none where the answer says that the path itself lacks the method, though one
+    with parameters has it."""
+    operation = find_operation(document, one.request.method, one.request.path)
+    plain = one.request.path.partition("?")[0]
+    is_another = operation is not None and operation.path != plain and plain in document["paths"]
+    return None if is_another and one.answer.status == _NO_METHOD else operation
+
+
 def against_document(recordings: Mapping[str, Recording], document: dict[str, Any]) -> tuple[Drift, ...]:
     """Where the recordings contradict the document, each contradiction once."""
     found = (drift for name, one in recordings.items() for drift in _judged(name, one, document))
@@ -124,12 +138,12 @@ def _together(former: Drift, later: Drift) -> Drift:
 
 
 def _judged(name: str, one: Recording, document: dict[str, Any]) -> Iterator[Drift]:
-    operation = find_operation(document, one.request.method, one.request.path)
+    operation = asked_operation(document, one)
     status, body = one.answer.status, parsed(one.answer.body)
     if operation is None:
-        asked = f"{one.request.method} {one.request.path.partition('?')[0]}"
-        known = ", ".join(sorted(document["paths"]))
-        yield Drift(Kind.OPERATION, asked, status, "", f"{status}", known, (name,))
+        if _is_news(one.request, status):
+            asked = f"{one.request.method} {one.request.path.partition('?')[0]}"
+            yield Drift(Kind.OPERATION, asked, status, "", f"{status}", ", ".join(sorted(document["paths"])), (name,))
         return
     responses, answers = resolved(document, (*operation.location, "responses"))
     key = next((key for key in (f"{status}", f"{status // 100}XX", "default") if key in answers), None)
@@ -142,6 +156,11 @@ def _judged(name: str, one: Recording, document: dict[str, Any]) -> Iterator[Dri
     if _JSON in response.get("content", {}):
         for drift in _judged_body(body, (*where, "content", _JSON), document):
             yield replace(drift, operation=operation.id, status=status, recordings=(name,))
+
+
+def _is_news(request: Request, status: int) -> bool:
+    """Whether this answer shows an operation that the document lacks."""
+    return not request.is_link and request.method not in _OF_EVERY_PATH and status not in _REFUSED
 
 
 def _judged_body(body: Any, media: Location, document: dict[str, Any]) -> Iterator[Drift]:

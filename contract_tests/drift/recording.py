@@ -23,6 +23,7 @@ _FILE_LIMIT = 16 * BODY_LIMIT
 _KEPT = frozenset({"content-type", "retry-after", "idempotency-key", "idempotency-replayed"})
 _REQUEST_ID = re.compile(r"(?i)x-(oneapi-)?request-id")
 _IDS = re.compile(r"task-unified-[^/?]+")
+_LINK = re.compile(r'https?://[^"\s\\]+')
 _CODE = re.compile(r'"(?:code|status)"\s*:\s*"?(\w+)')
 
 _Headers = dict[str, str]
@@ -33,13 +34,15 @@ class RecordingError(Exception):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`path` with its query. `account` numbers the keys of one run, from 1; 0 is a request without a key."""
+    """`path` with its query. `account` numbers the keys of one run, from 1; 0 is a request without a key. `is_link`:
+    an answer named this very address, that of a result or a file, so that no document speaks of its path."""
 
     account: Annotated[int, msgspec.Meta(ge=0)]
     method: str
     path: Annotated[str, msgspec.Meta(pattern="^/")]
     headers: _Headers
     body: str
+    is_link: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,6 +100,7 @@ def _kept(exchanges: list[Exchange], run: datetime) -> Iterator[Recording]:
     """The exchanges worth keeping, without what is secret to any of them."""
     answered = [one for one in exchanges if one.status is not None]
     secrets = frozenset[str]().union(*(one.secrets() for one in answered))
+    links = frozenset(link for one in answered for link in _LINK.findall(one.body))
     accounts: dict[str, int] = {}
     alike: Counter[tuple[str, ...]] = Counter()
     for one in answered:
@@ -104,7 +108,8 @@ def _kept(exchanges: list[Exchange], run: datetime) -> Iterator[Recording]:
         if max(len(one.body), len(one.request_body)) > BODY_LIMIT or alike[kind] >= ALIKE:
             continue
         alike[kind] += 1
-        yield Recording(run=run, request=_request(one, secrets, accounts), answer=_answer(one, secrets))
+        request = msgspec.structs.replace(_request(one, secrets, accounts), is_link=one.url in links)
+        yield Recording(run=run, request=request, answer=_answer(one, secrets))
         if alike.total() >= FILES:
             return
 

@@ -9,14 +9,14 @@ import httpx
 import msgspec
 
 from contract_tests.contract.contract import built_in
-from contract_tests.drift.drift import Drift, Kind, Operation, find_operation, merged, parsed
+from contract_tests.drift.drift import Drift, Kind, Operation, asked_operation, merged, parsed
 from contract_tests.drift.recording import Recording
 from contract_tests.drift.shape import key_paths, resolved, sightings
 from mockserver.testing import ControlError, MockServer
 
 PROFILES = ("documented", "observed")
-_ACCOUNT_STATUSES = frozenset({402, 429})
-"""They tell of an account's past, which a recording does not hold."""
+_ACCOUNT_STATUSES = frozenset({402, 409, 429})
+"""They tell of an account's past, which recordings do not hold: of many that are alike only some are kept."""
 _QUEUE_MS = 60_000
 """The longest that the fake lets a task wait before it starts: a fifth of the 300 s that it is told to take."""
 _TASK_S = 300.0
@@ -36,7 +36,7 @@ def _played(recordings: Mapping[str, Recording], document: dict[str, Any], profi
     ):
         stage = _Stage(mock, http, document, profile)
         for name, one in recordings.items():
-            operation = find_operation(document, one.request.method, one.request.path)
+            operation = asked_operation(document, one)
             if operation is not None and _can_play(one, operation, profile):
                 yield from stage.play(name, one, operation)
 
