@@ -4,7 +4,8 @@ import asyncio
 import signal
 
 from contract_tests.client.inprocess import judge_client
-from tests.test_client_inprocess import Right, broken, right_async
+from tests.right_client import Right
+from tests.test_client_inprocess import broken, right_async
 
 
 class Careful(Right):

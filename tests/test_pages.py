@@ -16,7 +16,7 @@ from mockserver.simulation.task import TRANSITIONS
 from mockserver.testing import MockServer
 from tests.pages import BLOCKS, COMMAND, PAGES, ROOT, Block, blocks, once
 
-A_CLIENT = "from tests.test_client_inprocess import Right\n\ngenerate = Right()\n"
+A_CLIENT = "from tests.right_client import Right\n\ngenerate = Right()\n"
 TESTS = [block for block in once(blocks("python")) if "def test_" in block.text]
 SCRIPTS = [block for block in once(blocks("python")) if "def test_" not in block.text]
 CURLS = [block for block in once(blocks("sh")) if "curl " in block.text]
