@@ -13,8 +13,9 @@ _HERE = Path(__file__).parent
 _FOR_ALL = {
     '<p class="caption" role="heading">': '<p class="caption" role="heading" aria-level="2">',
     "<pre>": '<pre tabindex="0">',
+    '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',
 }
-"""What the theme leaves out for those who read by ear or by key: levels of headings, code that can be scrolled."""
+"""What the theme leaves out for those who read by ear or by key: levels of headings, and whatever can be scrolled."""
 
 
 def gather(folder: Path) -> None:
