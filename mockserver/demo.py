@@ -96,6 +96,6 @@ def _show_way_on(console: Console) -> None:
         ("mockserver serve", "the same at http://127.0.0.1:8787, with a curl line to paste"),
         ("mockserver serve --help", "clock, pace, credits, scenarios, bounds"),
         ("/_mock/tasks, ledger, callbacks, requests", "what happened, as JSON"),
-        ("openapi/control.yaml", "all that can be steered"),
+        ("/_mock/openapi.json", "all that can be steered"),
     ):
         console.print(f"  {command:<42}{what}", soft_wrap=True)

@@ -29,6 +29,8 @@ OPTIONS = Options(clock=Mode.POLLS, task_seconds=3)
 RUNNERS = {".py": [sys.executable], ".sh": ["sh"], ".mjs": ["node"], ".cjs": ["node"], ".java": ["java"]}
 RUNNERS |= {".go": ["go", "run"], ".rb": ["ruby"], ".php": ["php"]}
 NEEDS = {"with_curl.sh": "curl", "WithHttpClient.java": "javac"}
+PATIENCE = 60
+"""Seconds for a program's end: Java compiles its own first, on a machine that may have much else to do."""
 LIBRARIES = ("requests", "httpx", "aiohttp", "uvloop", "pycurl")
 
 
@@ -76,13 +78,13 @@ def led() -> Iterator[dict[str, str]]:
 
 
 def output(command: list[str], variables: dict[str, str]) -> str:
-    """What a program says in all, its end awaited for at most 20 s."""
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=20, check=False)
+    """What a program says in all, once it has ended."""
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=PATIENCE, check=False)
     return done.stdout + done.stderr
 
 
 def run(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*EXEC, *arguments], capture_output=True, text=True, timeout=20, check=False, **more)
+    return subprocess.run([*EXEC, *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False, **more)
 
 
 @pytest.mark.parametrize("name", every_program())
@@ -102,7 +104,7 @@ def test_what_there_is_to_say_of_a_program_is_said_after_it(capfd: pytest.Captur
 @pytest.mark.parametrize("name", every_program())
 def test_with_the_mock_gone_it_fails_at_once(name: str, stopped: dict[str, str]) -> None:
     command = command_of(name)
-    done = subprocess.run(command, env=stopped, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, env=stopped, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode != 0
     assert "completed" not in done.stdout
 
@@ -280,7 +282,7 @@ def test_a_signal_reaches_the_command(number: int, tmp_path: Path) -> None:
         assert running.stdout.readline() == "ready\n"
         running.send_signal(number)
         assert running.stdout.readline() == "caught\n"
-        assert running.wait(20) == 5
+        assert running.wait(PATIENCE) == 5
     assert list(tmp_path.iterdir()) == []
 
 
@@ -311,12 +313,12 @@ def test_serve_intercepts_for_whoever_sources_its_file(number: int, tmp_path: Pa
         )
         assert done.stdout == f"completed {RESULT}\n", done.stderr
         running.send_signal(number)
-        running.communicate(timeout=20)
+        running.communicate(timeout=PATIENCE)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_serve_intercepts_on_loopback_only() -> None:
     command = [sys.executable, "-m", "mockserver", "serve", "--host", "::1", "--port", "0", "--intercept"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 1
     assert "interception leads to a mock on 127.0.0.1" in done.stderr

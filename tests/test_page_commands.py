@@ -128,9 +128,10 @@ def test_a_command_works_as_it_stands(line: str, folder: Path, addresses: dict[s
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_what_is_recorded_is_compared(folder: Path, addresses: dict[str, str]) -> None:
+@pytest.mark.parametrize("less", [" --layer callback", pytest.param("", marks=pytest.mark.long)])
+def test_what_is_recorded_is_compared(less: str, folder: Path, addresses: dict[str, str]) -> None:
     record, drift = sorted((line for line in ENDING if "recordings" in line), key=lambda line: "drift" in line)
-    assert run(f"{record} --layer callback", folder, addresses).returncode == 0
+    assert run(record.replace(" --quick", f" --quick{less}"), folder, addresses).returncode == 0
     done = run(drift, folder, addresses)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -153,3 +154,13 @@ def test_a_server_comes_up_when_pasted(line: str, folder: Path) -> None:
         process.send_signal(signal.SIGINT)
         told.read()
     assert process.returncode == 0
+
+
+def test_where_the_demo_leads_on_is_there(addresses: dict[str, str], folder: Path) -> None:
+    """Also for somebody who has no checkout."""
+    ways = run("mockserver demo", folder, addresses).stdout.partition("Where to look next")[2]
+    paths = re.findall(r"^ +(/\S+?),? ", ways, re.MULTILINE)
+    assert paths
+    for path in paths:
+        httpx.get(addresses["http://127.0.0.1:8787"] + path).raise_for_status()
+    assert not re.findall(r"\S+\.(?:yaml|md|py)\b", ways)
