@@ -17,6 +17,9 @@ Tell = Callable[[str, int, int], None]
 def progress(title: str) -> Iterator[Tell]:
     """Shows a bar while it is open; where stderr is no terminal, as in CI, it says nothing."""
     console = Console(stderr=True)
+    if not console.is_terminal:  # a bar that is disabled writes an empty line still, by older versions of rich
+        yield lambda *_: None
+        return
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -24,7 +27,7 @@ def progress(title: str) -> Iterator[Tell]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(_line(title), total=None)
 
         def tell(text: str, done: int, total: int) -> None:
