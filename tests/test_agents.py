@@ -18,6 +18,7 @@ from tests.house import MODEL
 mcp = pytest.importorskip("mcp")
 
 from mcp import Client, StdioServerParameters, stdio_client  # noqa: E402
+from mcp_types import INVALID_PARAMS  # noqa: E402
 
 from mockserver.agents.serving import Toolbox  # noqa: E402
 
@@ -84,8 +85,19 @@ def test_a_task_is_seen_through(mock: MockServer) -> None:
     [
         ("setClock", {"key": KEY, "mode": "sideways"}, "sideways"),
         ("setClock", {"key": KEY, "hurry": True}, "hurry"),
-        ("getTask", {}, "task_id"),
+        ("getTask", {}, "getTask: task_id: received nothing; allowed: a value"),
+        ("failTask", {"id": "task-1"}, "failTask: task_id: received nothing"),
         ("noSuchTool", {}, "no such tool"),
+        ("judge_client", {}, "command: received nothing"),
+        (
+            "judge_client",
+            {"command": "python client.py"},
+            'command: received string "python client.py"; allowed: array',
+        ),
+        ("judge_client", {"command": []}, "command: received"),
+        ("judge_receiver", {"url": 3}, "url: received integer 3"),
+        ("judge_traffic", {"options": "--json"}, "options: received"),
+        ("judge_server", {"url": "fake", "max_credits": 1}, "max_credits: received a field that is not known here"),
     ],
 )
 def test_what_is_wrong_is_told(mock: MockServer, name: str, arguments: dict[str, Any], says: str) -> None:
@@ -100,6 +112,16 @@ def test_documents_can_be_read(mock: MockServer) -> None:
         return str((await client.read_resource(listed[0].uri)).contents[0].text)
 
     assert told(mock, talk) == data("openapi", "evolink.yaml").read_text()
+
+
+@pytest.mark.parametrize("uri", ["evolink-mock://nothing.yaml", "evolink.yaml", "file:///etc/hosts"])
+def test_a_document_that_there_is_not_is_told_with_those_there_are(mock: MockServer, uri: str) -> None:
+    async def talk(client: Client) -> int:
+        with pytest.raises(mcp.MCPError, match=r"evolink-mock://control\.yaml") as refusal:
+            await client.read_resource(uri)
+        return refusal.value.code
+
+    assert told(mock, talk) == INVALID_PARAMS
 
 
 @pytest.mark.long

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+import jsonschema_rs
+
 from mockserver.contract.document import Document, json_media, load
+from mockserver.contract.objection import of_schema_error
 from mockserver.data import data
 
 _ENDLESS = "text/event-stream"
@@ -30,6 +33,11 @@ class Call:
     def takes_away(self) -> bool:
         return self.method == "DELETE" or self.name == "reset"
 
+    @property
+    def checked(self) -> dict[str, Any]:
+        """The schema of what has to be right to ask the mock at all: it judges the rest itself."""
+        return {"required": [name for name in self.schema["required"] if self.places[name] == "path"]}
+
     def request(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Path, query and body of the request that these arguments make, as httpx takes them.
 
@@ -42,6 +50,12 @@ class Call:
         steps = {name: quote(str(value), safe="") for name, value in parts["path"].items()}
         sent = {"url": self.path.format_map(steps), "method": self.method, "params": parts["query"]}
         return {**sent, "json": parts["body"]} if parts["body"] else sent
+
+
+def objection(schema: dict[str, Any], arguments: dict[str, Any]) -> str | None:
+    """The first thing that a tool's schema has against these arguments, in words."""
+    errors = jsonschema_rs.Draft202012Validator(schema, offline=True).iter_errors(arguments)
+    return next((of_schema_error(error).words for error in errors), None)
 
 
 def calls() -> dict[str, Call]:

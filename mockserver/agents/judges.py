@@ -23,10 +23,10 @@ class Judge:
 
     def words(self, name: str, arguments: dict[str, Any], mock_url: str) -> list[str]:
         """The arguments of `contract-tests`."""
-        options = [str(word) for word in arguments.get("options", [])]
+        options = arguments.get("options", [])
         if name == "client":
-            return [name, *options, "--", *map(str, arguments["command"])]
-        return [name, *options, str(arguments.get("url", mock_url))]
+            return [name, *options, "--", *arguments["command"]]
+        return [name, *options, arguments.get("url", mock_url)]
 
 
 _OPTIONS = {
@@ -37,7 +37,8 @@ _OPTIONS = {
 
 
 def _schema(needed: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": {**properties, "options": _OPTIONS}, "required": list(needed)}
+    known = {**properties, "options": _OPTIONS}
+    return {"type": "object", "properties": known, "required": list(needed), "additionalProperties": False}
 
 
 JUDGES = {

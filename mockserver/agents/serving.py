@@ -5,17 +5,19 @@ from typing import Any
 
 import httpx
 import mcp_types as types
+from mcp import MCPError
 from mcp.server import Server, ServerRequestContext
 from mcp.server.stdio import stdio_server
 
 from mockserver import __version__
-from mockserver.agents.calls import Call, calls
+from mockserver.agents.calls import Call, calls, objection
 from mockserver.agents.judges import JUDGES, judge
 from mockserver.data import data
 from mockserver.testing import MockServer
 
 _TIMEOUT_S = 120.0
 _JUDGE = "judge_"
+_SCHEME = "evolink-mock://"
 _DOCUMENTS = ("evolink.yaml", "files.yaml", "control.yaml")
 
 
@@ -24,6 +26,9 @@ class Toolbox:
 
     def __init__(self, url: str, token: str | None = None) -> None:
         self._url, self._calls = url, calls()
+        self._checked = {name: call.checked for name, call in self._calls.items()} | {
+            _JUDGE + name: one.schema for name, one in JUDGES.items()
+        }
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
 
     def server(self) -> Server[Any]:
@@ -44,33 +49,33 @@ class Toolbox:
 
     async def _call(self, context: ServerRequestContext[Any], params: Any) -> types.CallToolResult:
         name, arguments = params.name, dict(params.arguments or {})
-        try:
-            if name in self._calls:
-                return await self._ask(self._calls[name], arguments)
-            if name.removeprefix(_JUDGE) in JUDGES:
-                told, report = await judge(name.removeprefix(_JUDGE), arguments, self._url)
-                return _result(told, report, is_error=report is None)
-        except (KeyError, httpx.HTTPError) as error:
-            return _result(f"{name}: {type(error).__name__} {error}", is_error=True)
-        return _result(f"{name}: there is no such tool", is_error=True)
+        if (schema := self._checked.get(name)) is None:
+            return _result(f"{name}: there is no such tool", is_error=True)
+        if (words := objection(schema, arguments)) is not None:
+            return _result(f"{name}: {words}", is_error=True)
+        if name in self._calls:
+            return await self._ask(self._calls[name], arguments)
+        told, report = await judge(name.removeprefix(_JUDGE), arguments, self._url)
+        return _result(told, report, is_error=report is None)
 
     async def _ask(self, call: Call, arguments: dict[str, Any]) -> types.CallToolResult:
         at = httpx.AsyncClient(base_url=self._url, headers=self._headers, timeout=_TIMEOUT_S, trust_env=False)
-        async with at:
-            answer = await at.request(**call.request(arguments))
+        try:
+            async with at:
+                answer = await at.request(**call.request(arguments))
+        except httpx.HTTPError as error:
+            return _result(f"{call.name}: {type(error).__name__} {error}", is_error=True)
         return _result(answer.text, is_error=answer.is_error)
 
     async def _resources(self, context: ServerRequestContext[Any], params: Any) -> types.ListResourcesResult:
-        known = [
-            types.Resource(name=name, uri=f"evolink-mock://{name}", mime_type="application/yaml")
-            for name in _DOCUMENTS
-        ]
+        known = [types.Resource(name=name, uri=_SCHEME + name, mime_type="application/yaml") for name in _DOCUMENTS]
         return types.ListResourcesResult(resources=known)
 
     async def _read(self, context: ServerRequestContext[Any], params: Any) -> types.ReadResourceResult:
-        name = str(params.uri).removeprefix("evolink-mock://")
-        if name not in _DOCUMENTS:
-            raise ValueError(f"received {params.uri}; there are {', '.join(_DOCUMENTS)}")
+        name = str(params.uri).removeprefix(_SCHEME)
+        if str(params.uri) != _SCHEME + name or name not in _DOCUMENTS:
+            known = ", ".join(_SCHEME + one for one in _DOCUMENTS)
+            raise MCPError(types.INVALID_PARAMS, f"uri: received {params.uri}; allowed: {known}")
         text = data("openapi", name).read_text("utf-8")
         return types.ReadResourceResult(contents=[types.TextResourceContents(uri=str(params.uri), text=text)])
 
