@@ -170,6 +170,20 @@ def test_an_orderly_end_hands_over_at_once(redis: RedisServer) -> None:
 
 
 @pytest.mark.long
+def test_a_node_whose_name_another_took_says_so(redis: RedisServer) -> None:
+    log = f"{redis.url}?prefix=namesakes"
+    with nodes(log, "a") as (older,), nodes(log, "a") as (younger,):
+        words = "This node serves nothing any more: another one began later under its name, a"
+        wait_until("it says so", lambda: _refusal(older, "/_mock/health") == words)
+        assert _refusal(older, "/v1/credits") == words
+        assert submit(younger.url, KEYS[0])[0] == 200
+
+
+def _refusal(node: Node, path: str) -> str | None:
+    status, told = ask(node.url, "GET", path, KEYS[0])
+    return told["error"]["message"] if status == 503 else None
+
+
 def test_a_dead_node_is_followed_within_its_lease(redis: RedisServer) -> None:
     with nodes(f"{redis.url}?prefix=death", "a b") as (a, b):
         for key in KEYS:

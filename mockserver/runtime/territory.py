@@ -48,7 +48,7 @@ class Territory:
         self.peers: dict[str, Any] = {}
         """The other nodes that live, with what each says of itself."""
         self._commons: int | None = None
-        self.is_away = self.is_leaving = False
+        self.is_away = self.is_leaving = self.is_superseded = False
         self._homes: tuple[frozenset[str], list[str]] = (frozenset(), [])
         self._newcomers: set[str] = set()
         self._passed: dict[int, Counter[str]] = {}
@@ -158,6 +158,7 @@ class Territory:
                 await self._beat()
             except SupersededError as error:
                 logger.error("%s: this one serves nothing any more", error)
+                self.is_superseded, self.peers = True, {}
                 self._lose(set(self._lease.held))
                 return
             except AwayError as error:

@@ -216,7 +216,7 @@ class HttpProtocol(asyncio.Protocol):
         self._cycle = None
         request.tries += 1
         if request.tries > _TRIES:
-            self.put_off(request, "This key moves to another node; try again")
+            self.put_off(request, self._members.hindrance)
             return
         self._answer(request)
         self._go_on()

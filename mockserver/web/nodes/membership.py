@@ -83,6 +83,16 @@ class Membership:
             request.headers = [header for header in request.headers if header[0] != PASSED]
         return None
 
+    @property
+    def hindrance(self) -> str:
+        """Why a request can't be answered here now, in words for its client."""
+        territory = self.territory
+        if territory.is_superseded:
+            return f"This node serves nothing any more: another one began later under its name, {territory.name}"
+        if territory.is_away and not territory.is_sure:
+            return "Redis can't be reached"
+        return "This key moves to another node; try again"
+
     def way_to(self, name: str) -> Way | None:
         """The connections to another node that lives."""
         told = self.territory.peers.get(name)

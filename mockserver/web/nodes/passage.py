@@ -72,11 +72,9 @@ class Passage:
                 return
             if owner in territory.peers and await self._is_passed_on(owner):
                 return
-            if territory.is_away and not territory.is_sure:
-                self._connection.put_off(request, "Redis can't be reached")
-                return
-            if asyncio.get_running_loop().time() > deadline:
-                self._connection.put_off(request, "This key moves to another node; try again")
+            hopeless = territory.is_superseded or (territory.is_away and not territory.is_sure)
+            if hopeless or asyncio.get_running_loop().time() > deadline:
+                self._connection.put_off(request, self._members.hindrance)
                 return
             await territory.changed(_LOOK_S)
 
