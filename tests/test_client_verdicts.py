@@ -104,6 +104,15 @@ def test_a_link_that_was_dead_when_it_was_told_is_no_lateness(moved_s: int, vali
     assert not broken(run(*entries, ending=BADLY, behaviour=behaviour, tasks=tasks))
 
 
+@pytest.mark.parametrize(("tried_s", "found"), [(1.1, ()), (9.0, ("CLIENT-FETCHES-IN-TIME",))])
+def test_who_tried_in_time_and_got_nothing_is_not_late(tried_s: float, found: tuple[str, ...]) -> None:
+    """Each look for a link that works moves the clock, too."""
+    behaviour = parsed("link-dies:status=403+link-expires:seconds=4")
+    entries = (submission(), query(1.0, "completed"), fetch(tried_s, 403), query(9.5, "completed"), fetch(10.0, 403))
+    tasks = {TASK: {"ended_ms": 1_000}}
+    assert tuple(dict.fromkeys(broken(run(*entries, ending=BADLY, behaviour=behaviour, tasks=tasks)))) == found
+
+
 def test_nobody_knows_what_another_process_was_told() -> None:
     lost = submission(fault="closed_after_accept")
     for ending in (WELL, BADLY):

@@ -97,15 +97,19 @@ def conflicts(run: Run) -> bool:
 
 
 def fetches_in_time(run: Run) -> Iterator[Judgement]:
-    """An answer may tell an end that came after it was asked for: queries of other tasks move the clock as well."""
+    """An answer may tell an end that came after it was asked for: queries of other tasks move the clock as well. Who
+    asked for a link in time and got nothing is late by no fault of its own: to look for another one moves it, too."""
+    refused: set[str] = set()
     for entry in run.fetches:
         until_ms, seen = run.links_valid_until_ms(entry.task_id), run.first_seen(entry.task_id)
         if until_ms is None or seen is None:
             continue
         known_ms = max(seen.record["at_ms"], run.tasks[str(entry.task_id)]["ended_ms"])
-        if known_ms + _LINK_MARGIN_MS > until_ms:
+        late_s, link = (entry.record["at_ms"] - until_ms) / 1000, entry.record["path"]
+        if late_s < 0 and not entry.is_healthy:
+            refused.add(link)
+        if known_ms + _LINK_MARGIN_MS > until_ms or link in refused:
             continue
-        late_s = (entry.record["at_ms"] - until_ms) / 1000
         received = f"fetched {late_s:.1f} s after the link had expired; known since {seen}"
         yield Judgement("CLIENT-FETCHES-IN-TIME", late_s < 0, received, "before", (seen, entry))
 
