@@ -101,14 +101,40 @@ class Leaky(Right):
         return super().submit()
 
 
+class BelievesProgress(Right):
+    """Whoever looks every 3 s has to see a task that still runs."""
+
+    def wait(self, task_id: str) -> None:
+        while True:
+            time.sleep(self.interval_s)
+            task = self.call("GET", f"/v1/tasks/{task_id}")
+            if task.get("progress") == 100 or task["status"] in ("completed", "failed", "cancelled"):
+                break
+        if task["status"] != "completed":
+            raise RuntimeError("no result")
+
+
+class BelievesInReturn(Right):
+    def wait(self, task_id: str) -> None:
+        for _ in range(20):
+            try:
+                return super().wait(task_id)
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code != 404:
+                    raise
+        raise TimeoutError
+
+
 WRONG = [
     (NoKey(), "lost-answer", "CLIENT-PAYS-ONCE"),
     (Busy(), "plain", "CLIENT-POLL-CADENCE"),
     (Lazy(), "slow-as-estimated", "CLIENT-POLL-CADENCE"),
-    (Restless(), "answers:operation=query,status=429,wait=3", "CLIENT-RETRY-AFTER"),
+    (Restless(), "answers:operation=query,status=429,wait=6", "CLIENT-RETRY-AFTER"),
     (GivesUp(), "slow-as-estimated", "CLIENT-WAITS-LONG-ENOUGH"),
     (Endless(), "service_error", "CLIENT-STOPS-AT-TERMINAL"),
     (Leaky(), "plain", "CLIENT-KEY-NOT-PRINTED"),
+    (BelievesProgress(), "odd-numbers", "CLIENT-SURVIVES-WHAT-IS-OPEN"),
+    (BelievesInReturn(), "task-vanishes", "CLIENT-REFUSAL-IS-FINAL"),
 ]
 
 
@@ -304,3 +330,14 @@ class KnowsNoCancelled(Right):
 def test_a_matter_of_taste_is_a_warning() -> None:
     with pytest.warns(ClientWarning, match="CLIENT-KNOWS-CANCELLED"):
         assert_client(KnowsNoCancelled(), behaviours=["cancelled"])
+
+
+class Misspells(Right):
+    def submit(self) -> str:
+        return str(self.call("POST", CREATE, json={**MINIMAL, "keep_orignal_sound": True})["id"])
+
+
+def test_what_has_nothing_to_do_with_a_redirect_is_not_put_down_to_it() -> None:
+    with pytest.warns(ClientWarning) as warned:
+        assert_client(Misspells(), behaviours=["submission-redirected", "query-redirected"])
+    assert [str(one.message).partition(":")[0] for one in warned] == ["CLIENT-REQUEST-MEANT"]

@@ -11,8 +11,9 @@ from hypothesis.strategies import SearchStrategy
 from contract_tests.client.behaviours.behaviour import PLAIN, Behaviour
 from contract_tests.client.behaviours.grid import name_of
 from contract_tests.client.behaviours.strategy import behaviours
+from contract_tests.client.behaviours.troubles import Redirects
 from contract_tests.client.fitting import PROBES, Fitting
-from contract_tests.client.run import Run
+from contract_tests.client.run import Run, first_look_s
 from contract_tests.client.verdicts import Judgement, broken, judgements, undecided
 from contract_tests.exchange import redacted
 from contract_tests.judge import BrokenPromiseError, Judge
@@ -20,6 +21,9 @@ from contract_tests.judge import BrokenPromiseError, Judge
 SHRINK_S = 20.0
 """How long a shorter case is looked for; what is left is shown as it is."""
 
+_LOOKS, _LONGEST_TASK_S = 1.5, 150.0
+"""The first look at a task sees it running, the second its end, as where queries move the clock; and no task takes
+longer than half of what its submission estimates."""
 _PRINTED = 1_000
 """Characters of a client's output that are shown."""
 _LINES = 6
@@ -36,11 +40,13 @@ def _quiet(*_: object) -> None:
 @dataclass(frozen=True, slots=True)
 class Player:
     """How a client is run: `play` one behaviour (given how many tasks it is known to want), or several at once.
-    `limit_s`: how long one case may take in real time; 0 where time is virtual."""
+    `limit_s`: how long one case may take in real time; 0 where time is virtual. `lengthen`: from now on a task takes
+    so many seconds, unless a behaviour says otherwise."""
 
     play: Callable[[Behaviour, int | None], Run]
     play_all: Callable[[Sequence[Behaviour], int | None], Iterable[Run]]
     limit_s: Callable[[], float] = lambda: 0.0
+    lengthen: Callable[[float], object] = _quiet
 
 
 class NoClientError(Exception):
@@ -68,7 +74,7 @@ class Campaign:
 
         Raises NoClientError if it asked the fake for nothing, or for somebody else, or did not come to its end.
         """
-        run = self.player.play(PLAIN, None)
+        run = self._plain()
         others = [one for one in run.entries if one.record["other_key"]]
         if not run.entries:
             raise NoClientError(f"the client sent nothing to the API it was told of; {run.ending}{_printed(run)}")
@@ -81,6 +87,15 @@ class Campaign:
         self._judge(PLAIN)
         return run
 
+    def _plain(self) -> Run:
+        """A task has to outlast the client's first look at it, or what is told of a running one never reaches it."""
+        run = self.player.play(PLAIN, None)
+        task_s = _LOOKS * first_look_s(run)
+        if not 0 < task_s <= _LONGEST_TASK_S:
+            return run
+        self.player.lengthen(task_s)
+        return self.player.play(PLAIN, None)
+
     @property
     def intents(self) -> int:
         return max(1, len(self.runs[PLAIN].accepted))
@@ -91,7 +106,8 @@ class Campaign:
         return self.runs[PLAIN].ending.late
 
     def named(self, chosen: Iterable[Behaviour]) -> None:
-        """Play and judge each, the simpler ones first; before that is played how long the client waits by itself."""
+        """Play and judge each, the simpler ones first and redirects last: what others show is not put down to them.
+        Before that is played how long the client waits by itself."""
         if self.is_stuck:
             self.open_ends["every other behaviour"] = "the plain course did not come to its end"
             return
@@ -100,7 +116,7 @@ class Campaign:
         self._play(dict.fromkeys(one for one in probed if one not in self.runs))
         asked = [one for one in asked if not self._is_left_out(one)]
         self._play(sorted((one for one in asked if one not in self.runs), key=self.fitting.seconds_of, reverse=True))
-        for behaviour in sorted(asked, key=lambda one: len(one.deviations)):
+        for behaviour in sorted(asked, key=lambda one: (one.has(Redirects), len(one.deviations))):
             self._judge(behaviour)
 
     def _is_left_out(self, behaviour: Behaviour) -> bool:
@@ -170,8 +186,9 @@ class Campaign:
                 self._judge_one(behaviour, judgement)
 
     def _known(self, run: Run) -> Run:
-        """A run beside what is usual for this client."""
-        return replace(run, habit=self.fitting.habit)
+        """A run beside what is usual for this client, and what is known of it."""
+        found = frozenset(one.id for one in self.judge.checks if self.judge.is_found(one.id))
+        return replace(run, habit=self.fitting.habit, found=found)
 
     def _judge_one(self, behaviour: Behaviour, judgement: Judgement) -> None:
         run = self.runs[behaviour]

@@ -79,7 +79,7 @@ class InProcess:
 
     @property
     def player(self) -> Player:
-        return Player(self.play, self._play_all)
+        return Player(self.play, self._play_all, lengthen=self._lengthen)
 
     def play(self, behaviour: Behaviour, intents: int | None) -> Run:
         """One case."""
@@ -89,6 +89,9 @@ class InProcess:
         self._time.begin()
         ending = call.run(lambda: hopeless(self._stage.so_far(behaviour, intents)))
         return self._stage.seen(behaviour, key, ending, intents)
+
+    def _lengthen(self, task_s: float) -> None:
+        self._stage.task_s = task_s
 
     def _play_all(self, behaviours: Sequence[Behaviour], intents: int | None) -> Iterator[Run]:
         return (self.play(behaviour, intents) for behaviour in behaviours)

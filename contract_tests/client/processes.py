@@ -41,7 +41,7 @@ class Processes:
         contract: Contract | None = None,
     ) -> None:
         self._command, self._limit_s = command, limit_s
-        self._plain_s = 0.0
+        self._plain_s, self._task_s = 0.0, TASK_S
         self._stages = (
             Stage(profile, seed + one, moved_by, intercept=intercept, contract=contract) for one in range(parallel)
         )
@@ -61,7 +61,10 @@ class Processes:
 
     @property
     def player(self) -> Player:
-        return Player(self.play, self.play_all, self.limit_s)
+        return Player(self.play, self.play_all, self.limit_s, self._lengthen)
+
+    def _lengthen(self, task_s: float) -> None:
+        self._task_s = task_s
 
     def limit_s(self) -> float:
         """How long one case may take by now; the plain course has at least as long as any may."""
@@ -101,6 +104,7 @@ class Processes:
 
     def _play_on(self, stage: Stage, behaviour: Behaviour, intents: int | None) -> Run:
         key = f"sk-contract-{secrets.token_hex(12)}"
+        stage.task_s = self._task_s
         stage.set_up(behaviour, key)
         first = self._run(stage, behaviour, key, intents)
         if not behaviour.has(RunsAgain):

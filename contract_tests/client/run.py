@@ -112,7 +112,7 @@ class Run:
     """One case. `intents` is how many tasks the program wants (as its plain course showed); `tasks` are records of
     the control API; `charged` the ids that were paid for once everything had come to its end; `told` the states
     that callbacks told whoever listens at the callback URL; `known` the tasks that an earlier run of the program saw
-    completed."""
+    completed; `found` the checks that other cases have found broken."""
 
     behaviour: Behaviour
     entries: tuple[Entry, ...]
@@ -124,6 +124,7 @@ class Run:
     charged: tuple[str, ...] = ()
     told: dict[str, str] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
+    found: frozenset[str] = frozenset()
     habit: Habit = field(default_factory=Habit)
     contract: Contract = field(default_factory=built_in)
 
@@ -228,6 +229,14 @@ def is_trouble(entry: Entry) -> bool:
 def is_running(entry: Entry) -> bool:
     """Whether a query was told that its task goes on."""
     return entry.state is not None and entry.state not in TERMINAL
+
+
+def first_look_s(run: Run) -> float:
+    """How long after its submission, on the fake's clock, a task was first asked for by a client that never saw one
+    running; 0 for any other."""
+    if any(is_running(one) for one in run.polls) or not (run.queries and run.submissions):
+        return 0.0
+    return float(run.queries[0].record["at_ms"] - run.submissions[0].record["at_ms"]) / 1000
 
 
 def habit_of(run: Run) -> Habit:

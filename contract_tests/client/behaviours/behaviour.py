@@ -50,9 +50,9 @@ class Behaviour:
     def openings(self) -> tuple[Opening, ...]:
         return tuple(one for one in self.deviations if isinstance(one, Opening))
 
-    def scenario(self) -> dict[str, Any]:
-        """As the control API takes it. What becomes of the task is told with every submission."""
-        task = {name: value for one in self.deviations for name, value in one.task().items()}
+    def scenario(self, usual: dict[str, Any] | None = None) -> dict[str, Any]:
+        """As the control API takes it. What becomes of the task is told with every submission, beside the `usual`."""
+        task = (usual or {}) | {name: value for one in self.deviations for name, value in one.task().items()}
         rules = [given for one in self.deviations for given in one.rules()]
         merged = [{**given, "then": {**task, **given["then"]}} for given in rules]
         return {"name": "behaviour", "rules": [*merged, *([rule(task)] if task else [])]}

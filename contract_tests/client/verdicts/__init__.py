@@ -14,7 +14,8 @@ _REQUESTS_LIMIT = 600
 _REFUSALS_LIMIT = 10
 _IDLE_LIMIT = 4
 _WHATEVER_HAPPENS = ("CLIENT-PAYS-ONCE", "CLIENT-KEY-STAYS", "CLIENT-KEY-NOT-PRINTED")
-"""No document speaks of redirects: what a client makes of one is a matter of taste, but for these."""
+"""No document speaks of redirects: what a client makes of one is a matter of taste, but for these, and for what it
+does without any redirect, too."""
 
 _VERDICTS: tuple[Verdict, ...] = (
     manners.request_valid,
@@ -49,7 +50,7 @@ def judgements(run: Run) -> Iterator[Judgement]:
     redirected = run.behaviour.has(Redirects)
     for verdict in _VERDICTS:
         for one in verdict(run):
-            is_taste = redirected and not one.holds and one.check_id not in _WHATEVER_HAPPENS
+            is_taste = redirected and not one.holds and one.check_id not in (*_WHATEVER_HAPPENS, *run.found)
             yield replace(one, check_id="CLIENT-REDIRECTS") if is_taste else one
 
 
