@@ -233,8 +233,9 @@ def is_running(entry: Entry) -> bool:
 
 def first_look_s(run: Run) -> float:
     """How long after its submission, on the fake's clock, a task was first asked for by a client that never saw one
-    running; 0 for any other."""
-    if any(is_running(one) for one in run.polls) or not (run.queries and run.submissions):
+    running; 0 for any other, and for one that may have waited to be called."""
+    seen = any(is_running(one) for one in run.polls) or run.names_a_callback
+    if seen or not (run.queries and run.submissions):
         return 0.0
     return float(run.queries[0].record["at_ms"] - run.submissions[0].record["at_ms"]) / 1000
 
