@@ -231,6 +231,15 @@ class Contract:
         errors = [one["error"] for one in examples if isinstance(one, dict) and isinstance(one.get("error"), dict)]
         return frozenset((error.get("code"), error.get("type")) for error in errors)
 
+    def is_supposed(self, endpoint: Endpoint, status: int, code: Any) -> bool:
+        """Whether no documentation has this code of an error, so that nobody says its type."""
+        answer = endpoint.raw.get("responses", {}).get(str(status))
+        for one in json_media(self.document, answer).get("examples", {}).values():
+            example = resolved(self.document, one)
+            if example.get("value", {}).get("error", {}).get("code") == code:
+                return bool(example.get("x-evolink-evidence", "documented") != "documented")
+        return False
+
     @cached_property
     def invalid(self) -> dict[int, tuple[Any, ...]]:
         """The codes by which a submission is refused as invalid, by status; empty where the document says nothing."""

@@ -1,5 +1,6 @@
 """The whole life of a task on a mock, and what the first answer about a task tells."""
 
+import re
 from typing import Any
 
 from contract_tests.contract.document import UC_PER_CREDIT
@@ -9,6 +10,8 @@ from contract_tests.server.probes.probe import Need, Setting, probe
 from contract_tests.server.talk import reading
 from contract_tests.server.talk.case import Case
 
+_FORM = re.compile(r"task-unified-[0-9]+-[\w.~-]+", re.ASCII)
+"""What the suffix is like nobody says, but that it can stand in a path."""
 _LONGEST_S = 1_800.0
 _SKEW_S = 5
 """How far the clock of a server that nobody controls may be off."""
@@ -36,9 +39,8 @@ def whole_life(setting: Setting) -> None:
 
 def judge_first_answer(setting: Setting, body: Any, before_s: float, after_s: float) -> None:
     """What an accepted submission is answered with."""
-    that, parts = setting.judge.that, str(reading.at(body, "id")).split("-")
-    formed = len(parts) == 4 and parts[:2] == ["task", "unified"] and parts[2].isdigit() and parts[3].isalnum()
-    that("TASK-ID-FORM", formed, reading.at(body, "id"), "task-unified-<unix seconds>-<suffix>")
+    that, formed = setting.judge.that, _FORM.fullmatch(str(reading.at(body, "id")))
+    that("TASK-ID-FORM", formed is not None, reading.at(body, "id"), "task-unified-<unix seconds>-<suffix>")
     created = reading.at(body, "created")
     now = isinstance(created, int) and int(before_s) - _SKEW_S <= created <= after_s + _SKEW_S
     that("TASK-CREATED-IS-NOW", now, f"created {created}", f"between {before_s:.0f} and {after_s:.0f}")

@@ -248,7 +248,9 @@ class Case:
         prefix = "ANSWER" if known.is_documented else "LIST"
         wrong = known.wrong_types(answer.body)
         self.judge.that(f"{prefix}-TYPES", not wrong, f"{answer.status}, {wrong}")
-        absent = known.absent(answer.body)
+        # No documentation says how much of the first answer a repeat shows.
+        repeats = not self.judge.strict and answer.headers.get("idempotency-replayed") == "true"
+        absent = () if repeats else known.absent(answer.body)
         self.judge.that(f"{prefix}-COMPLETE", not absent, f"{answer.status} without {', '.join(absent)}")
 
     def _judge_error(self, answer: Answer, meant: Endpoint) -> None:
@@ -262,6 +264,8 @@ class Case:
         known = self.contract.error_kinds(meant, answer.status, named=named)
         if answer.status >= 400 and known and reading.fields(answer.at("error")):
             code, kind = answer.code, answer.at("error", "type")
+            if not self.judge.strict and self.contract.is_supposed(meant, answer.status, code):
+                return
             told = f"{answer.status}: code {reading.shown(code)}, type {reading.shown(kind)}"
             self.judge.that("ERROR-CODE-KNOWN", [code, kind] in map(list, known), told, _kinds(known))
 
