@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from contract_tests.check import Layer, checks
 from contract_tests.contract.contract import built_in
 from contract_tests.judge import BrokenPromiseError, Judge
-from contract_tests.server.probes.auditor import Auditor
+from contract_tests.server.probes.auditor import Auditor, Seen
 from contract_tests.server.sending import Sending
 from contract_tests.server.talk import reading
 from contract_tests.server.talk.address import AddressError, callback_address, server_address
@@ -65,6 +65,29 @@ def test_an_auditor_takes_anything(said: list[tuple[str, Any]]) -> None:
                 auditor.balanced(body)
         except BrokenPromiseError as broken:
             assert broken.received  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    ("completed", "remaining", "owner"),
+    [
+        (2, -7, "BILLING-COMPLETION-RELEASES-NOTHING"),
+        (2, 0, "BILLING-RELEASED-ON-FAILURE"),
+        (1, 0, "BILLING-RELEASED-ON-FAILURE"),
+        (2, 21, "BILLING-COMPLETION-RELEASES-NOTHING"),
+    ],
+    ids=["taken twice", "not given back", "either", "given back for all"],
+)
+def test_a_difference_is_owned_by_what_explains_it(completed: int, remaining: int, owner: str) -> None:
+    """Some tasks of 7 credits completed and one failed between two looks at the credits: 7 should have come back."""
+    auditor = Auditor(Judge(checks(*Layer)), built_in())
+    told: dict[str, Any] = {"remaining_credits": 100, "used_credits": 0}
+    auditor.balanced({"data": {"user": told, "token": told}})
+    seen = [Seen(f"task-unified-1-{number}", {}, 70_000) for number in range(completed + 1)]
+    auditor.changes.completed, auditor.changes.failed = seen[1:], seen[:1]
+    told = {"remaining_credits": 100 + remaining, "used_credits": 7 * completed}
+    with pytest.raises(BrokenPromiseError) as broken:
+        auditor.balanced({"data": {"user": told, "token": told}})
+    assert broken.value.check_id == owner
 
 
 @pytest.mark.parametrize("text", ["", "{", "NaN", "1e999", "[" * 100_000, "[" * 65 + "]" * 65, '"\\ud800'])

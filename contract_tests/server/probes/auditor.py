@@ -295,11 +295,14 @@ def _owners_of_used(changes: Changes, excess_uc: int) -> list[str]:
 
 
 def _owners_of_remaining(changes: Changes, excess_uc: int) -> list[str]:
-    """The likeliest first: what was given back too much is the price of those that completed, or it is anything."""
+    """The likeliest first: what was given back or taken too much is the price of those that completed, and not what
+    the others should have had back; or it is anything."""
+    completed, due = _sum(changes.completed) or 0, _sum([*changes.failed, *changes.cancelled]) or 0
+    is_theirs = excess_uc == completed > 0 or (excess_uc == -completed and completed != due)
     released = ["BILLING-RELEASED-ON-FAILURE"] if changes.failed else []
     released += ["BILLING-RELEASED-ON-CANCEL"] if changes.cancelled else []
     kept = ["BILLING-COMPLETION-RELEASES-NOTHING"] if changes.completed else []
-    owners = kept + released if excess_uc > 0 and excess_uc == _sum(changes.completed) else released + kept
+    owners = kept + released if is_theirs else released + kept
     owners += ["BILLING-RESERVED-ON-SUBMISSION"] if changes.submitted else []
     return owners + _owners_of_quiet(changes, is_quiet=not owners)
 
