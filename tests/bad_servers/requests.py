@@ -3,8 +3,7 @@
 from typing import Any
 
 from contract_tests.server.talk import reading
-from mockserver.web.app import Application
-from tests.bad_servers.house import Bad, Body, Hook, Pass, Wire, answers, bodies
+from tests.bad_servers.house import Bad, Body, Pass, Wire, answers, bodies
 
 
 def request(name: str, **bounds: Any) -> Any:
@@ -20,18 +19,18 @@ def prompt_is_optional(raw: Body) -> None:
     raw["components"]["schemas"]["VideoRequest"]["required"] = ["model", "video_urls"]
 
 
-def counts_bytes(app: Application) -> Hook:
-    """Of a prompt, where characters are told."""
+def counts(encoding: str, unit_bytes: int) -> Any:
+    """The units of a prompt in this encoding, where characters are told."""
 
     async def hook(wire: Wire, forward: Pass) -> None:
         prompt = (
             reading.at(reading.parsed(wire.body.decode("utf-8", "replace"))[0], "prompt") if wire.creates else None
         )
-        if isinstance(prompt, str) and len(prompt.encode()) > 5_000:
+        if isinstance(prompt, str) and len(prompt.encode(encoding, "surrogatepass")) > 5_000 * unit_bytes:
             wire.body = wire.body.replace(b'"prompt"', b'"no prompt"')
         await forward(wire)
 
-    return hook
+    return lambda _: hook
 
 
 def without_type(wire: Wire) -> None:
@@ -82,7 +81,8 @@ BAD = {
         "takes prompts of 5100 characters", "PROMPT-LENGTH", document=request("prompt", maxLength=5_100)
     ),
     "prompt_of_4900": Bad("refuses prompts of 5000", "PROMPT-LENGTH", document=request("prompt", maxLength=4_900)),
-    "counts_bytes": Bad("counts the bytes of a prompt", "PROMPT-LENGTH", hook=counts_bytes),
+    "counts_bytes": Bad("counts the bytes of a prompt", "PROMPT-LENGTH", hook=counts("utf-8", 1)),
+    "counts_utf_16": Bad("counts the UTF-16 units of a prompt", "PROMPT-LENGTH", hook=counts("utf-16-le", 2)),
     "images_of_none": Bad("takes an empty list of images", "IMAGE-COUNT", document=request("image_urls", minItems=0)),
     "images_of_three": Bad(
         "refuses the fourth image",

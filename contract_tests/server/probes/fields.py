@@ -108,8 +108,8 @@ def longest_prompt(contract: Contract) -> int | None:
 
 
 def of_characters(most: int) -> str:
-    """So many characters, in many more bytes: it is characters that documents count."""
-    return ("Schnee auf der Straße, 街道上的雪, снег на улице. " * most)[:most]
+    """So many characters, in more UTF-16 units and many more bytes: it is characters that documents count."""
+    return ("Schnee ❄ auf der Straße, 街道上的雪 🌨, снег на улице. " * most)[:most]
 
 
 @probe("IMAGE-COUNT", needs={Need.KEY})
