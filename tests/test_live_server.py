@@ -1,9 +1,11 @@
 """Servers judged as the live API is, in real time and for money: what is missing is named, nobody is accused, and no
 more is spent than the plan says, by the mock's own ledger."""
 
+import json
+import shlex
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from contract_tests.check import Layer
 from contract_tests.cli import main
 from contract_tests.contract.document import UC_PER_CREDIT
 from contract_tests.judge import Outcome
 from contract_tests.report import Report
+from contract_tests.server import command
 from contract_tests.server import fake as fakes
 from contract_tests.server.course import course
 from contract_tests.server.fake import fake
@@ -25,7 +29,8 @@ from contract_tests.server.run import LAYERS, Options, judge_server, opened
 from contract_tests.server.talk.target import Settings
 from mockserver.testing import MockServer
 from mockserver.web.app import Application
-from tests.bad_servers.house import Bad, Hook, Pass, Wire, served
+from tests.bad_servers.house import Bad, Hook, Pass, Wire, answers, served
+from tests.test_bad_servers import BAD
 
 KEY, OTHER_KEY = "sk-real-money-0123456789", "sk-other-money-987654321"
 FAST: dict[str, Any] = {"clock": "real", "task_seconds": 0.2, "only_keys": (KEY, OTHER_KEY)}
@@ -116,7 +121,7 @@ def test_an_endless_task_costs_its_own_checks_only(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_report_is_made_while_callbacks_still_arrive() -> None:
-    with MockServer(**FAST) as mock, opened(Options(settings=Settings(url=mock.url, key=KEY))) as run:
+    with MockServer(**FAST) as mock, opened(Options(settings=Settings(url=mock.url, key=KEY), control=False)) as run:
         request, is_over = run.target.build("GET", "/v1/credits"), threading.Event()
         run.target.send(request)
         exchange = run.target.exchanges[-1]
@@ -185,7 +190,95 @@ def test_without_credits_to_spend_a_refusal_is_not_taken_for_a_promise_kept() ->
     assert "0 credits are left under --max-credits" in reasons(report)["IDEMPOTENCY-SAME-TASK"]
 
 
+# --- what no documentation says
+
+
+def repeats_briefly(wire: Wire) -> None:
+    """A repeat shows the task as a query does."""
+    if wire.created and wire.answer_headers.get("idempotency-replayed"):
+        wire.json = {name: value for name, value in wire.json.items() if name != "usage"}
+
+
+def own_conflict(wire: Wire) -> None:
+    if wire.status == 409:
+        wire.json = {"error": wire.json["error"] | {"type": "conflict_error"}}
+
+
+def long_suffix(wire: Wire) -> None:
+    if wire.created:
+        wire.json = wire.json | {"id": "task-unified-1757169743-7cvnl5zw-3f39_EU"}
+
+
+@pytest.mark.parametrize(
+    ("change", "check_id", "held"),
+    [
+        (repeats_briefly, "ANSWER-COMPLETE", "IDEMPOTENCY-SAME-TASK"),
+        (own_conflict, "ERROR-CODE-KNOWN", "IDEMPOTENCY-CONFLICT"),
+        (long_suffix, "TASK-ID-FORM", "TASK-ID-FORM"),
+    ],
+)
+def test_a_server_may_do_as_it_likes_where_no_documentation_speaks(
+    change: Callable[[Wire], None], check_id: str, held: str, tmp_path: Path
+) -> None:
+    with served(Bad("differs", "", hook=answers(change)), tmp_path) as url:
+        report = judged(url, layers=(Layer.BEHAVIOUR,), only=frozenset({check_id, held}), settings={"key": KEY})
+    nobody_is_accused(report)
+    assert held in {one.check.id for one in report.of(Outcome.HELD)}
+
+
 # --- the money
+
+
+def test_a_finding_of_a_paid_run_is_shown_again_by_its_command(tmp_path: Path) -> None:
+    file, told = tmp_path / "report.json", ["--max-credits", "62", "--poll-seconds", "0.05"]
+    with served(BAD["own_ids"], tmp_path) as url:
+        cli = CliRunner(env={"EVOLINK_API_KEY": KEY})
+        asked = ["server", url, "--no-control", "--check", "TASK-ID-FORM", "--yes", "--json", str(file), *told]
+        assert cli.invoke(main, asked).exit_code == 1
+        [finding] = [one["finding"] for one in json.loads(file.read_text())["checks"] if one.get("finding")]
+        assert " ".join(told) in finding["replay"]
+        again = cli.invoke(main, [*shlex.split(finding["replay"])[1:], "--yes"])
+    assert (again.exit_code, "BROKEN TASK-ID-FORM" in again.output) == (1, True)
+
+
+def test_where_nothing_could_be_judged_the_reason_is_told() -> None:
+    with MockServer(**FAST) as mock:
+        asked = ["server", mock.url, "--no-control", "--check", "TASK-ID-FORM"]
+        done = CliRunner(env={"EVOLINK_API_KEY": KEY}).invoke(main, asked)
+    assert done.exit_code == 3
+    assert "not judged: TASK-ID-FORM: may cost 61.2 credits, and 0 credits are left" in done.output
+
+
+def test_a_mock_that_takes_its_own_keys_only_is_not_steered() -> None:
+    with MockServer(**FAST) as mock:
+        before = mock.get("/clock")["mode"]
+        done = CliRunner(env={"EVOLINK_API_KEY": KEY}).invoke(main, ["server", mock.url])
+        assert mock.get("/clock")["mode"] == before
+    assert done.exit_code == 3
+    assert "Could not judge: this mock has no account for a key that the run makes up" in done.output
+    assert "--no-control" in done.output
+
+
+def test_a_folder_of_recordings_that_cant_be_made_is_told_before_anything_is_paid(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = CliRunner().invoke(main, ["server", "fake", "--record", str(tmp_path / "file" / "recordings")])
+    assert done.exit_code == 2
+    assert "recordings can't be made: Not a directory" in done.output
+
+
+def test_recordings_that_cant_be_written_cost_nobody_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(command, "record", full)
+    with MockServer(**FAST) as mock:
+        asked = ["server", mock.url, "--no-control", "--check", "TASK-UNKNOWN-IS-404", "--record", str(tmp_path)]
+        done = CliRunner(env={"EVOLINK_API_KEY": KEY}).invoke(main, asked)
+    assert done.exit_code == 0
+    assert "can't be written: No space left on device" in done.output
+    assert "Holds: 1 check" in done.output
 
 
 @pytest.mark.parametrize("profile", ["documented", "observed"])
@@ -222,6 +315,7 @@ def test_a_dry_run_shows_the_plan_and_buys_nothing() -> None:
     [
         ("BILLING-PRICE", 1),
         ("VIDEO-FORMAT", 1),
+        ("IDEMPOTENCY-CONFLICT", 1),
         ("CALLBACK-RETRIED", 3),
         ("TASK-UNKNOWN-IS-404", 0),
         ("SCHEMA-BODY", 0),

@@ -39,10 +39,11 @@ def print_summary(report: Report, console: Console) -> None:
     for outcome in FOUND:
         for result in report.of(outcome):
             _print_finding(result, console)
-    if times(report):
+    if times(report) or not report.aborted:
         _say(console, "")
         for line in _not_judged(report):
             _say(console, line, "dim")
+    if times(report):
         console.print(_table(report))
         _print_verdict(report, console)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from contract_tests.check import Layer, checks
 from contract_tests.contract.contract import Contract
@@ -29,6 +30,11 @@ _REHEARSED = 1_000.0
 _POLL_S = 5.0
 """As often as the documentation's examples poll (facts, section 8)."""
 _EXAMPLE_IMAGE = "https://example.com/winter.jpg"
+_REPEATED = (
+    *("max_credits", "highest_price", "key_file", "other_key_file", "callback_url", "callback_port", "video_url"),
+    *("video_seconds", "image_url", "poll_seconds", "examples", "timeout", "deadline", "rate"),
+)
+"""What a finding may hang on, and the command that shows it again repeats; not `--yes`: who pays is asked again."""
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -86,6 +92,8 @@ def server(url: str, **arguments: Any) -> None:
     dry_run: bool = arguments.pop("dry_run")
     files = {name: arguments.pop(name) for name in ("junit", "json_file", "html", "har", "accepted")}
     recorded: Path | None = arguments.pop("recorded")
+    if recorded is not None:
+        _made(recorded)
     with _target(url, arguments) as (options, yes):
         try:
             with opened(options) as run:
@@ -95,7 +103,7 @@ def server(url: str, **arguments: Any) -> None:
                 with progress(f"Judging {options.settings.url}") as tell:
                     report = judge_server(run, tell)
                 if recorded is not None:
-                    record(tuple(run.target.exchanges), recorded)
+                    _record(run, recorded)
         except (UnreachableError, ForeignMemoryError) as error:
             click.echo(f"Could not judge: {error}", err=True)
             sys.exit(COULD_NOT_JUDGE)
@@ -103,19 +111,36 @@ def server(url: str, **arguments: Any) -> None:
     sys.exit(report.exit_code)
 
 
+def _made(folder: Path) -> None:
+    """Before anything is paid for. Raises UsageError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"--record: {folder} can't be made: {error.strerror}") from error
+
+
+def _record(run: Run, folder: Path) -> None:
+    """What can't be kept costs nobody the report."""
+    try:
+        record(tuple(run.target.exchanges), folder)
+    except OSError as error:
+        click.echo(f"--record: {folder} can't be written: {error.strerror}", err=True)
+
+
 @contextmanager
 def _target(url: str, arguments: dict[str, Any]) -> Iterator[tuple[Options, bool]]:
     yes, as_live = arguments.pop("yes"), arguments.pop("as_live")
     arguments["contract"] = contract_from(arguments["specs"], arguments["model"])
+    arguments["replay"] = _replay(url, arguments, is_rehearsal=as_live)
     if url != FAKE:
         if as_live:
             raise click.UsageError(f"--as-live: received {url}; allowed: {FAKE}, a mock that the run starts itself")
-        yield _options(url, _address(server_address, url), arguments), yes
+        yield _options(_address(server_address, url), arguments), yes
         return
     arguments |= _rehearsing(arguments, arguments["contract"]) if as_live else {}
     profile, seed, specs = arguments["profile"] or "documented", arguments["seed"], arguments["contract"].specs
     with fake(profile, seed, specs, as_live=as_live, purse=arguments["max_credits"] or 0) as started:
-        yield _options(url, started.url, arguments, started), yes or as_live
+        yield _options(started.url, arguments, started), yes or as_live
 
 
 def _rehearsing(arguments: dict[str, Any], contract: Contract) -> dict[str, Any]:
@@ -141,8 +166,7 @@ def _address(check: Any, given: str) -> str:
     return address
 
 
-def _options(url: str, address: str, arguments: dict[str, Any], started: Fake | None = None) -> Options:
-    """`url` is what the command was given, `address` where the server is."""
+def _options(address: str, arguments: dict[str, Any], started: Fake | None = None) -> Options:
     key, other_key = keys_from_environment()
     keys = (started.keys if started else ()) or (
         _key(arguments["key_file"]) or key,
@@ -176,7 +200,7 @@ def _options(url: str, address: str, arguments: dict[str, Any], started: Fake | 
         callback_url=_address(callback_address, given) if (given := arguments["callback_url"]) else "",
         callback_port=arguments["callback_port"],
         certificate=started.certificate if started else None,
-        replay=_replay(url, arguments, is_rehearsal=bool(started and started.keys)),
+        replay=arguments["replay"],
         state=arguments["state"],
     )
 
@@ -186,9 +210,20 @@ def _replay(url: str, arguments: dict[str, Any], *, is_rehearsal: bool) -> str:
     words += spec_words(arguments["specs"], arguments["model"])
     words += ["--as-live"] if is_rehearsal else []
     words += ["--profile", arguments["profile"]] if arguments["profile"] else []
-    flags = ("quick",) if is_rehearsal else ("quick", "no_control")
-    words += [f"--{name.replace('_', '-')}" for name in flags if arguments[name]]
+    words += [_flag(name) for name in ("quick", "no_control") if arguments[name]]
+    for name in _REPEATED:
+        if _was_given(name):
+            value = arguments[name]
+            words += [_flag(name), f"{value:.10g}" if isinstance(value, float) else str(value)]
     return shlex.join(words)
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _was_given(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _known(only: tuple[str, ...]) -> frozenset[str]:

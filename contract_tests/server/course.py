@@ -91,11 +91,8 @@ def _before(asked: tuple[Probe, ...]) -> tuple[Probe, ...]:
     """What has to have happened for these: tasks bought, and ended; a valid submission accepted."""
     if {*aftermath.LATE, aftermath.afterwards}.intersection(asked):
         return (*live.BUYING, aftermath.to_the_end)
-    return (
-        (live.plain,)
-        if {access.foreign_task, *fields.COMPARING, callbacks.forbidden_targets, listing.models}.intersection(asked)
-        else ()
-    )
+    comparing = {access.foreign_task, *fields.COMPARING, callbacks.forbidden_targets, listing.models}
+    return (live.plain,) if {live.again, *comparing}.intersection(asked) else ()
 
 
 def all_probes() -> tuple[Probe, ...]:

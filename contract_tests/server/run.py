@@ -147,6 +147,7 @@ def opened(options: Options) -> Iterator[Run]:
         if control is not None:
             target.steer(control)
             stack.callback(control.give_back, target.made_up)
+            _require_worlds(control, options.settings.run)
         listener = _listener(options, control, stack)
         profile = options.profile or known_profile((health or {}).get("profile"))
         missing = frozenset(missing_of(options, target, listener, profile))
@@ -210,6 +211,15 @@ def _control(options: Options, stack: ExitStack) -> Control | None:
     except ControlError as error:
         raise UnreachableError(f"there is a control API, but it can't be used: {error}; try --no-control") from error
     return control
+
+
+def _require_worlds(control: Control, run: str) -> None:
+    """Every case has an account of its own. Raises UnreachableError where a mock takes its own keys only."""
+    try:
+        control.account(f"sk-contract-{run}", credits=0)
+    except ControlError as error:
+        told = f"this mock has no account for a key that the run makes up: {error}; try --no-control"
+        raise UnreachableError(told) from error
 
 
 def _cap_uc(options: Options, *, is_mock: bool) -> int | None:
