@@ -344,6 +344,13 @@ def test_a_transfer_coding_that_is_not_known(raw: Raw, coding: str) -> None:
     assert raw.has_ended
 
 
+@pytest.mark.parametrize("first", ["gzip", "identity", "chunked", ""])
+def test_two_lines_of_transfer_codings_are_one_list(raw: Raw, first: str) -> None:
+    fields = (f"transfer-encoding: {first}", "transfer-encoding: chunked")
+    assert raw.ask(post(f"{len(BODY):x}\r\n{BODY}\r\n0\r\n\r\n", *fields)).status == 400
+    assert raw.has_ended
+
+
 @pytest.mark.parametrize(
     ("target", "status"),
     [

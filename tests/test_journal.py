@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mockserver.web import journal
 from mockserver.web.options import Bounds
 from tests.conftest import MakeMock
 from tests.documents import check
@@ -150,6 +151,31 @@ def test_verify_shows_the_nearest_miss(mock: Mock) -> None:
         {"place": "body.prompt", "expected": "Make it snow", "received": "Make it rain"},
         {"place": "body.callback_url", "expected": "https://x.example", "received": None},
     ]
+
+
+@pytest.mark.parametrize(
+    ("expected", "looked_into"),
+    [
+        ({"method": "POST", "path": CREATE, "count": 20}, 0),
+        ({"path": "/v1/nowhere", "at_most": 0}, 1),  # the nearest, to be shown
+    ],
+)
+def test_verify_looks_into_no_more_than_it_must(
+    mock: Mock, monkeypatch: pytest.MonkeyPatch, expected: dict[str, Any], looked_into: int
+) -> None:
+    for _ in range(20):
+        mock.submit()
+    mock.get("/v1/credits")
+    unpacked: list[bytes] = []
+    unpack = journal._unpack
+
+    def counting(packed: bytes) -> Any:
+        unpacked.append(packed)
+        return unpack(packed)
+
+    monkeypatch.setattr(journal, "_unpack", counting)
+    assert mock.post("/_mock/requests/verify", expected).json()["verified"]
+    assert len(unpacked) == looked_into
 
 
 def test_verify_survives_bodies_nested_as_deep_as_they_get(mock: Mock) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -100,6 +100,20 @@ class Entry(Struct, gc=False):
             record["body"] = self.veil.without_start(record["body"])
         return record
 
+    def part(self, places: Collection[str]) -> dict[str, Any]:
+        """Of `record` these places of the request, or its status; nothing is unpacked for what lies open."""
+        part: dict[str, Any] = {"method": self.method, "path": self.path, "status": self.status}
+        if OPEN.issuperset(places):
+            shown: dict[str, Any] = self.veil.over_all(part, self.path.encode())
+            return shown
+        exchange = _unpack(self.packed)
+        part |= {place: _READ[place](exchange) for place in places if place in _READ}
+        fields = (text for field in exchange.headers for text in field)
+        shown = self.veil.over_all(part, b"\n".join((self.path.encode(), exchange.query, exchange.body, *fields)))
+        if exchange.body_truncated and isinstance(shown.get("body"), str):
+            shown["body"] = self.veil.without_start(shown["body"])
+        return shown
+
     def _head(self, exchange: _Exchange) -> dict[str, Any]:
         """When it came, whose it was, and what was asked."""
         return {
@@ -126,6 +140,10 @@ class Entry(Struct, gc=False):
             "request_id": exchange.request_id,
             "hints": [{"kind": kind, "text": text} for kind, text in exchange.hints],
         }
+
+
+OPEN = frozenset({"method", "path", "status"})
+"""What an entry has unpacked."""
 
 
 class Journal:
@@ -250,3 +268,11 @@ def _model(body: bytes) -> str | None:
         return _asked(body).model
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+_READ: dict[str, Callable[[_Exchange], Any]] = {
+    "query": lambda exchange: _query(exchange.query) if exchange.query else "",
+    "headers": lambda exchange: _headers(exchange.headers),
+    "body": lambda exchange: readable(exchange.body),
+}
+"""How what is packed is made presentable."""

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from mockserver.runtime.turn import Turn
 from mockserver.web.control.desk import Desk, WrongError, flag_asked, json_response, limit_asked, whole_asked
 from mockserver.web.control.records import Record, present
-from mockserver.web.journal import Entry, differences
+from mockserver.web.journal import OPEN, Difference, Entry, differences
 from mockserver.web.looking.reason import reason
 
 _LAST = 2**53
@@ -21,7 +21,7 @@ _COMPARED = ("method", "path", "query", "headers", "body", "status")
 
 class RequestCalls:
     def __init__(self, desk: Desk) -> None:
-        self._desk, self._making = desk, asyncio.Lock()
+        self._desk, self._making, self._verifying = desk, asyncio.Lock(), asyncio.Lock()
 
     async def list_requests(self, request: Request, body: Any) -> Response:
         entries = self._wanted(request)
@@ -66,14 +66,32 @@ class RequestCalls:
         name = self._desk.name_of(body["key"]) if "key" in body else None
         wanted = {place: body[place] for place in _COMPARED if place in body}
         expected = self._desk.journal.veil.over_all(wanted, msgspec.json.encode(wanted))  # as the records are
-        records = await self._records(self._desk.journal.entries(name), Entry.record)
-        compared = [(differences(expected, one), one) for one in records]
-        matched = sum(not found for found, _ in compared)
+        async with self._verifying:
+            matched, nearest = await _compared(expected, self._desk.journal.entries(name))
         answer: dict[str, Any] = {"verified": counted(body, matched), "matched": matched}
-        if compared and not matched:
-            nearest, record = min(compared, key=lambda pair: len(pair[0]))
-            answer["nearest"] = {"request": record, "differences": nearest}
+        if nearest is not None and not matched:
+            entry, found = nearest
+            answer["nearest"] = {"request": entry.record(), "differences": found}
         return json_response(answer)
+
+
+async def _compared(
+    expected: dict[str, Any], entries: Iterable[Entry]
+) -> tuple[int, tuple[Entry, list[Difference]] | None]:
+    """How many are alike, and the first of those that miss least. In turns with what others ask; what lies open is
+    compared first, and only who may still be alike or nearest is looked into."""
+    turn, matched = Turn(), 0
+    nearest: tuple[Entry, list[Difference]] | None = None
+    plain = {place: value for place, value in expected.items() if place in OPEN}
+    for entry in entries:
+        misses = len(differences(plain, entry.part(plain)))
+        if not misses or not (matched or (nearest and len(nearest[1]) <= misses)):
+            found = differences(expected, entry.part(expected))
+            matched += not found
+            if found and (nearest is None or len(found) < len(nearest[1])):
+                nearest = entry, found
+        await turn.give()
+    return matched, nearest
 
 
 def counted(body: dict[str, Any], matched: int) -> bool:

@@ -213,8 +213,9 @@ def _check_host(request: Request) -> None:
 
 
 def _check_coding(request: Request) -> None:
-    """Only what the parser undoes can be understood (RFC 9112, 6.1)."""
-    coding = request.fields[b"transfer-encoding"].decode("latin-1")
+    """Only what the parser undoes can be understood (RFC 9112, 6.1); several lines are one list (RFC 9110, 5.3)."""
+    codings = [value for name, value in request.headers if name == b"transfer-encoding"]
+    coding = b", ".join(codings).decode("latin-1")
     if coding.strip().lower() != "chunked":
         reason = f"Transfer-Encoding {coding[:100]}, where only chunked is understood"
         raise WrongRequestError("malformed_request", request.path, reason=reason)
