@@ -1,5 +1,8 @@
 """Keys in odd places: whatever equals or carries one that was seen is masked, in echo and journal alike."""
 
+import itertools
+import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -8,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mockserver.web import veil as veil_module
 from mockserver.web.options import Bounds
 from mockserver.web.veil import Veil
 from tests.conftest import MakeMock
@@ -137,3 +141,26 @@ def test_no_text_carries_a_key_afterwards(keys: list[str], before: str, after: s
         for text in (key, before + key + after, quote(before + key, safe="")):
             assert key not in veil.over(text)
     assert veil.over_all({"a": [1, None, before]}, before.encode()) == {"a": [1, None, veil.over(before)]}
+
+
+def test_keys_come_while_lines_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one who prints reads in a thread of its own."""
+    veil, is_over = Veil(), threading.Event()
+
+    def come() -> None:
+        for number in itertools.count():
+            veil.note(f"Bearer {number:08}-somebody".encode())
+            if is_over.is_set():
+                return
+
+    interval = sys.getswitchinterval()
+    monkeypatch.setattr(veil_module, "_SEEN_LIMIT", 50)
+    coming = threading.Thread(target=come)
+    sys.setswitchinterval(1e-6)
+    try:
+        coming.start()
+        assert {veil.over("a text that holds none") for _ in range(3_000)} == {"a text that holds none"}
+    finally:
+        is_over.set()
+        coming.join()
+        sys.setswitchinterval(interval)

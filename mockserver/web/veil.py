@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import unquote_plus
@@ -22,38 +23,44 @@ _CUT = "…"
 
 
 class _Keys:
-    """A set of keys that finds which of them a text holds, however many there are: they stand by their beginnings."""
+    """A set of keys that finds which of them a text holds, however many there are: they stand by their beginnings.
+    Whoever prints lines asks in a thread of its own while others come."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._by_start: dict[str, dict[int, set[str]]] = {}
 
     def add(self, key: str) -> None:
-        self._by_start.setdefault(key[:_TELLING], {}).setdefault(len(key), set()).add(key)
+        with self._lock:
+            self._by_start.setdefault(key[:_TELLING], {}).setdefault(len(key), set()).add(key)
 
     def discard(self, key: str) -> None:
-        by_length = self._by_start.get(key[:_TELLING], {})
-        alike = by_length.get(len(key), set())
-        alike.discard(key)
-        if not alike:
-            by_length.pop(len(key), None)
-        if not by_length:
-            self._by_start.pop(key[:_TELLING], None)
+        with self._lock:
+            by_length = self._by_start.get(key[:_TELLING], {})
+            alike = by_length.get(len(key), set())
+            alike.discard(key)
+            if not alike:
+                by_length.pop(len(key), None)
+            if not by_length:
+                self._by_start.pop(key[:_TELLING], None)
 
     def within(self, text: str) -> set[str]:
-        return {
-            text[at : at + length]
-            for start, by_length in self._by_start.items()
-            for at in _places(start, text)
-            for length, keys in by_length.items()
-            if text[at : at + length] in keys
-        }
+        with self._lock:
+            return {
+                text[at : at + length]
+                for start, by_length in self._by_start.items()
+                for at in _places(start, text)
+                for length, keys in by_length.items()
+                if text[at : at + length] in keys
+            }
 
     def begun_at(self, text: str) -> int | None:
         """Where a key begins that the end of this text cuts."""
-        for start, by_length in self._by_start.items():
-            at = text.rfind(start)
-            if at >= 0 and any(key.startswith(text[at:]) for keys in by_length.values() for key in keys):
-                return at
+        with self._lock:
+            for start, by_length in self._by_start.items():
+                at = text.rfind(start)
+                if at >= 0 and any(key.startswith(text[at:]) for keys in by_length.values() for key in keys):
+                    return at
         return None
 
 
