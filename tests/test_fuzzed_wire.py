@@ -23,12 +23,12 @@ _STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3}) ")
 
 
 class Served:
-    """A server of its own, whatever it prints kept."""
+    """A server of its own, whatever it prints kept: a line for each request, and apart from them what went wrong."""
 
     def __init__(self, folder: Path) -> None:
-        self.told = folder / "told.txt"
-        with self.told.open("wb") as told:
-            self.process = subprocess.Popen(SERVE, stdout=told, stderr=subprocess.STDOUT)
+        self.told, self._errors = folder / "told.txt", folder / "errors.txt"
+        with self.told.open("wb") as told, self._errors.open("wb") as errors:
+            self.process = subprocess.Popen(SERVE, stdout=told, stderr=errors)
         self.url = self._address()
         self.port = httpx.URL(self.url).port or 0
 
@@ -38,7 +38,7 @@ class Served:
             if found := re.search(r"EvoLink mock on (http://\S+)", self.told.read_text()):
                 return found[1]
             time.sleep(0.05)
-        raise AssertionError(self.told.read_text())
+        raise AssertionError(self.told.read_text() + self._errors.read_text())
 
     @property
     def memory_mib(self) -> float:
@@ -46,10 +46,10 @@ class Served:
         return int(re.findall(r"VmRSS:\s+(\d+)", fields)[0]) / 1024
 
     def end(self) -> tuple[int, str]:
-        """(exit code, what it printed); ended as an operator ends it."""
+        """(exit code, what it told of as wrong); ended as an operator ends it."""
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(20)
-        return code, self.told.read_text()
+        return code, self._errors.read_text()
 
 
 @pytest.fixture
