@@ -12,6 +12,7 @@ from mockserver.simulation.clock import Mode
 from mockserver.simulation.ledger import UC_PER_CREDIT
 
 MOST_CREDITS, MOST_SPEED, MOST_TASK_SECONDS = 1e9, 1e6, 2_592_000
+_SECRET = ("control_token", "only_keys")
 _ADDRESS = re.compile(r"https?://[^/?#\s]+[^?#\s]*")
 
 
@@ -85,7 +86,7 @@ class Options(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         """Without secrets."""
-        told = structs.asdict(structs.replace(self, control_token=None, only_keys=()))
+        told = {name: value for name, value in structs.asdict(self).items() if name not in _SECRET}
         return f"Options({', '.join(f'{name}={value!r}' for name, value in told.items())})"
 
     def _check(self, name: str, received: Any, fits: bool, allowed: str) -> None:

@@ -26,7 +26,7 @@ def value(path: Path, read: Callable[[bytes], Any], form: str = "") -> Any:
     Raises OSError where there is no such file, and what `read` raises.
     """
     source = path.read_bytes()
-    digest = blake2b(source, digest_size=16, key=blake2b(f"{_FORM} {form}".encode()).digest()).hexdigest()
+    digest = blake2b(f"{_FORM} {form}\n".encode() + source, digest_size=16).hexdigest()
     with contextlib.suppress(OSError, ValueError, TypeError):
         kept_digest, kept = msgspec.json.decode(_place(path).read_bytes())
         if kept_digest == digest:

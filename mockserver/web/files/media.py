@@ -1,6 +1,7 @@
 """Links to files, until they expire on the clock: results (small real files, one for each kind) and uploads."""
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from mimetypes import guess_type
 from pathlib import Path
 from urllib.parse import quote
@@ -99,7 +100,9 @@ def file_routes(node: Node, registry: Registry, blobs: Blobs, samples: Path) -> 
     return [shown, Route(SAVED + "{file_id}", endpoint("attachment"), methods=["GET"])]
 
 
+@lru_cache(maxsize=32)
 def _sample(path: Path, media_type: str | None = None) -> Whole:
+    """A few small files, each read and digested once."""
     content = path.read_bytes()
     return Whole(content, media_type or guess_type(path.name)[0] or "application/octet-stream", digest_of(content))
 
