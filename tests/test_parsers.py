@@ -17,8 +17,10 @@ from mockserver.runtime.proxying import NotProxyingError, ask_of
 from mockserver.runtime.target import TargetPolicy
 from mockserver.web.control import guard
 from mockserver.web.files import content
+from mockserver.web.http.heads import Heads
 from mockserver.web.http.parsing import NESTED_LIMIT, UnreadableError, json_of, parsed
-from mockserver.web.http.request import Reader, Request, WrongRequestError
+from mockserver.web.http.reader import Reader
+from mockserver.web.http.request import Request, WrongRequestError
 from mockserver.web.journal import Journal
 
 OFTEN = settings(max_examples=60, deadline=None)
@@ -82,10 +84,10 @@ def test_whatever_a_parser_raises_is_one_refusal(raised: Exception) -> None:
 # --- requests
 
 
-def outcome(pieces: list[bytes]) -> tuple[list[Any], str | None]:
+def outcome(pieces: list[bytes], heads: Heads) -> tuple[list[Any], str | None]:
     """The requests that bytes make, and what ends them."""
     whole: list[Request] = []
-    reader = Reader(lambda _: None, whole.append, lambda _: 1_000)
+    reader = Reader(lambda _: None, whole.append, lambda _: 1_000, heads)
     wrong = None
     try:
         for piece in pieces:
@@ -115,7 +117,20 @@ REQUESTS = near(
 def test_requests_are_the_same_however_their_bytes_come(raw: bytes, cuts: list[int]) -> None:
     places = sorted(place % (len(raw) + 1) for place in cuts)
     pieces = [raw[start:end] for start, end in zip([0, *places], [*places, len(raw)], strict=True)]
-    assert outcome([piece for piece in pieces if piece]) == outcome([raw] if raw else [])
+    assert outcome([piece for piece in pieces if piece], Heads()) == outcome([raw] if raw else [], Heads())
+
+
+WHOLE = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+PIECES = REQUESTS | st.sampled_from([WHOLE, WHOLE + b"GE", WHOLE + b"\r\n", b"\r\n", b"GE", b"x"])
+
+
+@OFTEN
+@given(st.lists(PIECES.filter(bool), max_size=6))
+def test_requests_are_the_same_when_their_heads_came_before(pieces: list[bytes]) -> None:
+    heads = Heads()
+    for piece in pieces:
+        outcome([piece], heads)
+    assert outcome(pieces, heads) == outcome([b"".join(pieces)] if pieces else [], Heads())
 
 
 # --- forms and files

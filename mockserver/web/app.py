@@ -49,6 +49,7 @@ from mockserver.web.hints.adviser import Adviser
 from mockserver.web.hints.hint import Hint
 from mockserver.web.http.cors import Cors, allowing
 from mockserver.web.http.exchange import json_answer, send_answer
+from mockserver.web.http.heads import Heads
 from mockserver.web.http.wire import ApiApp, Receive, Scope, Send
 from mockserver.web.journal import Journal
 from mockserver.web.links import PublicUrl
@@ -78,7 +79,7 @@ class Application:
     class sends callbacks in another way."""
 
     def __init__(self, options: Options, courier: type[Courier] = Courier) -> None:
-        self.options, self._courier = options, courier
+        self.options, self._courier, self.heads = options, courier, Heads()
         self._urls = PublicUrl(options.public_url or DEFAULT_URL, follows=options.links_follow_host)
         self._control_document = load(data("openapi", "control.yaml"))
         self.registry = registry_of(options)

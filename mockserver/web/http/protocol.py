@@ -14,7 +14,8 @@ from mockserver.log import LogError, MovedError
 from mockserver.runtime.resident import NotHereError
 from mockserver.web.http.cycle import Cycle
 from mockserver.web.http.exchange import Answer, RawHeaders, json_answer
-from mockserver.web.http.request import Reader, Request, WrongRequestError
+from mockserver.web.http.reader import Reader
+from mockserver.web.http.request import Request, WrongRequestError
 from mockserver.web.nodes.passage import Passage
 
 _SLICE_BYTES = 4 * 1024
@@ -43,7 +44,7 @@ class HttpProtocol(asyncio.Protocol):
         self._api, self._members = self.app.api_app, self.app.membership
         self._loop = _loop or asyncio.get_running_loop()
         self._state, self._app_state, self._limit = server_state, app_state, config.limit_concurrency
-        self._reader = Reader(self._let_send, self._complete, self.app.limit_of)
+        self._reader = Reader(self._let_send, self._complete, self.app.limit_of, self.app.heads)
         self._transport: Any = None
         self._queue: deque[Request] = deque()
         self._unfed = b""

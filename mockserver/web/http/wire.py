@@ -195,7 +195,7 @@ def _allowed(cors: Cors, method: str, fields: Headers, answer: Answer) -> Answer
 async def hang_up(scope: Scope, receive: Receive, *, flush: bool = False) -> None:
     """Close the connection under the client (`flush`: after what was written).
 
-    The transport is put into the connection's state by `protocol.MockProtocol`. Without one (in process) the
+    The transport is put into the connection's state by `protocol.HttpProtocol`. Without one (in process) the
     client sees the connection error that it would see on a wire.
     """
     transport = scope.get("state", {}).get("transport")
