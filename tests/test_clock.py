@@ -113,6 +113,23 @@ def test_a_real_clock_runs_by_itself_at_its_speed(make_mock: MakeMock, monkeypat
     assert mock.get("/_mock/clock").json()["now_ms"] == START_MS + 5500
 
 
+@pytest.mark.parametrize("speed", [0.001, 1.0, 90.0])
+def test_what_a_log_keeps_of_a_running_clock_is_ahead_by_at_most_a_second(speed: float) -> None:
+    ticks = 0.0
+    clock = Clock(Mode.REAL, speed=speed, start_ms=1_000_000, ticks=lambda: ticks)
+    kept = set()
+    for _ in range(100):
+        ticks += 50
+        kept.add(clock.kept_ms())
+        assert clock.now_ms() < clock.kept_ms() <= clock.now_ms() + max(1, 1_000 * speed)
+    assert len(kept) <= 6
+
+
+def test_what_a_log_keeps_of_a_clock_that_stands_is_its_time() -> None:
+    clock = Clock(Mode.MANUAL, start_ms=1_234)
+    assert clock.kept_ms() == 1_234
+
+
 def test_a_clock_goes_on_from_where_it_stands_when_its_mode_changes(
     make_mock: MakeMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

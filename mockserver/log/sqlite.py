@@ -110,19 +110,20 @@ class SqliteLog:
             self._woken.append((world.id,))
 
     def commit(self, clock_ms: int) -> None:
-        self.clock_ms = clock_ms
         if not self._lines and not self._births:
             return
         births, lines, woken = self._births, self._lines, self._woken
         self._births, self._lines, self._woken = [], [], []
         try:
             with self._transaction():
-                self._connection.execute("UPDATE server SET clock_ms = ?", (clock_ms,))
+                if clock_ms != self.clock_ms:
+                    self._connection.execute("UPDATE server SET clock_ms = ?", (clock_ms,))
                 if births:
                     self._connection.executemany("INSERT INTO world (id, name, birth) VALUES (?, ?, ?)", births)
                 self._connection.executemany("INSERT INTO line (world, sequence, line) VALUES (?, ?, ?)", lines)
                 if woken:
                     self._connection.executemany("UPDATE world SET due_ms = 0 WHERE id = ?", woken)
+            self.clock_ms = clock_ms
         except LogError:
             lost = {line[0] for line in lines} | {birth[0] for birth in births}
             self._worlds = {name: world for name, world in self._worlds.items() if world.id not in lost}

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from mockserver.simulation.clock import Mode, OwnClock
 
+_KEPT_MS = 1_000
 MANUAL_START_MS = 1_757_169_743_000
 """`created` of the documented example: runs on a manual clock repeat to the byte."""
 LAST_MS = 253_402_300_799_999
@@ -63,6 +64,15 @@ class Clock:
             return self._base_ms
         passed_ms = int(((self.ticks() if ticks is None else ticks) - self._since) * self.speed)
         return min(LAST_MS, self._base_ms + passed_ms)
+
+    def kept_ms(self) -> int:
+        """What a log keeps of it. A clock that runs is said to be up to a second (of the machine's) further: so it is
+        not behind after a crash, and need not be written with every command."""
+        now_ms = self.now_ms()
+        if not self.runs:
+            return now_ms
+        step_ms = max(1, round(_KEPT_MS * self.speed))
+        return min(LAST_MS, (now_ms // step_ms + 1) * step_ms)
 
     def move_to(self, now_ms: int) -> None:
         """Jump forward; a time already past changes nothing."""

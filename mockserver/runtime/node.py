@@ -78,7 +78,7 @@ class Node:
     def _make_round(self, log: Log | FarLog) -> Round:
         if isinstance(log, FarLog):
             return FarRound(log, self._release, self._withdraw, self._in_memory)
-        return Round(lambda: log.commit(self.clock.now_ms()), self._release, self._withdraw)
+        return Round(lambda: log.commit(self.clock.kept_ms()), self._release, self._withdraw)
 
     def _in_memory(self, names: Iterable[str]) -> list[Resident]:
         return self.worlds.among(names)
