@@ -44,6 +44,7 @@ def entry(at_s: float, method: str, path: str, status: int = 200, **more: Any) -
         "key_in": [],
         "other_key": None,
         "made": status >= 300,
+        "port": None,
     }
     return entry_of({**record, **more}, virtual=False)
 
@@ -174,6 +175,19 @@ def test_starting_a_program_is_no_pause(step_s: float, pause_s: float) -> None:
     )
     fitting.learn(whole)
     assert broken(replace(whole, habit=fitting.habit)) == (("CLIENT-POLL-CADENCE",) if pause_s == 0 else ())
+
+
+@pytest.mark.parametrize("ports", [(7, 7, 7, 7, 7, 7), (1, 2, 3, 4, 5, 6)], ids=["one connection", "one for each"])
+def test_what_a_step_takes_tells_nothing_where_the_connection_stays_open(ports: tuple[int, ...]) -> None:
+    """A program that made a new client for its results, on a busy machine, and paused all the same."""
+    queries = [query(1 + number * 0.25, "processing", port=port) for number, port in enumerate(ports)]
+    whole = run(submission(), *queries, query(2.5, "completed"), fetch(2.73), ending=WELL)
+    found = broken(replace(whole, habit=Habit(steps_s=(0.23, 0.23))))
+    assert found == (("CLIENT-POLL-CADENCE",) if len(set(ports)) > 1 else ())
+    busy = [query(1 + number * 0.12, "processing", status=503, port=port) for number, port in enumerate(ports)]
+    late = run(submission(), *busy, query(2.5, "completed"), fetch(2.73))
+    found = broken(replace(late, habit=Habit(steps_s=(0.23, 0.23))))
+    assert found == (("CLIENT-NO-BUSY-LOOP",) if len(set(ports)) > 1 else ())
 
 
 def test_a_time_out_of_its_own_is_not_judged() -> None:

@@ -27,13 +27,14 @@ from contract_tests.server.probes.live import NOWHERE
 from contract_tests.server.probes.probe import Need
 from contract_tests.server.run import LAYERS, Options, judge_server, opened
 from contract_tests.server.talk.target import Settings
+from mockserver.simulation.clock import Mode
 from mockserver.testing import MockServer
 from mockserver.web.app import Application
 from tests.bad_servers.house import Bad, Hook, Pass, Wire, answers, served
 from tests.test_bad_servers import BAD
 
 KEY, OTHER_KEY = "sk-real-money-0123456789", "sk-other-money-987654321"
-FAST: dict[str, Any] = {"clock": "real", "task_seconds": 0.2, "only_keys": (KEY, OTHER_KEY)}
+FAST: dict[str, Any] = {"clock": Mode.REAL, "task_seconds": 0.2, "only_keys": (KEY, OTHER_KEY)}
 IMAGE = "https://example.com/winter.jpg"
 
 
@@ -220,7 +221,7 @@ def long_suffix(wire: Wire) -> None:
 def test_a_server_may_do_as_it_likes_where_no_documentation_speaks(
     change: Callable[[Wire], None], check_id: str, held: str, tmp_path: Path
 ) -> None:
-    with served(Bad("differs", "", hook=answers(change)), tmp_path) as url:
+    with served(Bad("differs", "", hook=answers(change)), tmp_path, **FAST) as url:
         report = judged(url, layers=(Layer.BEHAVIOUR,), only=frozenset({check_id, held}), settings={"key": KEY})
     nobody_is_accused(report)
     assert held in {one.check.id for one in report.of(Outcome.HELD)}

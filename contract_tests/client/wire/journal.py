@@ -71,6 +71,12 @@ class Entry:
         return self.record["method"], str(self.record["path"]).removeprefix(MOVED)
 
     @property
+    def port(self) -> int | None:
+        """The client's end of the connection; None where nobody saw it."""
+        port: int | None = self.record.get("port")
+        return port
+
+    @property
     def host(self) -> str:
         """The host that the client meant, without its port."""
         return str(self.record["headers"].get("host", "")).rpartition(":")[0]

@@ -133,6 +133,7 @@ class Wire:
             return await self._called_back(script, request, path, writer)
         operation = operation_of(request.method, path.removeprefix(MOVED), self._contract)
         record = self._noted(request, path, query, operation)
+        record["port"] = writer.get_extra_info("peername")[1]
         if script is None:
             return False
         now_s = record["at_ms" if self._virtual else "real_ms"] / 1000
