@@ -43,9 +43,11 @@ def main() -> None:
     if unknown := set(arguments.parts) - PARTS.keys():
         parser.error(f"received {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
     rows: list[Row] = []
-    for name in arguments.parts or PARTS:
-        rows += PARTS[name](quick=arguments.quick)
-    print(shown(rows))
+    try:
+        for name in arguments.parts or PARTS:
+            rows += PARTS[name](quick=arguments.quick)
+    finally:  # what took half an hour to measure is shown, whatever broke after it
+        print(shown(rows))
     print(f"\nMedians of rounds taken in turn; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}.")
 
 

@@ -66,10 +66,10 @@ async def _live(file: Path, commands: int, keys: int, task_seconds: int, kept: i
     names = [tenant_of(f"sk-of-a-long-life-{number:06}") for number in range(keys)]
     command = _command(application)
     for number in range(commands):
-        resident = await node.worlds.fetch(names[number // _ROUND % keys])
         if number % _ROUND == 0:
             node.clock.move_to(node.clock.now_ms() + 10)
             await asyncio.sleep(0)
+        resident = await node.worlds.fetch(names[number // _ROUND % keys])
         node.execute(resident, structs.replace(command, at_ms=node.clock.now_ms()))
     await application.stop()
     return time.perf_counter() - began
