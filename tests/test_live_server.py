@@ -121,6 +121,21 @@ def test_an_endless_task_costs_its_own_checks_only(monkeypatch: pytest.MonkeyPat
     assert {"TASK-ENDS", "RESULT-LINK-WORKS", "BILLING-CHARGED-ON-COMPLETION"} <= reasons(report).keys()
 
 
+def forgets_every_task(wire: Wire) -> None:
+    if wire.method == "GET" and wire.path.startswith("/v1/tasks/"):
+        wire.status, wire.json = 400, {"error": {"code": "invalid_task_id", "message": "no", "type": "x"}}
+
+
+def test_a_task_that_can_never_be_read_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was asked for until the deadline."""
+    monkeypatch.setattr(aftermath, "_LONGEST_S", 1e6)
+    only = frozenset({"TASK-ENDS", "TASK-STAYS"})
+    with served(Bad("differs", "", hook=answers(forgets_every_task)), tmp_path, **FAST) as url:
+        report = judged(url, layers=(Layer.BEHAVIOUR,), only=only, settings={"key": KEY}, deadline_s=1e6)
+    assert [one.check.id for one in report.of(Outcome.BROKEN)] == ["TASK-STAYS"]
+    assert "no task could be read to its end" in reasons(report)["TASK-ENDS"]
+
+
 def test_a_report_is_made_while_callbacks_still_arrive() -> None:
     with MockServer(**FAST) as mock, opened(Options(settings=Settings(url=mock.url, key=KEY), control=False)) as run:
         request, is_over = run.target.build("GET", "/v1/credits"), threading.Event()

@@ -18,7 +18,7 @@ from contract_tests.server.talk.reading import Balance
 from contract_tests.server.talk.target import CaseOverError, UnmetError
 
 _MISSES = 3
-"""So often in a row a task may not be found until it is given up."""
+"""So often in a row a task may not be read until it is given up."""
 _READINGS = 4
 """How often the credits are read until they show what has happened: a bill may come a moment after the end."""
 
@@ -174,6 +174,8 @@ class Shelf:
         answer = self.case.task(seen.id)
         self.case.judge.that("TASK-STAYS", answer.is_ok, answer.told, "200")
         if answer.is_ok:
+            self._missed[seen.id] = 0
             self.auditor.queried(answer.body, seen.id)
         else:
+            self._missed[seen.id] += 1
             self.auditor.lost()
