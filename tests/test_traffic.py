@@ -100,13 +100,30 @@ def test_going_on_after_the_end_and_the_key_at_the_results_are_found() -> None:
     with MockServer() as mock:
         task_id = submit(mock).json()["id"]
         mock.run_until_idle()
-        for _ in range(4):
+        for _ in range(5):
             link = ask(mock, task_id)["results"][0]
         httpx.get(link, headers=mock.headers)
         submit(mock, video_urls=[])
         report = judged(mock)
     assert broken(report) == ["CLIENT-REQUEST-VALID", "CLIENT-KEY-STAYS", "CLIENT-STOPS-AT-TERMINAL"]
     assert not [result for result in report.of(Outcome.BROKEN) if "exit" in str(result.finding)]
+
+
+def test_reading_a_finished_task_again_for_what_a_test_asserts_is_no_mistake() -> None:
+    with MockServer() as mock:
+        task_id = submit(mock).json()["id"]
+        mock.run_until_idle()
+        assert [ask(mock, task_id)["status"] for _ in range(4)] == ["completed"] * 4
+        report = judged(mock)
+    assert (report.exit_code, broken(report)) == (HOLDS, [])
+
+
+def test_a_member_that_does_nothing_is_told() -> None:
+    with MockServer() as mock:
+        submit(mock, calback_url="https://example.com/hook")
+        report = judged(mock)
+    assert [result.check.id for result in report.of(Outcome.WARNED)] == ["CLIENT-REQUEST-MEANT"]
+    assert (report.exit_code, broken(report)) == (HOLDS, [])
 
 
 def test_refusals_that_a_test_asked_for_accuse_nobody() -> None:

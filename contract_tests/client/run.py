@@ -30,7 +30,8 @@ class Pace:
     """What is asked of a client's cadence, in seconds of the clock that its sleeping moves; `most_poll_s` is None
     where only the real time of the client counts. A program that has not ended after `never_s` of real time never
     will; one that was stopped earlier may have a time-out of its own that is longer. Who has asked for a running task
-    for `enough_s` is not watched any longer: it may go on."""
+    for `enough_s` is not watched any longer: it may go on. A finished task may be read again `reads_after_end` times
+    without a reason: many do it once, for its results."""
 
     least_poll_s: float
     least_repeat_s: float
@@ -39,6 +40,7 @@ class Pace:
     patience_polls: int = 30
     never_s: float = 600.0
     enough_s: float = 7200.0
+    reads_after_end: int = 1
 
 
 REAL = Pace(least_poll_s=0.1, least_repeat_s=0.1)

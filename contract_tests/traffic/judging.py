@@ -15,7 +15,14 @@ from contract_tests.traffic.talks import Talk, talks_of, without_scripted
 
 VALID = "CLIENT-REQUEST-VALID"
 TOLD = frozenset(
-    {VALID, "CLIENT-PAYS-ONCE", "CLIENT-KEY-STAYS", "CLIENT-STOPS-AT-TERMINAL", "CLIENT-REFUSAL-IS-FINAL"}
+    {
+        VALID,
+        "CLIENT-REQUEST-MEANT",
+        "CLIENT-PAYS-ONCE",
+        "CLIENT-KEY-STAYS",
+        "CLIENT-STOPS-AT-TERMINAL",
+        "CLIENT-REFUSAL-IS-FINAL",
+    }
 )
 """What requests and answers tell by themselves."""
 TIMED = frozenset({"CLIENT-RETRY-AFTER", "CLIENT-POLL-CADENCE", "CLIENT-NO-BUSY-LOOP", "CLIENT-FETCHES-IN-TIME"})

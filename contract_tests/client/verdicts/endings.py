@@ -10,21 +10,19 @@ from contract_tests.client.verdicts.judgement import MOST_RENEWALS, Judgement, a
 from contract_tests.client.verdicts.manners import no_busy_loop, refusal_is_final
 from contract_tests.client.wire.journal import TERMINAL
 
-_AFTER_TERMINAL_ALLOWED = 1
-"""Many fetch the finished task once more to read its results."""
 _LINK_MARGIN_MS = 2_000
 _PATIENT_QUERIES = 30
 
 
 def stops_at_terminal(run: Run) -> Iterator[Judgement]:
-    ended = [entry for entry in run.queries if entry.state in _terminal(run)]
+    ended, most = [entry for entry in run.queries if entry.state in _terminal(run)], run.pace.reads_after_end
     for entry in {entry.task_id: entry for entry in reversed(ended)}.values():
         more = afterwards(run, entry.task_id)
         hangs = is_done_and_hangs(run)
         again = f", {more.renewals} for a link that works" if more.renewals else ""
         received = f"{len(more.idle)} more queries{again} after {entry}; {run.ending}"
-        holds = len(more.idle) <= _AFTER_TERMINAL_ALLOWED and more.renewals <= MOST_RENEWALS and not hangs
-        allowed = f"{_AFTER_TERMINAL_ALLOWED} more query without a reason, and an end"
+        holds = len(more.idle) <= most and more.renewals <= MOST_RENEWALS and not hangs
+        allowed = f"{most} more without a reason, and an end"
         yield Judgement("CLIENT-STOPS-AT-TERMINAL", holds, received, allowed, (entry, *more.idle[:4]))
 
 
