@@ -1,37 +1,48 @@
-"""A receiver that stops while programs come and go leaves nothing open."""
+"""What stops while programs come and go leaves nothing open."""
 
+import asyncio
 import gc
 import socket
 import threading
 import warnings
+from collections.abc import Callable
 
+import pytest
+
+from mockserver.runtime.intercept import Interceptor
 from mockserver.testing import CallbackReceiver
 
 ROUNDS = 20
 
 
-def stopped_while_they_come(receiver: CallbackReceiver) -> None:
+def stopped_while_they_come(port: int, loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
     """Three connect and leave while its loop is held up, and it stops in the round in which it sees them."""
     held = threading.Event()
-    receiver._background.submit(holding(held))
-    port = int(receiver.base_url.rpartition(":")[2])
+    loop.call_soon_threadsafe(held.wait, 10)
     for visitor in [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]:
         visitor.close()
-    stopping = threading.Thread(target=receiver.stop)
+    stopping = threading.Thread(target=stop)
     stopping.start()
     held.set()
     stopping.join()
 
 
-async def holding(held: threading.Event) -> None:
-    held.wait(10)
+def receiver_stopped() -> None:
+    receiver = CallbackReceiver().start()
+    stopped_while_they_come(int(receiver.base_url.rpartition(":")[2]), receiver._background._loop, receiver.stop)
 
 
-def test_connections_that_have_just_begun_are_closed_too() -> None:
+def interceptor_stopped() -> None:
+    interceptor = Interceptor(1).__enter__()
+    stopped_while_they_come(interceptor.proxy_port, interceptor._loop, interceptor.__exit__)
+
+
+@pytest.mark.parametrize("one", [receiver_stopped, interceptor_stopped])
+def test_connections_that_have_just_begun_are_closed_too(one: Callable[[], None]) -> None:
     gc.collect()
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         for _ in range(ROUNDS):
-            stopped_while_they_come(CallbackReceiver().start())
+            one()
         gc.collect()
-    assert [str(one.message) for one in told] == []
+    assert [str(warning.message) for warning in told] == []

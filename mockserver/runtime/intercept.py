@@ -12,12 +12,13 @@ import socket
 import threading
 from asyncio import StreamReader, StreamWriter
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from mockserver.runtime import tunnel
 from mockserver.runtime.authority import Authority
+from mockserver.runtime.connections import Connections, Serve
 from mockserver.runtime.proxying import Ask, NotProxyingError, answer, ask_of
 
 HOSTS = ("api.evolink.ai", "files-api.evolink.ai")
@@ -26,7 +27,6 @@ HOSTS = ("api.evolink.ai", "files-api.evolink.ai")
 LOOPBACK = "127.0.0.1"
 _HTTPS, _HTTP = 443, 80
 _REFUSALS_KEPT = 100
-_Handler = Callable[[StreamReader, StreamWriter], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,9 @@ class Interceptor:
         self.refused: Counter[str] = Counter()
         self.authority: Authority
         self._bounds = bounds or Bounds()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._open = 0
+        self._programs = Connections(partial(self._bounded, self._proxy), tunnel.cut)
+        self._tunnels = Connections(partial(self._bounded, self._mock_behind_tls), tunnel.cut)
         self._running = threading.Event()
 
     def __enter__(self) -> Self:
@@ -80,42 +82,30 @@ class Interceptor:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self._running.set()
         limit, seconds = self._bounds.head_bytes, self._bounds.head_s
-        servers = [
-            await asyncio.start_server(self._bounded(self._proxy), sock=proxy, limit=limit),
-            await asyncio.start_server(
-                self._bounded(self._mock_behind_tls),
-                sock=secure,
-                limit=limit,
-                ssl=self.authority.server,
-                ssl_handshake_timeout=seconds,
-                ssl_shutdown_timeout=1,
-            ),
-        ]
+        plain = await asyncio.start_server(self._programs.begun, sock=proxy, limit=limit)
+        covered = await asyncio.start_server(
+            self._tunnels.begun,
+            sock=secure,
+            limit=limit,
+            ssl=self.authority.server,
+            ssl_handshake_timeout=seconds,
+            ssl_shutdown_timeout=1,
+        )
         await self._stop.wait()
-        for server in servers:
-            server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._programs.close(plain)
+        await self._tunnels.close(covered)
 
-    def _bounded(self, handle: _Handler) -> Callable[[StreamReader, StreamWriter], None]:
-        """What a connection begins with: a task that is counted, and whose end is the connection's."""
-
-        async def refuse(reader: StreamReader, writer: StreamWriter) -> None:
+    async def _bounded(self, handle: Serve, reader: StreamReader, writer: StreamWriter) -> None:
+        """Serve a connection, unless there are too many at one time."""
+        if self._open >= self._bounds.connections:
             await tunnel.say_last(reader, writer, answer(503, "too many connections at one time"))
-
-        async def run(handle: _Handler, reader: StreamReader, writer: StreamWriter) -> None:
-            await handle(reader, writer)
-            await tunnel.close(writer)
-
-        def begin(reader: StreamReader, writer: StreamWriter) -> None:
-            is_welcome = len(self._tasks) < self._bounds.connections
-            task = asyncio.create_task(run(handle if is_welcome else refuse, reader, writer))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            task.add_done_callback(lambda _: tunnel.cut(writer))
-
-        return begin
+        else:
+            self._open += 1
+            try:
+                await handle(reader, writer)
+            finally:
+                self._open -= 1
+        await tunnel.close(writer)
 
     async def _proxy(self, reader: StreamReader, writer: StreamWriter) -> None:
         """One connection to the proxy: a tunnel, or one plain request."""

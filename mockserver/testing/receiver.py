@@ -15,8 +15,8 @@ from typing import Any, Self
 import h11
 import msgspec
 
+from mockserver.runtime.connections import Connections
 from mockserver.testing.background import Background
-from mockserver.testing.connections import Connections
 
 Step = int | str | tuple[Any, ...]
 """One answer: a status; "timeout" (never answers); "reset" (cuts the connection); ("redirect", url), a 307;

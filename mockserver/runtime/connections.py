@@ -4,12 +4,15 @@ import asyncio
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable
 
+Serve = Callable[[StreamReader, StreamWriter], Awaitable[None]]
+
 
 class Connections:
-    """`begun` is what `asyncio.start_server` is to call; `serve` is run for each connection, which then ends."""
+    """`begun` is what `asyncio.start_server` is to call; `serve` is run for each connection, which then ends
+    by `end`."""
 
-    def __init__(self, serve: Callable[[StreamReader, StreamWriter], Awaitable[None]]) -> None:
-        self._serve = serve
+    def __init__(self, serve: Serve, end: Callable[[StreamWriter], None] = StreamWriter.close) -> None:
+        self._serve, self._end = serve, end
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begun(self, reader: StreamReader, writer: StreamWriter) -> None:
@@ -17,7 +20,7 @@ class Connections:
         task = asyncio.ensure_future(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: writer.close())
+        task.add_done_callback(lambda _: self._end(writer))
 
     async def close(self, server: asyncio.Server) -> None:
         """Close the server, then whatever it has accepted. asyncio loses a connection that is still being accepted
