@@ -15,6 +15,7 @@ import { HintBar, HintsPanel } from "./views/hints.js";
 import { KeysView } from "./views/keys.js";
 import { LedgerView } from "./views/ledger.js";
 import { Login } from "./views/login.js";
+import { NodesPanel } from "./views/nodes.js";
 import { ReplayView } from "./views/replay.js";
 import { RequestPanel } from "./views/request.js";
 import { RequestsView } from "./views/requests.js";
@@ -64,6 +65,7 @@ function Opened({ route }) {
   if (kind === "task" && route.view !== "replay") return html`<${TaskPanel} id=${id} key=${id} />`;
   if (kind === "request") return html`<${RequestPanel} sequence=${id} key=${id} />`;
   if (kind === "hints") return html`<${HintsPanel} />`;
+  if (kind === "nodes") return html`<${NodesPanel} />`;
   return kind === "key" ? html`<${AccountPanel} tenant=${id} key=${id} />` : null;
 }
 

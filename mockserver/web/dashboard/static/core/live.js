@@ -27,6 +27,9 @@ const EVERYTHING = [...new Set(Object.values(TOPICS).flat())];
 let leaving = null;
 let tries = 0;
 
+/** Whatever is shown is asked for again. */
+export const lookAgain = () => touch(EVERYTHING);
+
 /** Listen to a key, or to all (null), instead of whatever was listened to. */
 export function listen(key) {
   leaving?.abort();
@@ -55,7 +58,7 @@ async function once(key, signal) {
   const text = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   set({ line: "live", login: "done" });
   tries = 0;
-  touch(EVERYTHING); // what happened while nobody listened
+  lookAgain(); // at what happened while nobody listened
   for (;;) {
     const { value, done } = await text.read();
     if (done || signal.aborted) return;

@@ -11,6 +11,7 @@ export const state = {
   clock: null, // as the last pulse told it; of the key that is looked at, or the server's
   clockAt: 0,
   health: null,
+  goneNodes: {}, // name -> when it was last heard of, in ms
   accounts: null,
   requests: [], // summaries, oldest first
   hints: [],

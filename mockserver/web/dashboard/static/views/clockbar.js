@@ -14,6 +14,7 @@ export function ClockBar({ route }) {
   const nowMs = useNow();
   const clock = useShared((shared) => shared.clock);
   const [open, setOpen] = useState(false);
+  const fixed = useShared((shared) => Boolean(shared.health?.node)) && !route.key;
   if (!clock) return html`<div class="clock" aria-label="Clock"></div>`;
   const params = { key: route.key };
   const change = (body) => () => call("PUT", "clock", { params, body });
@@ -32,13 +33,13 @@ export function ClockBar({ route }) {
       type="button"
       class="clock-face"
       aria-expanded=${open}
-      title=${`${exact(nowMs)}: ${whose}`}
+      title=${`${exact(nowMs)}: ${whose}${fixed ? ", real time for all nodes; a key may have one of its own" : ""}`}
       onClick=${() => setOpen(!open)}
     >
       <span class="clock-time">${timeOfDay(nowMs)}</span
       ><span class="clock-day">${day(nowMs)} · ${pace(clock)}${route.key && clock.own ? " · own" : ""}</span>
     </button>
-    <div class=${`clock-levers${open ? " is-open" : ""}`}>
+    <div class=${`clock-levers${open ? " is-open" : ""}`} hidden=${fixed}>
       ${isRunning(clock) ? html`<${Act} label="Pause" act=${change({ mode: "manual" })} />` : html`<${Act} label="Run" kind="primary" act=${change({ mode: "real" })} />`}
       ${Object.entries(STEPS).map(([label, ms]) => html`<${Act} key=${label} label=${label} act=${advance({ ms })} done=${fired} />`)}
       <${Act}

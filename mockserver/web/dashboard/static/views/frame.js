@@ -8,6 +8,7 @@ import { remember } from "../core/api.js";
 import { set } from "../core/store.js";
 import { next, theme } from "../core/theme.js";
 import { ClockBar } from "./clockbar.js";
+import { NodesButton } from "./nodes.js";
 
 const TITLES = {
   timeline: "Timeline",
@@ -72,6 +73,7 @@ function Corner() {
     location.reload();
   };
   return html`<div class="corner">
+    <${NodesButton} />
     <span class=${`line-state line-${line}`} role="status"
       ><span class="dot" aria-hidden="true"></span>${LINES[line]}</span
     >

@@ -1,0 +1,32 @@
+// The nodes that share a log. The stream tells what this one does; what the others do is looked for with each beat.
+
+import { get } from "./api.js";
+import { lookAgain } from "./live.js";
+import { set, state } from "./store.js";
+
+const BEAT_MS = 2_000;
+
+/** Look at the nodes again and again; gives what ends it. */
+export function beating() {
+  const timer = setInterval(beat, BEAT_MS);
+  return () => clearInterval(timer);
+}
+
+async function beat() {
+  if (document.hidden || state.line !== "live") return;
+  try {
+    const health = await get("health");
+    set({ health, goneNodes: goneNow(state, health) });
+    if (health.node?.peers.length) lookAgain();
+  } catch {
+    // the line says that it is lost
+  }
+}
+
+/** Peers that lived and are not heard of any more: {name: when one was last heard of, in ms}. */
+function goneNow({ health: before, goneNodes }, { node }) {
+  const live = new Set(node?.peers.map((one) => one.name));
+  const known = { ...goneNodes };
+  for (const one of before?.node?.peers ?? []) known[one.name] = before.now_ms;
+  return Object.fromEntries(Object.entries(known).filter(([name]) => !live.has(name)));
+}
