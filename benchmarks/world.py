@@ -52,10 +52,11 @@ class Filled:
         empty, longest, total = _peak(), 0.0, 0.0
         await self.application.start()
         began = time.perf_counter()
-        residents = [await self.node.worlds.fetch(name) for name in self.names]
+        there = [bool((await self.node.worlds.fetch(name)).world.tasks) for name in self.names]
         loaded = time.perf_counter() - began
-        for number in range(0 if residents[0].world.tasks else tasks):
-            took = _timed(self._submission(residents[number % len(residents)], self._plain))
+        for number in range(0 if there[0] else tasks):
+            resident = await self.node.worlds.fetch(self.names[number % len(self.names)])
+            took = _timed(self._submission(resident, self._plain))
             longest, total = max(longest, took), total + took
             if number % _COMMIT_EVERY == 0:
                 await asyncio.sleep(0)
