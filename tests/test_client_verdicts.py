@@ -268,3 +268,11 @@ def test_half_a_result_is_no_success() -> None:
     assert broken(run(*cut)) == ("CLIENT-LOST-RESULT-IS-ERROR",)
     assert not broken(run(*cut, ending=BADLY))
     assert not broken(run(*cut, fetch(3)))
+
+
+@pytest.mark.parametrize(("host", "found"), [("127.0.0.1:1", []), ("localhost:1", ["CLIENT-KEY-STAYS"])])
+def test_the_key_may_follow_a_result_to_the_host_of_the_api(host: str, found: list[str]) -> None:
+    headers = {"host": host, "authorization": "Bearer sk-of-this-test"}
+    moved = entry(3, "GET", f"/moved{LINK}", headers=headers, key_in=["authorization"], operation=Operation.FETCH)
+    told = broken(run(submission(), query(1, "completed"), fetch(2, 307), moved))
+    assert [one for one in told if one == "CLIENT-KEY-STAYS"] == found

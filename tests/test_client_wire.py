@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract_tests.client.behaviours.behaviour import PLAIN, parsed
+from contract_tests.client.behaviours.grid import behaviour_of
 from contract_tests.client.behaviours.troubles import FAULTS
 from contract_tests.client.run import Ending, Run
 from contract_tests.client.stage import STEPS, Stage
@@ -166,6 +167,23 @@ def test_a_redirect_leads_back_to_what_was_asked(stage: Stage) -> None:
     moved = submission("Connection: close").replace(CREATE.encode(), path.encode(), 1)
     assert told(raw(stage, moved))[0] == 200
     assert len({entry.target for entry in stage.entries()}) == 1
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "host"),
+    [
+        ("submission-redirected", "127.0.0.1"),
+        ("submission-redirected-elsewhere", "localhost"),
+        ("fetch-redirected", "localhost"),
+        ("fetch-redirected-elsewhere", "127.0.0.1"),
+    ],
+)
+def test_a_redirect_stays_on_its_host_or_leaves_it_as_its_name_says(stage: Stage, behaviour: str, host: str) -> None:
+    stage.set_up(behaviour_of(behaviour), KEY)
+    path = "/media/task-unified-1757169743-7cvnl5zw/0.mp4"
+    fetch = request("GET", path, b"", "Connection: close")
+    _, headers, _ = told(raw(stage, fetch if behaviour.startswith("fetch") else submission("Connection: close")))
+    assert headers["Location"].startswith(f"http://{host}:{port_of(stage)}/moved/")
 
 
 def test_a_link_that_died_is_renewed_by_the_next_read(stage: Stage) -> None:

@@ -126,7 +126,7 @@ class Breaks(Trouble):
 
 @dataclass(frozen=True, slots=True)
 class Redirects(Trouble):
-    """`elsewhere`: to another host, which has no business with the key."""
+    """`elsewhere`: to another host than the one asked. Results lie elsewhere already: theirs is the API's."""
 
     kind: ClassVar[str] = "redirects"
     status: int = field(default=307, metadata={"always": True})
@@ -135,7 +135,7 @@ class Redirects(Trouble):
     def effect(self, ask: Ask) -> Effect | None:
         if not self.is_in_turn(ask.number) or ask.path.startswith(MOVED):
             return None
-        host = ask.elsewhere if self.elsewhere else ask.here
+        host = ask.here if self.elsewhere == (ask.operation is Operation.FETCH) else ask.elsewhere
         location = f"{host}{MOVED}{ask.path}{'?' if ask.query else ''}{ask.query}"
         return Effect(False, Answer(self.status, [("Location", location)], is_made=True))
 

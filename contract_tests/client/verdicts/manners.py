@@ -68,16 +68,22 @@ def _near(name: str, names: Iterable[str]) -> str:
 
 
 def key_stays(run: Run) -> Iterator[Judgement]:
+    apis = {entry.host for entry in run.submissions}
     for entry in run.entries:
-        carried = entry.record["key_in"]
-        if entry.kind is Operation.FETCH:
-            named = [one for one in ("authorization", "x-api-key") if one in entry.record["headers"]]
-            sent = list(dict.fromkeys([*named, *carried]))
-        else:
-            sent = [place for place in carried if place == "URL"]
+        sent = _where_the_key_was(entry, apis)
         if sent or entry.kind is Operation.FETCH:
             received = f"{entry} with the key in {', '.join(sent)}"
             yield Judgement("CLIENT-KEY-STAYS", not sent, received, "no key", (entry,))
+
+
+def _where_the_key_was(entry: Entry, apis: set[str]) -> list[str]:
+    """Though it must not be there. A result that was moved to the API's own host may be asked for with the key."""
+    carried = entry.record["key_in"]
+    at_the_api = entry.record["path"].startswith(MOVED) and entry.host in apis
+    if entry.kind is not Operation.FETCH or at_the_api:
+        return [place for place in carried if place == "URL"]
+    named = [one for one in ("authorization", "x-api-key") if one in entry.record["headers"]]
+    return list(dict.fromkeys([*named, *carried]))
 
 
 def key_not_printed(run: Run) -> Iterator[Judgement]:
