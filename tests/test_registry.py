@@ -59,3 +59,12 @@ def test_the_built_in_document_keeps_its_model() -> None:
     operation = Registry(BUILT_IN, mounted=[for_models(model)]).of_model(model)
     assert operation is not None
     assert operation.document == BUILT_IN.file
+
+
+def test_long_paths_are_not_kept() -> None:
+    registry = Registry(BUILT_IN)
+    for tail in ("a", "a" * 5_000):
+        route = registry.route("GET", f"/v1/tasks/{tail}")
+        assert route is not None
+        assert route.path_values == {"task_id": tail}
+    assert registry._fitting.cache_info().currsize == 1

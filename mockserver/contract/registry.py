@@ -22,7 +22,7 @@ from mockserver.contract.shape import Shape
 from mockserver.contract.unserved import Unserved, UnservedError, same_path
 from mockserver.contract.uploads import Uploads
 
-_FITTING_LIMIT = 1_000
+_FITTING_LIMIT, _LONGEST_KEPT = 1_000, 200
 
 
 class Route(NamedTuple):
@@ -222,7 +222,8 @@ class Registry:
             return plain
         if path in self._literal:  # it goes before any template that it fits (OpenAPI, Paths Object)
             return None
-        return self._fitting(method, path)
+        known = self._fitting if len(path) <= _LONGEST_KEPT else self._fit
+        return known(method, path)
 
     def _fit(self, method: str, path: str) -> Route | None:
         """By the templates. Who polls asks for the same path again and again."""

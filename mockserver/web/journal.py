@@ -95,10 +95,7 @@ class Entry(Struct, gc=False):
     def record(self) -> dict[str, Any]:
         """As JSON; secrets are masked."""
         exchange = _unpack(self.packed)
-        record: dict[str, Any] = self.veil.over_all(self._told(exchange), self.packed + self.path.encode())
-        if exchange.body_truncated and isinstance(record["body"], str):
-            record["body"] = self.veil.without_start(record["body"])
-        return record
+        return self._masked(self._told(exchange), exchange, self.packed + self.path.encode())
 
     def part(self, places: Collection[str]) -> dict[str, Any]:
         """Of `record` these places of the request, or its status; nothing is unpacked for what lies open."""
@@ -109,7 +106,11 @@ class Entry(Struct, gc=False):
         exchange = _unpack(self.packed)
         part |= {place: _READ[place](exchange) for place in places if place in _READ}
         fields = (text for field in exchange.headers for text in field)
-        shown = self.veil.over_all(part, b"\n".join((self.path.encode(), exchange.query, exchange.body, *fields)))
+        return self._masked(part, exchange, b"\n".join((self.path.encode(), exchange.query, exchange.body, *fields)))
+
+    def _masked(self, told: dict[str, Any], exchange: _Exchange, within: bytes) -> dict[str, Any]:
+        """Without secrets, also without the one that a body may have been cut in."""
+        shown: dict[str, Any] = self.veil.over_all(told, within)
         if exchange.body_truncated and isinstance(shown.get("body"), str):
             shown["body"] = self.veil.without_start(shown["body"])
         return shown
