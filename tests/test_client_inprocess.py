@@ -148,6 +148,20 @@ def test_a_wrong_client_is_found_on_virtual_time(client: Right, behaviour: str, 
     assert finding.when == behaviour_of(behaviour).lines
 
 
+class LooksLate(BelievesProgress):
+    interval_s = 120.0
+
+
+def test_what_a_late_first_look_never_sees_is_not_judged() -> None:
+    judge = Judge(checks(Layer.CLIENT))
+    with InProcess(LooksLate(), profile="documented", seed=3) as played:
+        campaign = Campaign(played.player, judge, str, confirm=False)
+        campaign.open()
+        campaign.named([behaviour_of(one) for one in ("odd-numbers", "early-results", "unknown-fields")])
+    assert campaign.open_ends.keys() == {"odd-numbers", "early-results"}
+    assert "it first looks 120 s after the submission" in campaign.open_ends["odd-numbers"]
+
+
 def test_none_needs_to_be_drawn() -> None:
     judge = Judge(checks(Layer.CLIENT))
     with InProcess(Right(), profile="documented", seed=3) as played:

@@ -140,7 +140,8 @@ class Campaign:
             self._judge(behaviour)
 
     def _strategy(self) -> SearchStrategy[Behaviour]:
-        return behaviours(callbacks=self.fitting.plain.names_a_callback, asked=self.fitting.asked)
+        drawn = behaviours(callbacks=self.fitting.plain.names_a_callback, asked=self.fitting.asked)
+        return drawn.filter(lambda one: not self.fitting.too_late(one))
 
     def _play(self, todo: Iterable[Behaviour]) -> None:
         fitted: dict[Behaviour, list[Behaviour]] = {}

@@ -9,7 +9,7 @@ from contract_tests.client.behaviours.deviation import Deviation, Operation
 from contract_tests.client.behaviours.fates import ENDLESS_S, NoCredits, Queued, Slow
 from contract_tests.client.behaviours.grid import cell_of, operations_of, takes_real_time
 from contract_tests.client.behaviours.troubles import LONG_WAIT_S, Answers
-from contract_tests.client.run import REAL, Ending, Habit, Run, habit_of
+from contract_tests.client.run import REAL, Ending, Habit, Run, first_look_s, habit_of
 
 PROBES = {
     one: Behaviour((Answers(one, status=500),))
@@ -50,7 +50,7 @@ class Fitting:
         """Why this client can't meet it; empty where it can."""
         cell = cell_of(behaviour)
         needs = cell.needs if cell else ""
-        if missing := self._unsaid(behaviour) or self._unasked(behaviour):
+        if missing := self._unsaid(behaviour) or self._unasked(behaviour) or self.too_late(behaviour):
             return missing
         if "callbacks" in needs and not self.plain.names_a_callback:
             return "it names no callback URL"
@@ -67,6 +67,14 @@ class Fitting:
         """What this client never asks for; empty where it asks for all of it."""
         missing = operations_of(behaviour) - self.asked - {Operation.SUBMISSION, Operation.QUERY}
         return f"in the plain course it asked for no {', '.join(sorted(missing))}" if missing else ""
+
+    def too_late(self, behaviour: Behaviour) -> str:
+        """Why it does not see what is told of a running task; empty where it does, or nothing is."""
+        first_s = first_look_s(self.plain)
+        still_runs = any(isinstance(one, Slow) and one.seconds > first_s for one in behaviour.deviations)
+        if not first_s or still_runs or not any(one.of_running for one in behaviour.deviations):
+            return ""
+        return f"it first looks {first_s:.0f} s after the submission, so that it never sees a running task"
 
     def _unsaid(self, behaviour: Behaviour) -> str:
         """What the document does not say that the behaviour rests on; empty where it does."""

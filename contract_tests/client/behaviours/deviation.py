@@ -79,6 +79,8 @@ class Deviation:
     kind: ClassVar[str]
     choices: ClassVar[dict[str, tuple[str, ...]]] = {}
     """The values that a field of text may have."""
+    of_running: ClassVar[bool] = False
+    """Whether it shows in what is told of a running task alone."""
 
     @property
     def line(self) -> str:

@@ -28,6 +28,7 @@ class Slow(Deviation):
 @dataclass(frozen=True, slots=True)
 class Queued(Deviation):
     kind: ClassVar[str] = "queued"
+    of_running: ClassVar[bool] = True
     seconds: int = field(default=5, metadata={"always": True})
 
     def task(self) -> dict[str, Any]:

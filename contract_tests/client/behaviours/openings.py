@@ -94,6 +94,7 @@ class OddIds(Opening):
 @dataclass(frozen=True, slots=True)
 class OddNumbers(Opening):
     kind: ClassVar[str] = "odd-numbers"
+    of_running: ClassVar[bool] = True
 
     def opened(self, operation: Operation, answer: Json, reads: int) -> Json:
         changed = dict(answer)
@@ -113,6 +114,7 @@ class OddNumbers(Opening):
 @dataclass(frozen=True, slots=True)
 class EarlyResults(Opening):
     kind: ClassVar[str] = "early-results"
+    of_running: ClassVar[bool] = True
 
     def opened(self, operation: Operation, answer: Json, reads: int) -> Json:
         return {**answer, "results": []} if answer.get("status") in _RUNNING else answer
