@@ -190,6 +190,17 @@ def test_what_a_step_takes_tells_nothing_where_the_connection_stays_open(ports: 
     assert found == (("CLIENT-NO-BUSY-LOOP",) if len(set(ports)) > 1 else ())
 
 
+@UNTIMED
+@given(pause_s=st.sampled_from([0.2, 0.5, 3.0]), step_s=st.floats(0.01, 3))
+def test_a_pause_is_one_however_long_a_step_takes(pause_s: float, step_s: float) -> None:
+    """Of a program that begins anew for each request, on a busy machine."""
+    gap_s = pause_s + step_s
+    queries = [query(1 + number * gap_s, "processing", port=number) for number in range(6)]
+    end_s = 1 + 6 * gap_s
+    whole = run(submission(), *queries, query(end_s, "completed", port=6), fetch(end_s + step_s))
+    assert not broken(replace(whole, habit=Habit(steps_s=(step_s, step_s))))
+
+
 def test_a_time_out_of_its_own_is_not_judged() -> None:
     stalled = entry(1, "GET", QUERY, 0, fault="stalled")
     late = run(submission(), stalled, ending=Ending(None, 31.0, stopped="late", late=True))

@@ -20,8 +20,9 @@ _AT_ONCE_S = 0.25
 """Of a client that wants several tasks, a submission this soon was sent beside the other, not after its answer."""
 _NO_PAUSE = 1.3
 """What takes no longer than this many times one step of the client without a pause has no pause either."""
-_LONGEST_PAUSE_S = 1.0
-"""Whoever needs longer for one step can't be told from one who pauses."""
+_LONGEST_STEP_S = 0.5
+"""Whoever needs longer for one step can't be told from one who pauses: 0.2 s, as tests are asked to pause, is
+then less than what steps differ by."""
 _WAIT_CAP_S = 30.0
 """The provider's own clients wait no longer than this, whatever they are told."""
 
@@ -166,7 +167,7 @@ def _least_pause_s(run: Run, pair: Pair, otherwise_s: float) -> float:
     one, two = pair
     if one.port is not None and one.port == two.port:
         return otherwise_s
-    return max(otherwise_s, min(_NO_PAUSE * (run.habit.step_s or 0.0), _LONGEST_PAUSE_S))
+    return max(otherwise_s, _NO_PAUSE * min(run.habit.step_s or 0.0, _LONGEST_STEP_S))
 
 
 def no_busy_loop(run: Run) -> Iterator[Judgement]:
