@@ -16,7 +16,7 @@ from contract_tests.judge import Outcome
 from contract_tests.report import BROKEN, COULD_NOT_JUDGE, HOLDS, USAGE, Report
 from contract_tests.traffic.command import traffic
 from contract_tests.traffic.judging import judge_traffic
-from contract_tests.traffic.source import UnreadableError, of_control, of_file
+from contract_tests.traffic.source import Traffic, UnreadableError, of_control, of_file
 from mockserver.testing import MockServer, MockTenant
 from tests.test_node_example import EXAMPLE, needs_node, run_node
 
@@ -229,6 +229,13 @@ RECORD: dict[str, Any] = {
     "fault": None,
     "task_id": "task-unified-1-a",
 }
+
+
+@pytest.mark.parametrize(("path", "told"), [("/v1/videos/generations", True), ("/v1/images/generations", False)])
+def test_the_names_of_another_model_are_no_misspelled_ones(path: str, told: bool) -> None:
+    made = {"method": "POST", "path": path, "body": {"model": "m", "prompt": "x", "imageUrls": []}}
+    report = judge_traffic(Traffic((RECORD | made | {"answer_headers": {}},)), "a file")
+    assert ("CLIENT-REQUEST-MEANT" in {one.check.id for one in report.of(Outcome.WARNED)}) is told
 
 
 @pytest.mark.parametrize(("at_ms", "by_hand"), [(5_000, False), (5_100, False), (0, True), (60_000, True)])
