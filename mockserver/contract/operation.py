@@ -74,7 +74,18 @@ class Request:
         if self._validator.is_valid(body):
             return None
         errors = islice(self._validator.iter_errors(body), _ERRORS_LIMIT)
-        return of_schema_error(min(errors, key=lambda error: error.kind.name != "additionalProperties"))
+        first = min(errors, key=lambda error: error.kind.name != "additionalProperties")
+        objection = of_schema_error(first)
+        known = self._known_at(first.instance_path) if first.kind.name == "additionalProperties" else ""
+        return objection._replace(allowed=known) if known else objection
+
+    def _known_at(self, place: list[str | int]) -> str:
+        """The names that may stand in an object of a body; empty where that is open."""
+        names = self.names
+        for step in place:
+            if isinstance(step, str) and names is not None:
+                names = dict(names.inner).get(step)
+        return ", ".join(sorted(names.known)) if names else ""
 
     @cached_property
     def names(self) -> Names | None:
