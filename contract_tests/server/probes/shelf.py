@@ -1,5 +1,6 @@
 """What a run has paid for where money is real: bought once, looked at by every check that it can serve."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -59,6 +60,7 @@ class Shelf:
         self.off = ""
         self._looked_s = 0.0
         self._missed: Counter[str] = Counter()
+        self._missed_s: dict[str, float] = {}
         self._lacks: dict[Item, str] = {}
 
     def of(self, case: Case) -> Case:
@@ -177,5 +179,12 @@ class Shelf:
             self._missed[seen.id] = 0
             self.auditor.queried(answer.body, seen.id)
         else:
-            self._missed[seen.id] += 1
+            self._miss(seen.id, self.case.target.settings.poll_s)
             self.auditor.lost()
+
+    def _miss(self, task_id: str, poll_s: float) -> None:
+        """Several looks within one pause are one: a server that stumbles once costs no task."""
+        now_s = time.monotonic()
+        if now_s - self._missed_s.get(task_id, -math.inf) >= poll_s:
+            self._missed[task_id] += 1
+            self._missed_s[task_id] = now_s
