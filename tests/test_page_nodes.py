@@ -44,6 +44,21 @@ def test_nodes_are_shown_with_what_each_holds_and_one_that_dies(browser: Any, tm
         watched.close()
 
 
+def test_tasks_of_the_last_peer_that_dies_are_shown_again(browser: Any, tmp_path: Path) -> None:
+    with redis_server(tmp_path) as redis, nodes(redis.url, "one two") as made:
+        watched = Watched(browser, SimpleNamespace(url=made[0].url))
+        page = watched.open()
+        for key in KEYS:
+            submit(made[1].url, key)
+        page.get_by_role("link", name="Tasks", exact=True).click()
+        whole = page.get_by_role("heading", name=f"Tasks {len(KEYS)}")
+        whole.wait_for()
+        made[1].kill()
+        whole.wait_for(state="detached")
+        whole.wait_for()
+        watched.close()
+
+
 def test_a_server_alone_shows_no_nodes(browser: Any) -> None:
     with MockServer() as mock:
         watched = Watched(browser, mock)

@@ -17,7 +17,8 @@ async function beat() {
   try {
     const health = await get("health");
     set({ health, goneNodes: goneNow(state, health) });
-    if (health.node?.peers.length) lookAgain();
+    // also when the last peer is gone: what was looked at while its slots changed hands lacked them
+    if (health.node?.peers.length || Object.keys(state.goneNodes).length > 0) lookAgain();
   } catch {
     // the line says that it is lost
   }
