@@ -56,6 +56,7 @@ class Filled:
         loaded = time.perf_counter() - began
         for number in range(0 if there[0] else tasks):
             resident = await self.node.worlds.fetch(self.names[number % len(self.names)])
+            resident.touched = time.monotonic()  # as a request does
             took = _timed(self._submission(resident, self._plain))
             longest, total = max(longest, took), total + took
             if number % _COMMIT_EVERY == 0:

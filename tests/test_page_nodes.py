@@ -37,6 +37,8 @@ def test_nodes_are_shown_with_what_each_holds_and_one_that_dies(browser: Any, tm
             submit(made[1].url, key)
         page.get_by_role("link", name="Tasks", exact=True).click()
         page.get_by_role("heading", name=f"Tasks {len(KEYS)}").wait_for()
+        page.get_by_role("link", name="Requests", exact=True).click()
+        page.get_by_role("heading", name=f"Requests {len(KEYS)}").wait_for()
         made[2].kill()
         page.get_by_role("button", name="2 nodes").click()
         page.get_by_text("Not heard of since").wait_for()

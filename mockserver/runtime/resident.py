@@ -1,6 +1,7 @@
 """One world as it lives in this process: with its clock, its place in the log, and its callbacks under way."""
 
 import asyncio
+import time
 
 from mockserver.log.codec import Codec
 from mockserver.runtime.agenda import Agenda
@@ -46,7 +47,7 @@ class Resident:
         self.busy: asyncio.Event | None = None
         self.planned_ms: int | None = None
         self.prologue: list[Command] = []
-        self.touched = 0.0
+        self.touched = time.monotonic()
         self.readers = 0
         self.under_way = 0
 

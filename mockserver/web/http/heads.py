@@ -8,8 +8,8 @@ from mockserver.web.http.exchange import RawHeaders
 from mockserver.web.http.request import Request
 
 _END = b"\r\n\r\n"
-_LINES, _LINE_BYTES = 4_000, 300
-_BLOCKS, _BLOCK_BYTES = 1_000, 2_000
+_LINES, _LINE_BYTES = 10_000, 300
+_BLOCKS, _BLOCK_BYTES = 10_000, 2_000
 _TOLD_APART = frozenset({b"expect", b"upgrade", b"transfer-encoding"})
 """Headers that ask for more than the body that they announce."""
 

@@ -82,7 +82,8 @@ function pulse(told, key, topics) {
   if (told.left_out) for (const topic of EVERYTHING) topics.add(topic);
   if (told.keys !== keys) topics.add("accounts");
   keys = told.keys;
-  readRequests(told.requests, key);
+  if (state.health?.node) readOfAll(key);
+  else readRequests(told.requests, key);
 }
 
 // --- the journal: summaries of the last requests, read on from the last one that is known
@@ -103,6 +104,23 @@ async function readRequests(last, key) {
     while (known.last < wanted) await readOn(known);
   } catch {
     // the next pulse tries again
+  } finally {
+    reading = false;
+  }
+}
+
+/** Where nodes share the work each pulse counts its own requests only: whatever came to any of them is asked for. */
+export async function readOfAll(key) {
+  if (known.key !== key) {
+    known = { key, last: 0 };
+    set({ requests: [] });
+  }
+  if (reading) return;
+  reading = true;
+  try {
+    await readOn(known);
+  } catch {
+    // the next pulse or beat tries again
   } finally {
     reading = false;
   }

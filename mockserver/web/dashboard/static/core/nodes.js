@@ -1,7 +1,7 @@
 // The nodes that share a log. The stream tells what this one does; what the others do is looked for with each beat.
 
 import { get } from "./api.js";
-import { lookAgain } from "./live.js";
+import { lookAgain, readOfAll } from "./live.js";
 import { set, state } from "./store.js";
 
 const BEAT_MS = 2_000;
@@ -18,7 +18,10 @@ async function beat() {
     const health = await get("health");
     set({ health, goneNodes: goneNow(state, health) });
     // also when the last peer is gone: what was looked at while its slots changed hands lacked them
-    if (health.node?.peers.length || Object.keys(state.goneNodes).length > 0) lookAgain();
+    if (health.node?.peers.length || Object.keys(state.goneNodes).length > 0) {
+      lookAgain();
+      readOfAll(state.route.key);
+    }
   } catch {
     // the line says that it is lost
   }

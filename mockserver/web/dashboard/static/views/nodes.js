@@ -8,8 +8,7 @@ import { go } from "../core/route.js";
 import { Facts, Time } from "../parts/basic.js";
 import { Panel } from "./panel.js";
 
-const OWN = "The journal, hints, uploaded bytes and loaded replay files shown here are this node's alone.";
-const GATHERED = "Tasks, credits, callbacks, files, scenarios and clocks are those of all nodes.";
+const OWN = "Uploaded bytes and loaded replay files are this node's alone; all else that is shown is gathered from all.";
 
 /** Nothing where the log is shared with nobody. */
 export function NodesButton() {
@@ -31,7 +30,7 @@ export function NodesPanel() {
   const gone = useShared((shared) => shared.goneNodes);
   if (!node) return html`<${Panel} title="Nodes"><p class="quiet">This server shares its log with no other.</p></${Panel}>`;
   return html`<${Panel} title=${counted(node.peers.length + 1, "node")}>
-    <p>${OWN} ${node.peers.length > 0 && GATHERED}</p>
+    <p>${OWN}</p>
     ${!node.is_sure && html`<p class="bad" role="alert">This node's lease has run out: Redis is not heard of.</p>`}
     ${node.warnings.map((text) => html`<p class="bad" key=${text}>${text}</p>`)}
     <h3>${node.name} <span class="quiet">this one</span></h3>
