@@ -39,8 +39,8 @@ def garbage(name: str, body: bytes) -> Probe:
         exchange = await trial.send(Delivery(body))
         if is_late(exchange):
             trial.require(REFUSED, False, exchange.answer_line(), "4xx in time")
-        if exchange.status is not None:
-            trial.require(REFUSED, is_4xx(exchange), exchange.answer_line(), "4xx")
+        refused = exchange.status is None or is_4xx(exchange)
+        trial.require(REFUSED, refused, exchange.answer_line(), "4xx, or the connection closed")
         await _without_trace(trial, task)
 
     return Probe((REFUSED, HARMLESS), run, f"what is no task: {name}")

@@ -49,8 +49,8 @@ class Ended:
         return self.kind == COMPLETED
 
     def with_fields(self, **more: Any) -> bytes:
-        """The callback with these fields over its own."""
-        return json.dumps(self.fields | more, separators=(",", ":")).encode()
+        """The callback with these fields over its own; letters of any script as they are, in UTF-8 (RFC 8259, 8.1)."""
+        return json.dumps(self.fields | more, separators=(",", ":"), ensure_ascii=False).encode()
 
     def renamed(self, task_id: str) -> "Ended":
         """The same task, had it been given another id."""

@@ -83,6 +83,13 @@ class AsciiLog(Desk):
         return super().outcome(task)
 
 
+class ReadsAscii(Desk):
+    """Reads JSON whose letters are all escaped."""
+
+    def read(self, body: bytes) -> dict[str, Any] | None:
+        return super().read(body.decode("ascii").encode())
+
+
 class ReadsOnce(Desk):
     """Takes what the first read brings for the whole body."""
 

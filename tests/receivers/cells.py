@@ -49,6 +49,7 @@ CELLS = (
     Cell("new-fields", "knows_every_field", "UNKNOWN-FIELDS"),
     Cell("long-link", "bodies.ShortColumn", "WHOLE-BODY"),
     Cell("long-message", "bodies.AsciiLog", "WHOLE-BODY"),
+    Cell("long-message", "bodies.ReadsAscii", "WHOLE-BODY"),
     Cell("in-pieces", "bodies.ReadsOnce", "WHOLE-BODY"),
     Cell("charset", "exact_media_type", "MEDIA-TYPE"),
     Cell("letter-case", "bodies.ExactLetters", "MEDIA-TYPE"),
