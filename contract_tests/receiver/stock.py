@@ -49,7 +49,7 @@ class Ended:
         return self.kind == COMPLETED
 
     def with_fields(self, **more: Any) -> bytes:
-        """The callback with these fields over its own; letters of any script as they are, in UTF-8 (RFC 8259, 8.1)."""
+        """The callback with these fields over its own; letters of any script as they are (RFC 8259, 8.1)."""
         return json.dumps(self.fields | more, separators=(",", ":"), ensure_ascii=False).encode()
 
     def renamed(self, task_id: str) -> "Ended":
