@@ -8,8 +8,9 @@ from mockserver.web.http.exchange import RawHeaders
 from mockserver.web.http.request import Request
 
 _END = b"\r\n\r\n"
-_LINES, _LINE_BYTES = 10_000, 300
-_BLOCKS, _BLOCK_BYTES = 10_000, 2_000
+_LINE_BYTES, _BLOCK_BYTES = 300, 2_000
+_KEPT_BYTES = 2 * 1024 * 1024
+"""Of lines, and of blocks: the heads of some ten thousand keys."""
 _TOLD_APART = frozenset({b"expect", b"upgrade", b"transfer-encoding"})
 """Headers that ask for more than the body that they announce."""
 
@@ -31,13 +32,27 @@ class _Block(Struct, frozen=True):
     length: int
 
 
+class _Kept(dict[bytes, Any]):
+    """What bytes say; where they are too many, all begins anew."""
+
+    size = 0
+
+    def keep(self, name: bytes, value: _Line | _Block) -> None:
+        if name in self:
+            return
+        if self.size + len(name) > _KEPT_BYTES:
+            self.clear()
+            self.size = 0
+        self[name] = value
+        self.size += len(name)
+
+
 class Heads:
     """Request lines and blocks of headers that the parser took once, each for itself. Only what is plain is known:
     HTTP/1.1, a path as target, one header of each name, no more asked of the connection than to stay open."""
 
     def __init__(self) -> None:
-        self._lines: dict[bytes, _Line] = {}
-        self._blocks: dict[bytes, _Block] = {}
+        self._lines, self._blocks = _Kept(), _Kept()
 
     def request(self, data: bytes) -> Request | None:
         """The one whole request that these bytes are; None where only the parser can tell."""
@@ -55,8 +70,8 @@ class Heads:
         if not end or body != request.body or len(line) > _LINE_BYTES or len(block) > _BLOCK_BYTES:
             return
         if _is_plain(request) and line.endswith(b" HTTP/1.1") and line.partition(b" ")[2].startswith(b"/"):
-            _keep(self._lines, _LINES, line, _Line(request.method, request.path, request.raw_path, request.query))
-            _keep(self._blocks, _BLOCKS, block, _Block(request.headers, request.fields, len(body)))
+            self._lines.keep(line, _Line(request.method, request.path, request.raw_path, request.query))
+            self._blocks.keep(block, _Block(request.headers, request.fields, len(body)))
 
 
 def _is_plain(request: Request) -> bool:
@@ -67,9 +82,3 @@ def _is_plain(request: Request) -> bool:
         and len(fields) == len(request.headers)
         and _TOLD_APART.isdisjoint(fields)
     )
-
-
-def _keep(kept: dict[bytes, Any], limit: int, name: bytes, value: Any) -> None:
-    if len(kept) >= limit:
-        kept.clear()
-    kept[name] = value
