@@ -3,13 +3,16 @@
 import contextlib
 import json
 import socket
+from collections import deque
 from collections.abc import Iterator
+from itertools import repeat
 from typing import NamedTuple
 
 import httpx
 import pytest
 
 from mockserver.testing import MockServer
+from mockserver.web.http import protocol
 
 KEY = "sk-raw-0123456789"
 AUTH = f"authorization: Bearer {KEY}\r\n"
@@ -335,6 +338,19 @@ def test_a_streamed_answer_to_http_1_0_ends_with_the_connection(mock: MockServer
 def test_what_follows_the_last_request_is_none(raw: Raw, target: str, more: str) -> None:
     assert raw.ask(get(target, "connection: close"), more).status == 200
     assert raw.has_ended
+
+
+@pytest.mark.parametrize("target", ["/v1/credits", "/healthz", "/_mock/log"])
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_who_still_sends_behind_the_last_request_reads_its_answer(raw: Raw, target: str, version: str) -> None:
+    assert raw.ask(get(target, "connection: close", version=version), b"x" * 8 * 1024**2).status == 200
+
+
+def test_who_goes_on_sending_behind_the_last_request_is_let_go(raw: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "_LINGER_MOST_S", 0)
+    assert raw.ask(get("/v1/credits", "connection: close")).status == 200
+    with pytest.raises(ConnectionError):
+        deque(map(raw.send, repeat("x")), maxlen=0)
 
 
 @pytest.mark.parametrize("coding", ["gzip, chunked", "identity, chunked", "chunked, chunked"])

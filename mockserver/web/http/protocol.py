@@ -6,8 +6,7 @@ uvicorn listens, counts connections and stops them; it asks for `connections`, `
 
 import asyncio
 from collections import deque
-from functools import lru_cache, partial
-from http import HTTPStatus
+from functools import partial
 from typing import Any
 
 from mockserver.log import LogError, MovedError
@@ -16,18 +15,18 @@ from mockserver.web.http.cycle import Cycle
 from mockserver.web.http.exchange import Answer, RawHeaders, json_answer
 from mockserver.web.http.reader import Reader
 from mockserver.web.http.request import Request, WrongRequestError
+from mockserver.web.http.response import head
 from mockserver.web.nodes.passage import Passage
 
 _SLICE_BYTES = 4 * 1024
 """What is fed to the parser at once: a client that pipelines is stopped after so much, or others have their turn."""
-_LINGER_S = 2.0
+_LINGER_S, _LINGER_MOST_S = 2.0, 30.0
 _LINGER_BYTES = 64 * 1024 * 1024
 _HEAD_S = 10.0
 _BODY_S = 30.0
 _IDLE_S = 75.0
 _TRIES = 10
 """How often a request is answered anew because its key moves."""
-STATUS_LINES = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}
 
 
 class HttpProtocol(asyncio.Protocol):
@@ -50,7 +49,7 @@ class HttpProtocol(asyncio.Protocol):
         self._unfed = b""
         self._cycle: Cycle | Passage | None = None
         self._leaving = self._had = 0
-        self._is_full = self._is_closing = self._lingers = self._holds = False
+        self._is_full = self._is_closing = self._lingers = self._hurries = self._holds = False
         self._writable: asyncio.Event | None = None
         self._wrong: WrongRequestError | None = None
         self._touched = self._began = self._loop.time()
@@ -76,11 +75,12 @@ class HttpProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._touched = self._loop.time()
-        if not self._reader.is_inside:
-            self._began = self._touched
         if self._is_closing:
             self._discard(data)
-        elif self._must_wait or self._unfed:
+            return
+        if not self._reader.is_inside:
+            self._began = self._touched
+        if self._must_wait or self._unfed:
             self._unfed += data
             self._transport.pause_reading()
         else:
@@ -91,7 +91,7 @@ class HttpProtocol(asyncio.Protocol):
         for it to leave takes it for gone."""
         if not self._is_busy:
             return False
-        self._is_closing = True
+        self._is_closing = self._hurries = True
         if self._cycle is not None:
             self._cycle.leave()
         return True
@@ -112,14 +112,14 @@ class HttpProtocol(asyncio.Protocol):
     def shutdown(self) -> None:
         """Finish what has begun, then close."""
         if self._is_busy:
-            self._is_closing = True
+            self._is_closing = self._hurries = True
         elif self._transport is not None:
             self._transport.close()
 
     def check(self, now_s: float) -> None:
         """Called now and then: who says nothing for too long is let go."""
         silent_s = now_s - self._touched
-        if self._lingers and silent_s > _LINGER_S:
+        if self._lingers and (silent_s > _LINGER_S or now_s - self._began > _LINGER_MOST_S):
             self._transport.close()
         elif self._is_busy or self._is_closing or self._is_full:
             return
@@ -299,17 +299,14 @@ class HttpProtocol(asyncio.Protocol):
         if self._wrong is not None:
             self._end_wrongly()
         elif not self._is_busy and self._is_closing and not self._lingers:
-            self._transport.close()
+            self._part()
         elif not self._must_wait and not self._unfed:
             self._transport.resume_reading()
 
     # --- answers
 
     def head(self, status: int, headers: RawHeaders, *, closes: bool) -> bytes:
-        lines = [STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status, _written(*self._state.default_headers)]
-        lines += [b"%b: %b\r\n" % header for header in headers]
-        lines.append(b"connection: close\r\n\r\n" if closes else b"\r\n")
-        return b"".join(lines)
+        return head(status, self._state.default_headers, headers, closes=closes)
 
     def write(self, parts: tuple[bytes, ...]) -> None:
         self._transport.write(b"".join(parts))
@@ -358,23 +355,25 @@ class HttpProtocol(asyncio.Protocol):
             self._is_closing = True
 
     def _refuse(self, wrong: WrongRequestError) -> None:
-        """Answer, and read on for a while what is still sent: or the client would see a reset, not the answer."""
-        self._is_closing = self._lingers = True
-        self._touched = self._loop.time()
+        """Answer, and understand no more of what is sent."""
+        self._is_closing = True
         answer = self._api.refused(wrong.refusal, wrong.path, **wrong.values)
         self._api.record(self._reader.method, wrong.path, b"", [], b"", answer)
         self._write(self._reader.method, answer, closes=True)
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
+        self._part()
+
+    def _part(self) -> None:
+        """End after the last answer. Where more may be sent, read on for a while: or the client would see a reset and
+        not the answer (RFC 9112, 9.6)."""
+        if self._hurries or not self._transport.can_write_eof():
+            self._transport.close()
+            return
+        self._lingers = True
+        self._touched = self._began = self._loop.time()
+        self._transport.write_eof()
         self._transport.resume_reading()
 
     def _discard(self, data: bytes) -> None:
         self._discarded += len(data)
         if self._discarded > _LINGER_BYTES:
             self._transport.close()
-
-
-@lru_cache(maxsize=8)
-def _written(*headers: tuple[bytes, bytes]) -> bytes:
-    """The headers that every answer has: they change once a second, with the date."""
-    return b"".join(b"%b: %b\r\n" % header for header in headers)
