@@ -19,8 +19,10 @@ from contract_tests.contract.document import contract_document
 from contract_tests.drift.command import drift
 from contract_tests.drift.drift import Drift, Kind, against_document, concerned, find_operation
 from contract_tests.drift.overlay import proposed
-from contract_tests.drift.recording import ALIKE, BODY_LIMIT, RecordingError, load, record
+from contract_tests.drift.recording import ALIKE, BODY_LIMIT, Recording, record
 from contract_tests.drift.shape import Beyond, key_paths, kind_of, sightings
+from contract_tests.drift.source import RecordingError
+from contract_tests.drift.source import load as load_source
 from contract_tests.exchange import Exchange
 from mockserver.testing import MockServer
 from tests import reports
@@ -58,6 +60,10 @@ def alter(folder: Path, suffix: str, change: Change, *, status: int | None = Non
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(drift, [str(one) for one in arguments])
+
+
+def load(source: Path) -> dict[str, Recording]:
+    return load_source(source, contract_document()).recordings
 
 
 def of_document(folder: Path) -> tuple[Drift, ...]:

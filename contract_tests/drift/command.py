@@ -3,6 +3,7 @@
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -12,8 +13,9 @@ from contract_tests.check import Layer, checks
 from contract_tests.contract.document import contract_document
 from contract_tests.drift.drift import Drift, against_document, concerned
 from contract_tests.drift.overlay import proposed
-from contract_tests.drift.recording import Recording, RecordingError, load
+from contract_tests.drift.recording import Recording
 from contract_tests.drift.rehearsal import against_fake
+from contract_tests.drift.source import RecordingError, Source, load
 from contract_tests.report import BROKEN, COULD_NOT_JUDGE, HOLDS
 from contract_tests.reporting.clean import printable
 
@@ -22,25 +24,29 @@ _NAMES = 3
 
 
 @click.command()
-@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--overlay",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     metavar="FILE",
     help="Write the proposed change to the document here, as an OpenAPI overlay.",
 )
-def drift(directory: Path, overlay: Path | None) -> None:
-    """Compare the recordings in DIRECTORY with the document and with the fake.
+def drift(source: Path, overlay: Path | None) -> None:
+    """Compare the recordings in SOURCE with the document and with the fake.
 
-    Recordings are what `contract-tests server URL --record DIRECTORY` keeps. Exit codes: 0 no drift, 1 drift, 2 a
-    file that is no recording, 3 no recordings.
+    Recordings are what `contract-tests server URL --record DIRECTORY` keeps; an HTTP archive (HAR) of a browser or a
+    proxy; a cassette of vcrpy, Ruby's VCR or PHP-VCR; or a folder of any of these. Exit codes: 0 no drift, 1 drift,
+    2 a file that is no recording, 3 no recordings.
     """
-    recordings = _loaded(directory)
     document = contract_document()
+    loaded = _loaded(source, document)
+    recordings = loaded.recordings
     found = against_document(recordings, document)
     profile, differing = against_fake(recordings, document)
     console = Console()
     _say(console, f"{len(recordings)} recordings, compared with the document and with the fake ({profile})")
+    if loaded.others:
+        _say(console, f"left out: what was exchanged with {_hosts(loaded)}, which no operation of the document is of")
     for one in (*found, *_news(differing, found)):
         _tell(console, one)
     change = proposed(found, document, _seen(recordings))
@@ -53,15 +59,23 @@ def drift(directory: Path, overlay: Path | None) -> None:
     sys.exit(BROKEN if drifted else HOLDS)
 
 
-def _loaded(directory: Path) -> dict[str, Recording]:
+def _loaded(source: Path, document: dict[str, Any]) -> Source:
     try:
-        recordings = load(directory)
+        loaded = load(source, document)
     except RecordingError as error:
         raise click.BadParameter(f"{error}") from error
-    if not recordings:
-        click.echo(f"Could not judge: there are no recordings in {directory}", err=True)
+    if not loaded.recordings:
+        of_others = f" of an operation of the document, only of {_hosts(loaded)}" if loaded.others else ""
+        click.echo(f"Could not judge: there are no recordings in {source}{of_others}", err=True)
         sys.exit(COULD_NOT_JUDGE)
-    return recordings
+    return loaded
+
+
+def _hosts(loaded: Source) -> str:
+    """Those of other APIs, the most asked first."""
+    named = [f"{host} ({count})" for host, count in loaded.others.most_common(_NAMES)]
+    more = len(loaded.others) - len(named)
+    return ", ".join(named) + (f" and {more} more hosts" if more else "")
 
 
 def _news(differing: tuple[Drift, ...], found: tuple[Drift, ...]) -> tuple[Drift, ...]:

@@ -18,8 +18,6 @@ ALIKE = 20
 """Recordings of one operation, status and code that a run keeps: more of them say nothing new."""
 BODY_LIMIT = 262_144
 """Characters of a body; an exchange with a longer one is left out, since half a body can't be judged."""
-_FILE_LIMIT = 16 * BODY_LIMIT
-"""Bytes: two bodies, of which each character may be spelled with six."""
 _KEPT = frozenset({"content-type", "retry-after", "idempotency-key", "idempotency-replayed"})
 _REQUEST_ID = re.compile(r"(?i)x-(oneapi-)?request-id")
 _IDS = re.compile(r"task-unified-[^/?]+")
@@ -27,10 +25,6 @@ _LINK = re.compile(r'https?://[^"\s\\]+')
 _CODE = re.compile(r'"(?:code|status)"\s*:\s*"?(\w+)')
 
 _Headers = dict[str, str]
-
-
-class RecordingError(Exception):
-    """A file that is no recording: names the file, the place in it and what is wrong there."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,34 +63,14 @@ def record(exchanges: Iterable[Exchange], directory: Path, run: datetime | None 
     """
     directory.mkdir(parents=True, exist_ok=True)
     began, number = run or datetime.now(UTC), 0
-    for number, one in enumerate(_kept([*exchanges], began), 1):
+    for number, one in enumerate(kept([*exchanges], began), 1):
         method = re.sub(r"\W", "", one.request.method).lower()
         name = f"{began:%Y%m%dT%H%M%S%fZ}-{number:04}-{method}-{one.answer.status}.json"
         (directory / name).write_bytes(msgspec.json.format(msgspec.json.encode(one)) + b"\n")
     return number
 
 
-def load(directory: Path) -> dict[str, Recording]:
-    """The recordings of a folder by their file's name, in the order of their names.
-
-    Raises RecordingError for a file that is no recording, and for more files than anybody wants to compare.
-    """
-    files = sorted(directory.glob("*.json"))
-    if len(files) > ALIKE * FILES:
-        raise RecordingError(f"{directory}: received {len(files)} files; allowed: {ALIKE * FILES}")
-    return {path.name: _read(path) for path in files}
-
-
-def _read(path: Path) -> Recording:
-    try:
-        if (size := path.stat().st_size) > _FILE_LIMIT:
-            raise RecordingError(f"{path}: received {size} bytes; allowed: {_FILE_LIMIT}")
-        return msgspec.json.decode(path.read_bytes(), type=Recording)
-    except (msgspec.DecodeError, OSError, UnicodeDecodeError) as error:
-        raise RecordingError(f"{path}: {error}") from error
-
-
-def _kept(exchanges: list[Exchange], run: datetime) -> Iterator[Recording]:
+def kept(exchanges: list[Exchange], run: datetime) -> Iterator[Recording]:
     """The exchanges worth keeping, without what is secret to any of them."""
     answered = [one for one in exchanges if one.status is not None]
     secrets = frozenset[str]().union(*(one.secrets() for one in answered))

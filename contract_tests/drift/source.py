@@ -1,0 +1,67 @@
+"""Where recordings come from: a folder or a file of them, those of other tools included."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from contract_tests.drift import archive
+from contract_tests.drift.archive import ArchiveError
+from contract_tests.drift.recording import ALIKE, BODY_LIMIT, FILES, Recording, kept
+
+_FILE_LIMIT = 16 * BODY_LIMIT
+"""Bytes: two bodies, of which each character may be spelled with six."""
+_SUFFIXES = frozenset({".json", ".har", ".yaml", ".yml"})
+
+
+class RecordingError(Exception):
+    """A file that is no recording: names the file, the place in it and what is wrong there."""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """`recordings` by the name of their file, and their number in it where it holds several; `others` are the hosts
+    that archives have exchanges with and that serve none of the document, with how many."""
+
+    recordings: dict[str, Recording]
+    others: Counter[str]
+
+
+def load(source: Path, document: Mapping[str, Any]) -> Source:
+    """The recordings of a file, or of a folder in the order of their names.
+
+    Raises RecordingError for a file that is none, and for more files than anybody wants to compare.
+    """
+    files = [source] if source.is_file() else sorted(one for one in source.rglob("*") if one.suffix in _SUFFIXES)
+    if len(files) > ALIKE * FILES:
+        raise RecordingError(f"{source}: received {len(files)} files; allowed: {ALIKE * FILES}")
+    recordings: dict[str, Recording] = {}
+    others: Counter[str] = Counter()
+    for path in files:
+        name = path.name if source in (path.parent, path) else path.relative_to(source).as_posix()
+        recordings |= _read(path, name, document, others)
+    return Source(recordings, others)
+
+
+def _read(path: Path, name: str, document: Mapping[str, Any], others: Counter[str]) -> dict[str, Recording]:
+    try:
+        told = archive.read(path)
+        if told is None:
+            return {name: _recording(path)}
+    except (ArchiveError, msgspec.DecodeError, OSError, UnicodeDecodeError) as error:
+        raise RecordingError(f"{path}: {error}") from error
+    exchanges, elsewhere = archive.of_api(told.exchanges, document)
+    others.update(elsewhere)
+    return dict(_numbered(name, kept(exchanges, told.began)))
+
+
+def _recording(path: Path) -> Recording:
+    if (size := path.stat().st_size) > _FILE_LIMIT:
+        raise ArchiveError(f"received {size} bytes; allowed: {_FILE_LIMIT}")
+    return msgspec.json.decode(path.read_bytes(), type=Recording)
+
+
+def _numbered(name: str, recordings: Iterator[Recording]) -> Iterator[tuple[str, Recording]]:
+    for number, one in enumerate(recordings, 1):
+        yield f"{name}#{number}", one
