@@ -42,6 +42,8 @@ def test_nodes_are_shown_with_what_each_holds_and_one_that_dies(browser: Any, tm
         made[2].kill()
         page.get_by_role("button", name="2 nodes").click()
         page.get_by_text("Not heard of since").wait_for()
+        page.get_by_text("Some slots are no node's yet").wait_for(state="detached")
+        assert "bad" not in (page.get_by_role("button", name="2 nodes").get_attribute("class") or "").split()
         watched.calm()
         watched.close()
 

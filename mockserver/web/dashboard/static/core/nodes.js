@@ -5,6 +5,12 @@ import { lookAgain, readOfAll } from "./live.js";
 import { set, state } from "./store.js";
 
 const BEAT_MS = 2_000;
+export const SLOTS = 4_096;
+
+/** Whether every slot has a node: while one that has gone is not replaced yet, it is missed. */
+export function areAllHeld(node) {
+  return node.peers.reduce((held, one) => held + one.slots, node.slots) >= SLOTS;
+}
 
 /** Look at the nodes again and again; gives what ends it. */
 export function beating() {

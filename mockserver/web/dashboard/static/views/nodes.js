@@ -3,7 +3,7 @@
 import { html, useEffect } from "../vendor/htm-preact.js";
 import { count, counted } from "../core/format.js";
 import { useShared } from "../core/hooks.js";
-import { beating } from "../core/nodes.js";
+import { areAllHeld, beating, SLOTS } from "../core/nodes.js";
 import { go } from "../core/route.js";
 import { Facts, Time } from "../parts/basic.js";
 import { Panel } from "./panel.js";
@@ -17,9 +17,8 @@ export function NodesButton() {
 }
 
 function Beating({ node }) {
-  const gone = useShared((shared) => shared.goneNodes);
   useEffect(beating, []);
-  const bad = !node.is_sure || node.warnings.length > 0 || Object.keys(gone).length > 0;
+  const bad = !node.is_sure || node.warnings.length > 0 || !areAllHeld(node);
   return html`<button type="button" class=${`quiet-button nodes${bad ? " bad" : ""}`} onClick=${() => go({ open: "nodes:all" })}>
     ${counted(node.peers.length + 1, "node")}
   </button>`;
@@ -33,11 +32,12 @@ export function NodesPanel() {
     <p>${OWN}</p>
     ${!node.is_sure && html`<p class="bad" role="alert">This node's lease has run out: Redis is not heard of.</p>`}
     ${node.warnings.map((text) => html`<p class="bad" key=${text}>${text}</p>`)}
+    ${!areAllHeld(node) && html`<p class="bad">Some slots are no node's yet: their keys have to wait.</p>`}
     <h3>${node.name} <span class="quiet">this one</span></h3>
     <${Facts} of=${{ ...told(node), "Redis answers in": `${node.lag_ms} ms`, "Passed on": count(node.passed_on) }} />
     ${node.peers.map((one) => html`<div key=${one.name}><h3>${one.name}</h3><${Facts} of=${told(one)} /></div>`)}
     ${Object.entries(gone).map(([name, ms]) => html`<div key=${name}>
-      <h3>${name}</h3><p class="bad">Not heard of since <${Time} ms=${ms} /></p>
+      <h3>${name}</h3><p class="quiet">Not heard of since <${Time} ms=${ms} /></p>
     </div>`)}
   </${Panel}>`;
 }
@@ -45,7 +45,7 @@ export function NodesPanel() {
 function told(one) {
   return {
     Address: one.url,
-    Slots: `${count(one.slots)} of 4,096`,
+    Slots: `${count(one.slots)} of ${count(SLOTS)}`,
     Worlds: count(one.worlds),
     Since: html`<${Time} ms=${one.started_ms} />`,
     Version: one.version,
