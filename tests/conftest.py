@@ -1,7 +1,10 @@
 """Fixtures that every test can use; what they hand out is in tests/house.py."""
 
+import random
 import secrets
 import shlex
+import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from typing import Any
@@ -14,13 +17,54 @@ from mockserver.web.options import Options
 from tests.house import Mock
 
 MakeMock = Callable[..., Mock]
+BEGAN_S = time.monotonic()
+NO_TIME = "no time is left for it in this run"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--within",
+        type=float,
+        metavar="SECONDS",
+        help="begin no test after so long, and name those that are left; each run begins with other files",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """One seed for all that is drawn in a run, workers included, so that a failing test can tell it."""
-    if getattr(config.option, "hypothesis_seed", None) is None:
-        config.option.hypothesis_seed = secrets.randbits(32)
+    told = getattr(config, "workerinput", {}).get("seed") or config.option.hypothesis_seed
+    config.option.hypothesis_seed = secrets.randbits(32) if told is None else told
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """A worker of xdist does not get what was set after the options were read."""
+    node.workerinput["seed"] = node.config.option.hypothesis_seed
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where time is short, the same files must not come last in every run."""
+    if config.option.within is not None:
+        turn = random.Random(config.option.hypothesis_seed)
+        turns = {item.path: turn.random() for item in items}
+        items.sort(key=lambda item: turns[item.path])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    within_s = item.config.option.within
+    if within_s is not None and time.monotonic() - BEGAN_S > within_s:
+        pytest.skip(NO_TIME)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", ())
+    left = Counter(report.nodeid.partition("::")[0] for report in skipped if NO_TIME in f"{report.longrepr}")
+    if left:
+        terminalreporter.section("left, since there was no time")
+        for path, count in sorted(left.items()):
+            terminalreporter.line(f"{count:4} of {path}")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
