@@ -52,14 +52,12 @@ def holds(name: str, profile: str, seed: int) -> None:
     assert unjudged <= (set() if make_hooks is hooks else {"RECEIVER-RETRY-RECOVERS"})
 
 
-@pytest.mark.parametrize("profile", ["documented", pytest.param("observed", marks=pytest.mark.long)])
-@pytest.mark.parametrize("name", RIGHT)
-def test_a_right_receiver_holds(name: str, profile: str) -> None:
-    holds(name, profile, seed=1)
+def test_a_right_receiver_holds() -> None:
+    holds(next(iter(RIGHT)), "documented", seed=1)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(2, 22))
+@pytest.mark.parametrize("seed", range(1, 22))
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_receiver_holds_whatever_the_seed(name: str, profile: str, seed: int) -> None:
@@ -104,7 +102,7 @@ def test_a_whole_run_finds_that_and_nothing_else(cell: Cell) -> None:
     reveals(cell)
 
 
-@pytest.mark.parametrize("name", BESIDE)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.long) for name in BESIDE])
 def test_a_wrong_receiver_breaks_its_own_check_and_no_other(name: str) -> None:
     reveals(Cell("completed", name, BESIDE[name]))
 

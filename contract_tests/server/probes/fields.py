@@ -21,7 +21,7 @@ def refused_videos(setting: Setting) -> None:
 
 @probe("IMAGE-FORMAT", needs={Need.KEY})
 def refused_images(setting: Setting) -> None:
-    _judge_refused_formats(setting, "IMAGE-FORMAT", "image", ("tga", "bmp", "txt"))
+    _judge_refused_formats(setting, "IMAGE-FORMAT", "image", ("gif", "bmp", "tga", "txt"))
 
 
 def _judge_refused_formats(setting: Setting, check_id: str, kind: str, endings: Iterable[str]) -> None:
