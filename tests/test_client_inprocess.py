@@ -244,6 +244,7 @@ def test_a_drawn_behaviour_is_shrunk_to_what_matters() -> None:
     assert "submission" in line
 
 
+@pytest.mark.long
 def test_what_only_two_things_together_show_is_shrunk_to_the_two() -> None:
     lost, refused = drawn(NewKeyOnceRefused(), 300, "CLIENT-PAYS-ONCE")
     assert "answer" in lost

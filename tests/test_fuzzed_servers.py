@@ -46,7 +46,7 @@ def check(report: Report | None, folder: Path) -> None:
     assert all(file.stat().st_size for file in files.values())
 
 
-@pytest.mark.parametrize("share", [0.02, 0.3, 1.0])
+@pytest.mark.parametrize("share", [pytest.param(0.02, marks=pytest.mark.long), 0.3, 1.0])
 def test_a_steered_server_that_answers_anything(share: float, tmp_path: Path) -> None:
     check(judged(tmp_path, 1, share), tmp_path)
 

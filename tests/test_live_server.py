@@ -181,7 +181,7 @@ def at_a_path(folder: Path) -> Iterator[str]:
         yield f"{url}/base"
 
 
-@pytest.mark.parametrize("control", [True, False])
+@pytest.mark.parametrize("control", [pytest.param(True, marks=pytest.mark.long), False])
 def test_a_server_at_a_path_is_judged_like_any_other(control: bool, tmp_path: Path) -> None:
     with at_a_path(tmp_path) as url:
         report = judged(url, control=control, max_credits=0 if not control else None, settings={"key": None})
