@@ -24,12 +24,16 @@ def book_of(available_uc: int, token_uc: int | None = None) -> Book:
 def reserved(book: Book, task_id: str = "task", amount_uc: int = AMOUNT) -> Task:
     """A task whose reservation this book has just accepted."""
     task = draft(book, task_id, amount_uc)
-    assert book.reserve(task_id, amount_uc, at_ms=1) is None
+    assert book.reserve(task) is None
     return task
 
 
+def refusal(book: Book) -> Refusal | None:
+    return book.reserve(draft(book, "task", AMOUNT))
+
+
 def draft(book: Book, task_id: str, amount_uc: int) -> Task:
-    times = {"submitted_ms": 0, "starts_ms": 1, "ends_ms": 2}
+    times = {"submitted_ms": 1, "starts_ms": 1, "ends_ms": 2}
     return Task(id=task_id, terms=terms(reserve_uc=amount_uc), held_from=book.account, **times)
 
 
@@ -45,7 +49,7 @@ def test_what_is_granted_is_available() -> None:
 
 def test_reserving_moves_credits_from_available_to_reserved() -> None:
     book = book_of(AMOUNT + 1)
-    assert book.reserve("task", AMOUNT, at_ms=1) is None
+    assert refusal(book) is None
     assert parts(book.user) == (AMOUNT + 1, 1, AMOUNT, 0)
 
 
@@ -86,31 +90,31 @@ def test_a_reservation_ends_only_once(first: Event, second: Event | None) -> Non
 
 
 def test_exactly_enough_is_enough() -> None:
-    assert book_of(AMOUNT).reserve("task", AMOUNT, at_ms=1) is None
+    assert refusal(book_of(AMOUNT)) is None
 
 
 def test_one_uc_too_little_is_refused_and_moves_nothing() -> None:
     book = book_of(AMOUNT - 1)
-    assert book.reserve("task", AMOUNT, at_ms=1) is Refusal.INSUFFICIENT_CREDITS
+    assert refusal(book) is Refusal.INSUFFICIENT_CREDITS
     assert parts(book.user) == (AMOUNT - 1, AMOUNT - 1, 0, 0)
     assert (book.held_uc, len(book.transfers)) == (0, 1)
 
 
 def test_a_token_with_exactly_enough_lets_through() -> None:
     book = book_of(10 * AMOUNT, token_uc=AMOUNT)
-    assert book.reserve("task", AMOUNT, at_ms=1) is None
+    assert refusal(book) is None
     assert (parts(book.token), book.user.reserved) == ((AMOUNT, 0, AMOUNT, 0), AMOUNT)
 
 
 def test_a_token_one_uc_short_is_refused_and_moves_neither_balance() -> None:
     book = book_of(10 * AMOUNT, token_uc=AMOUNT - 1)
-    assert book.reserve("task", AMOUNT, at_ms=1) is Refusal.INSUFFICIENT_TOKEN_CREDITS
+    assert refusal(book) is Refusal.INSUFFICIENT_TOKEN_CREDITS
     assert (book.user.reserved, book.token and book.token.reserved, book.held_uc) == (0, 0, 0)
 
 
 def test_the_users_balance_is_judged_before_the_tokens() -> None:
     book = book_of(AMOUNT - 1, token_uc=AMOUNT - 1)
-    assert book.reserve("task", AMOUNT, at_ms=1) is Refusal.INSUFFICIENT_CREDITS
+    assert refusal(book) is Refusal.INSUFFICIENT_CREDITS
 
 
 @pytest.mark.parametrize(
@@ -194,7 +198,7 @@ def test_the_history_is_bounded_and_the_balances_are_not_touched_by_it(monkeypat
 
 
 def test_the_default_history_is_bounded() -> None:
-    assert book_of(1).transfers.maxlen == ledger.HISTORY_LIMIT == 1_000
+    assert book_of(1).entries.maxlen == ledger.HISTORY_LIMIT == 1_000
 
 
 @pytest.mark.parametrize("bucket", ["granted", "available", "reserved", "charged"])
@@ -237,7 +241,7 @@ def test_the_transfers_alone_make_the_balances_again(ends: list[tuple[str, int]]
     book = book_of(2_000, token_uc=1_000)
     for number, (end, amount) in enumerate(ends):
         task = draft(book, str(number), amount)
-        if book.reserve(task.id, amount, at_ms=number) is None and end != "open":
+        if book.reserve(task) is None and end != "open":
             getattr(book, end)(task, at_ms=number)
     for account, balance in ((USER, book.user), (TOKEN, book.token)):
         assert parts(balance) == summed([one for one in book.transfers if account in one.account.split("+")])
@@ -254,7 +258,7 @@ def test_what_is_held_is_what_the_open_reservations_made_under_a_limit_hold(
     for number, (end, amount, limit) in enumerate(ends):
         book.limit_token(limit, at_ms=number)
         task = draft(book, str(number), amount)
-        if book.reserve(task.id, amount, at_ms=number) is None:
+        if book.reserve(task) is None:
             held |= {task.id: amount} if task.held_from == BOTH else {}
             waiting.append((end, task))
         if number % 2 and waiting:

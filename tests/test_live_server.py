@@ -311,6 +311,13 @@ def test_never_more_than_the_plan_by_the_ledger(profile: str, cap: float) -> Non
         assert (reserved_uc(mock) > 0) == (cap > 0)
 
 
+def test_the_plan_for_a_mock_is_its_cap_of_play_money() -> None:
+    with MockServer() as mock:
+        done = CliRunner().invoke(main, ["server", mock.url, "--max-credits", "310", "--dry-run"])
+    assert "Plan: up to 310 credits of play money" in done.stderr
+    assert "reserved" not in done.stderr
+
+
 def test_a_dry_run_shows_the_plan_and_buys_nothing() -> None:
     with MockServer(**FAST) as mock:
         environment = {"EVOLINK_API_KEY": KEY, "EVOLINK_OTHER_API_KEY": OTHER_KEY}

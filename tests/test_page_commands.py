@@ -18,7 +18,7 @@ from tests.receivers.serving import at_desk
 
 LIVE = "https://api.evolink.ai"
 SHORTER = {
-    "contract-tests server": " --quick --check IDEMPOTENCY-SAME-TASK",
+    "contract-tests server": " --quick --check BILLING-RESERVED-ON-SUBMISSION",
     "contract-tests receiver": " --case completed --case own-failure/completed --settle 0",
     "contract-tests client": " --behaviour unknown-fields",
 }

@@ -22,6 +22,7 @@ from contract_tests.server.run import EXAMPLES, LAYERS, Options, Run, judge_serv
 from contract_tests.server.standing import UnreachableError
 from contract_tests.server.talk import reading
 from contract_tests.server.talk.address import AddressError, callback_address, server_address
+from contract_tests.server.talk.budget import credits_of
 from contract_tests.server.talk.memory import ForeignMemoryError
 from contract_tests.server.talk.target import Settings, keys_from_environment
 
@@ -249,6 +250,10 @@ def _announce(run: Run, yes: bool, *, dry_run: bool) -> None:
             click.echo("Plan: nothing is bought; this is a mock, and its money is play money.", err=True)
         return
     plan, contract = run.plan(), run.target.contract
+    if run.control is not None:
+        most = credits_of(max(0, plan.cap_uc - plan.spent_uc))
+        click.echo(f"Plan: up to {most} of play money; this is a mock, which needs no --max-credits.", err=True)
+        return
     if run.options.settings.highest_uc() is None:
         click.echo(f"{contract.source} does not say what a submission costs: --highest-price does.", err=True)
     for line in plan.lines():

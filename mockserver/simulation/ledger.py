@@ -5,8 +5,9 @@ granted = available + reserved + charged holds for every balance after every tra
 
 from collections import deque
 from enum import StrEnum
+from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from mockserver.simulation.refusal import Refusal
 from mockserver.simulation.task import Task
@@ -73,22 +74,23 @@ HISTORY_LIMIT = 1_000
 class Book(Struct, kw_only=True):
     """The money of one key: the user's balance and, where the token has a limit of its own, the token's.
 
-    `transfers` is bounded; what stood before its oldest entry is the balances less the listed transfers.
+    `entries` are the transfers, oldest first and bounded; what stood before the oldest is the balances less them all.
+    A reservation is kept as the task that it is for, which tells it all, since most worlds of many are nothing else.
     `held_uc` is what open reservations hold of both balances, whether or not the token is limited just now.
     """
 
     user: Balance
     token: Balance | None
     held_uc: int
-    transfers: deque[Transfer]
+    entries: deque[Any] = field(name="transfers")
 
     def __post_init__(self) -> None:
-        if self.transfers.maxlen is None:
-            self.transfers = deque(self.transfers, HISTORY_LIMIT)
+        if self.entries.maxlen is None:
+            self.entries = deque(self.entries, HISTORY_LIMIT)
 
     @classmethod
     def opened(cls, credits_uc: int, at_ms: int) -> "Book":
-        book = cls(user=Balance(), token=None, held_uc=0, transfers=deque())
+        book = cls(user=Balance(), token=None, held_uc=0, entries=deque())
         book.set_available(USER, credits_uc, at_ms)
         return book
 
@@ -97,13 +99,19 @@ class Book(Struct, kw_only=True):
         """The balances that a reservation holds from now on."""
         return USER if self.token is None else BOTH
 
-    def reserve(self, task_id: str, amount_uc: int, at_ms: int) -> Refusal | None:
-        """Move credits from available to reserved, or say which balance does not reach."""
+    @property
+    def transfers(self) -> list[Transfer]:
+        return told(self.entries)
+
+    def reserve(self, task: Task) -> Refusal | None:
+        """Move what a new task costs from available to reserved, or say which balance does not reach."""
+        amount_uc = task.terms.reserve_uc
         if self.user.available < amount_uc:
             return Refusal.INSUFFICIENT_CREDITS
         if self.token is not None and self.token.available < amount_uc:
             return Refusal.INSUFFICIENT_TOKEN_CREDITS
-        self._record(Transfer(at_ms, Kind.PENDING, amount_uc, self.account, task_id))
+        self._move(Kind.PENDING, amount_uc, task.held_from)
+        self.entries.append(task)
         return None
 
     def charge(self, task: Task, at_ms: int) -> None:
@@ -133,11 +141,22 @@ class Book(Struct, kw_only=True):
             self._record(Transfer(at_ms, kind, abs(difference), account))
 
     def _record(self, transfer: Transfer) -> None:
-        account, kind, amount_uc = transfer.account, transfer.kind, transfer.amount_uc
+        self._move(transfer.kind, transfer.amount_uc, transfer.account)
+        self.entries.append(transfer)
+
+    def _move(self, kind: Kind, amount_uc: int, account: str) -> None:
         if account != TOKEN:
             self.user.move(kind, amount_uc)
         if account == BOTH:
             self.held_uc += ENTRIES[kind][2] * amount_uc
         if account != USER and self.token is not None:
             self.token.move(kind, amount_uc)
-        self.transfers.append(transfer)
+
+
+def told(entries: deque[Any]) -> list[Transfer]:
+    """The entries of a book as transfers, each."""
+    return [one if isinstance(one, Transfer) else _reservation(one) for one in entries]
+
+
+def _reservation(task: Task) -> Transfer:
+    return Transfer(task.submitted_ms, Kind.PENDING, task.terms.reserve_uc, task.held_from, task.id)

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby, islice
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_origin
 
 import msgspec
 from msgspec import Struct
@@ -11,7 +11,7 @@ from msgspec import Struct
 from mockserver.simulation.callback import Delivery
 from mockserver.simulation.clock import OwnClock
 from mockserver.simulation.file import File
-from mockserver.simulation.ledger import Book
+from mockserver.simulation.ledger import Book, Transfer, told
 from mockserver.simulation.limits import Account, Idempotency, Window
 from mockserver.simulation.scenario import Effect, Scenario
 from mockserver.simulation.state import Settings
@@ -92,7 +92,7 @@ class _Due(_Line, frozen=True, tag="due"):
 
 _Rest = _Money | _Receipts | _Ended | _Deliveries | _Files | _Scenarios
 _JOB = [name for name in Task.__struct_fields__ if name != "terms"]
-_encode = msgspec.json.Encoder(enc_hook=list).encode
+_encode = msgspec.json.Encoder(enc_hook=told).encode
 
 
 def dump(world: World) -> Iterator[bytes]:
@@ -184,7 +184,7 @@ def _pieces(items: Iterable[_Item]) -> Iterator[list[_Item]]:
 
 
 def as_deque(kind: Any, value: Any) -> Any:
-    """`Book.transfers` is a deque, of whose items msgspec has to be told."""
+    """The entries of a book: written down, they are transfers, all of them."""
     if get_origin(kind) is not deque:
         raise NotImplementedError(kind)
-    return deque(msgspec.convert(value, list[get_args(kind)[0]]))  # type: ignore[misc]
+    return deque(msgspec.convert(value, list[Transfer]))

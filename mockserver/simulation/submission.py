@@ -93,7 +93,7 @@ def _accept(state: State, command: Submit, effect: Effect | None) -> Reply:
     number, now_ms = state.submissions, state.now_ms
     while (task := _draft(state, number, command, effect)).id in state.tasks:
         number += 1  # the next number of the stream gives another id
-    refusal = state.book.reserve(task.id, command.terms.reserve_uc, now_ms)
+    refusal = state.book.reserve(task)
     if refusal is not None:
         return Reply(refusal=refusal)
     if len(state.tasks) >= state.settings.tasks_limit:

@@ -43,9 +43,7 @@ def settling(change: Change) -> Callable[[Application], None]:
 
     def spoil(resident: Resident) -> None:
         book = resident.world.book
-        resident.world.book = Spoiled(
-            user=book.user, token=book.token, held_uc=book.held_uc, transfers=book.transfers
-        )
+        resident.world.book = Spoiled(user=book.user, token=book.token, held_uc=book.held_uc, entries=book.entries)
 
     return newcomers(spoil)
 
