@@ -214,6 +214,31 @@ def test_stalled_holds_the_answer_until_the_clock_has_moved(wire: Wire) -> None:
     assert json.loads(answer.body)["status"] == "pending"
 
 
+OTHER_TIMES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "a jump of its clock": ("PUT", f"/_mock/clock?key={KEY}", {"now_ms": (1757169743 + 30) * 1000}),
+    "a clock that runs": ("PUT", f"/_mock/clock?key={KEY}", {"mode": "real", "speed": 1_000_000}),
+    "the server's clock": ("PUT", f"/_mock/clock?key={KEY}", {"mode": "server"}),
+    "its first advance": ("POST", f"/_mock/clock/advance?key={KEY}", {"ms": 30_000}),
+    "its world forgotten": ("POST", "/_mock/reset", {"key": KEY}),
+    "all forgotten": ("POST", "/_mock/reset", {}),
+}
+"""How a key's time goes on, or ends, but for an advance of the clock that it had."""
+
+
+@pytest.mark.parametrize("how", OTHER_TIMES)
+def test_stalled_holds_the_answer_by_whatever_clock_the_key_goes(wire: Wire, how: str) -> None:
+    method, path, told = OTHER_TIMES[how]
+    if how != "its first advance":
+        assert wire.mock.put(f"/_mock/clock?key={KEY}", {"mode": "manual"}).status_code == 200
+    wire.mock.advance(3_600)  # the server's clock is ahead of the key's, whichever that is then
+    script(wire, "createVideoGeneration", fault="stalled", stall_seconds=30)
+    exchange = wire.send("POST", CREATE, json.dumps(MINIMAL).encode())
+    while not wire.mock.get("/_mock/tasks").json()["total"]:
+        """It is on its way."""
+    assert wire.mock.request(method, path, json=told).status_code == 200
+    assert _parsed(wire.wait(exchange)).status == 200
+
+
 def test_a_client_may_leave_while_its_answer_is_held(wire: Wire) -> None:
     script(wire, "createVideoGeneration", fault="stalled")
     exchange = wire.send("POST", CREATE, json.dumps(MINIMAL).encode())

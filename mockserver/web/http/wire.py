@@ -8,7 +8,6 @@ from typing import Any
 from msgspec import structs
 
 from mockserver.log import AwayError, LogError, MovedError
-from mockserver.runtime.clock import Clock
 from mockserver.runtime.node import Node
 from mockserver.runtime.resident import NotHereError
 from mockserver.simulation.scenario import Fault
@@ -18,6 +17,7 @@ from mockserver.web.api.request_id import RequestIds
 from mockserver.web.hints.adviser import Adviser
 from mockserver.web.http.cors import Cors, is_preflight
 from mockserver.web.http.exchange import Answer, RawHeaders, send_answer, spoilt
+from mockserver.web.http.hold import hold
 from mockserver.web.journal import Journal
 from mockserver.web.links import PublicUrl
 
@@ -28,8 +28,6 @@ Send = Callable[[Message], Awaitable[None]]
 
 logger = logging.getLogger("mockserver")
 _REFUSED = 400
-_STALL_LOOK_S = 0.02
-"""How often a stalled answer looks at a clock that somebody else moves."""
 
 
 class ApiApp:
@@ -175,13 +173,8 @@ class ApiApp:
         elif (other := spoilt(answer)) is not None:
             await send_answer(send, other)
         else:
-            await _stall(self._clock_of(answer), answer.stall_ms, receive)
+            await hold(self._node.worlds, answer.tenant, answer.stall_ms, receive)
             await send_answer(send, answer)
-
-    def _clock_of(self, answer: Answer) -> Clock:
-        """The clock of the key that asked."""
-        tenant = answer.tenant
-        return self._node.clock if tenant is None else self._node.worlds.here(tenant).agenda.clock
 
 
 def _allowed(cors: Cors, method: str, fields: Headers, answer: Answer) -> Answer:
@@ -219,15 +212,3 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
         if size > limit or not message.get("more_body"):
             return b"".join(chunks)
     return None
-
-
-async def _stall(clock: Clock, stall_ms: int, receive: Receive) -> None:
-    """Wait until the clock has moved on, or the client has lost patience."""
-    until_ms = clock.now_ms() + stall_ms
-    leaving = asyncio.ensure_future(receive())
-    try:
-        while clock.now_ms() < until_ms and not leaving.done():
-            wait_s = clock.wait_s(until_ms)
-            await asyncio.wait([leaving], timeout=_STALL_LOOK_S if wait_s is None else min(wait_s, 0.5))
-    finally:
-        leaving.cancel()
