@@ -87,8 +87,9 @@ def test_other_trigger_words_still_count(mock: Mock) -> None:
     assert mock.task(task_id)["error"]["code"] == "resource_not_found"
 
 
-def test_links_lead_to_the_public_url(make_mock: MakeMock) -> None:
-    mock = make_mock(public_url="https://mock.example/base")
+@pytest.mark.parametrize("public_url", ["https://mock.example/base", "https://mock.example/base/"])
+def test_links_lead_to_the_public_url(make_mock: MakeMock, public_url: str) -> None:
+    mock = make_mock(public_url=public_url)
     file = put(mock)
     assert file["file_url"].startswith("https://mock.example/base/media/files/")
     delete(mock, file["file_id"])

@@ -15,7 +15,7 @@ from mockserver.web.hints.hint import Kind
 from mockserver.web.hints.submissions import known_models
 from tests.conftest import MakeMock
 from tests.documents import check, check_schema, document, schema
-from tests.house import KEY, OTHER_KEY, Mock
+from tests.house import CREATE, KEY, MINIMAL, MODEL, OTHER_KEY, Mock
 from tests.listener import Listener
 from tests.mounted import INVENTED
 from tests.receiver import Receiver
@@ -212,6 +212,14 @@ def test_a_known_field_of_a_mounted_document_is_known(make_mock: MakeMock) -> No
         for example in mock.app.registry.of_model(model).examples.values():  # type: ignore[union-attr]
             mock.post(mock.app.registry.of_model(model).path, {**example, "model": model})  # type: ignore[union-attr]
     assert "unknown_field" not in kinds(mock)
+
+
+def test_a_model_that_is_served_elsewhere_is_mounted_and_its_fields_are_known(make_mock: MakeMock) -> None:
+    mock = make_mock(specs=(INVENTED,))
+    answer = mock.post("/v1/images/generations", MINIMAL)
+    assert answer.status_code == 400
+    assert f"{MODEL} at POST {CREATE}" in answer.json()["error"]["message"]
+    assert kinds(mock) == []
 
 
 # --- where hints go

@@ -159,6 +159,11 @@ def test_a_scenario_is_read_with_the_line_that_is_wrong(mock: Mock) -> None:
         ("name: x\ndescription: !!python/name:os.system x", 2),
         ("name: x\nrules: []\nrules: []", 3),
         ("name: x\nrules:\n  - then: {fail: service_error}\n    then: {seconds: 1}", 4),
+        (
+            "name: x\nmedia:\n  https://a.b/c[0].mp4: {bytes: 1}\n  https://a.b/c: {bytes: 1}\n  https://a.b/c.d: {bytes: x}",
+            5,
+        ),
+        ("name: x\nrules:\n  - then: {seconds: 1}\n  - then:\n      callback: {copies: 9}", 5),
     ],
 )
 def test_a_text_that_is_no_scenario_is_told_where(mock: Mock, text: str, line: int) -> None:

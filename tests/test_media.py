@@ -178,8 +178,9 @@ def test_any_other_link_is_unknown(mock: Mock, change: tuple[str, str]) -> None:
     assert set(response.json()["error"]) == {"code", "message", "type"}
 
 
-def test_links_lead_to_the_public_url(make_mock: MakeMock) -> None:
-    mock = make_mock(public_url="https://mock.example/base")
+@pytest.mark.parametrize("public_url", ["https://mock.example/base", "https://mock.example/base/"])
+def test_links_lead_to_the_public_url(make_mock: MakeMock, public_url: str) -> None:
+    mock = make_mock(public_url=public_url)
     task_id = mock.task_id()
     mock.advance(5)
     assert mock.task(task_id)["results"] == [f"https://mock.example/base/media/{task_id}/0.mp4"]

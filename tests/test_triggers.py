@@ -71,6 +71,19 @@ def test_fault_breaks_the_wire(mock: Mock) -> None:
     assert mock.submit(prompt="mock:fault=malformed_json").content.endswith(b",")
 
 
+@pytest.mark.parametrize(
+    "prompt", ["A hammock:green=1", "smock:fail=service_error", "The mock: a film", "mock:fail="]
+)
+def test_a_trigger_word_is_a_word_of_its_own(mock: Mock, prompt: str) -> None:
+    mock.task_id(prompt=prompt)
+    assert "effect" not in record(mock)
+
+
+def test_a_trigger_word_may_end_a_sentence(mock: Mock) -> None:
+    mock.task_id(prompt="Make it snow (mock:fail=service_error). Then wait, mock:seconds=2.5.")
+    assert record(mock)["effect"] == {"fail": "service_error", "seconds": 2.5}
+
+
 def test_stall_seconds_holds_an_answer(mock: Mock) -> None:
     assert mock.submit(prompt="mock:fault=stalled mock:stall_seconds=0").status_code == 200
 

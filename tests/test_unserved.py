@@ -164,6 +164,14 @@ def test_allowing_local_callbacks_allows_no_others(make_mock: MakeMock, pinned: 
 
 
 @pytest.mark.parametrize("model", ["m", MODEL])
+def test_a_local_callback_that_is_no_uri_is_shown_as_it_came(make_mock: MakeMock, pinned: Path, model: str) -> None:
+    mock = make_mock(specs=(pinned,), allow_local_callbacks=True)
+    told = mock.submit(model=model, callback_url="http://127.0.0.1:9/done?%zz").json()["error"]["message"]
+    assert told.startswith('callback_url: received "http://127.0.0.1:9/done?%zz"; allowed: ')
+    assert "https" not in told
+
+
+@pytest.mark.parametrize("model", ["m", MODEL])
 def test_a_local_callback_is_told_the_option(make_mock: MakeMock, pinned: Path, model: str) -> None:
     mock = make_mock(specs=(pinned,))
     hint = ", or this machine with --allow-local-callbacks"

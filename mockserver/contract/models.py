@@ -14,7 +14,7 @@ _FEW = 3
 """How many names a message spells out."""
 _ALIKE = 0.5
 """How much two names have in common that are called near (difflib's ratio)."""
-_MOUNTING = "--spec FILE_OR_DIR mounts the document of another model"
+MOUNTING = "--spec FILE_OR_DIR mounts the document of another model"
 
 
 class Models:
@@ -70,7 +70,7 @@ class Models:
             where = " or ".join(elsewhere)
             return Objection("model", shown(model), f"{model} at {where}; here, {self._served(place)}")
         left = self.unserved(model)
-        why = _MOUNTING
+        why = MOUNTING
         if left is not None:
             why = f"{left.file} names it at {left.method} {left.path}, which is not served: {left.reason}"
         return Objection("model", shown(model), f"{self._served(place, model)}; {why}")

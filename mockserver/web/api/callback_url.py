@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mockserver.contract.objection import Objection
+from mockserver.contract.objection import Objection, shown
 from mockserver.contract.operation import Operation
 from mockserver.runtime.target import TargetPolicy
 
@@ -27,7 +27,8 @@ class CallbackUrls:
             return objection
         url = body[field]
         if isinstance(url, str) and url[:5].lower() == "http:" and self._is_local(url):
-            return operation.request.objection({**body, field: f"https{url[4:]}"})
+            safe = f"https{url[4:]}"
+            return _told_of(url, safe, operation.request.objection({**body, field: safe}))
         return self.hinted(operation, objection, body)
 
     def hinted(self, operation: Operation, objection: Objection, body: dict[str, Any]) -> Objection:
@@ -41,3 +42,10 @@ class CallbackUrls:
 
     def _is_local(self, url: str) -> bool:
         return self._policy.allow_local and self._policy.objection(url) is None
+
+
+def _told_of(url: str, safe: str, objection: Objection | None) -> Objection | None:
+    """What is wrong beside the scheme, told of the URL that came."""
+    if objection is None or objection.received != shown(safe):
+        return objection
+    return objection._replace(received=shown(url))

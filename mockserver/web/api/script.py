@@ -20,7 +20,8 @@ from mockserver.simulation.scenario import (
 )
 from mockserver.web.api.reach import unreachable
 
-_WORD = re.compile(r"mock:([A-Za-z_]+)=([A-Za-z0-9_.-]+)")
+_WORD = re.compile(r"(?<![A-Za-z0-9_])mock:([A-Za-z_]+)=([A-Za-z0-9_.-]*[A-Za-z0-9_-])")
+"""A word of its own ("hammock:green=1" is none); the full stop after it ends a sentence."""
 _DECIMAL = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?")
 MARK = b"mock:"
 """What every trigger word begins with: a body without it needs no search."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from mockserver.contract.models import MOUNTING
 from mockserver.contract.names import Names
 from mockserver.data import data
 from mockserver.web.api.callback_url import OPTION
@@ -26,7 +27,7 @@ _LONG_ENOUGH = 8
 
 def unknown_field(seen: Exchanged, _: Memory) -> Found | None:
     """A field that no document names: the API ignores it, so whoever misspells one never hears of it."""
-    if seen.matter is None:
+    if seen.matter is None or _is_of_another(seen):
         return None
     names = seen.matter.operation.request.names if seen.matter.operation.request else None
     asked = seen.matter.asked if seen.matter.asked is not None else _asked(seen.body)
@@ -35,6 +36,12 @@ def unknown_field(seen: Exchanged, _: Memory) -> Found | None:
     for place, name, known in _strangers(asked, names):
         return Kind.UNKNOWN_FIELD, f"{spelled(place)}: no document names this field{_meant(name, known, names)}"
     return None
+
+
+def _is_of_another(seen: Exchanged) -> bool:
+    """Whether it asks for a model that is not served where it came: its fields are judged by the wrong document."""
+    objection = seen.matter.objection if seen.matter else None
+    return objection is not None and objection.field == "model"
 
 
 def repeated_submission(seen: Exchanged, memory: Memory) -> Found | None:
@@ -94,7 +101,7 @@ def local_callback(seen: Exchanged, _: Memory) -> Found | None:
 def unmounted_model(seen: Exchanged, _: Memory) -> Found | None:
     """A model of the provider's whose document is not mounted."""
     objection = seen.matter.objection if seen.matter else None
-    if objection is None or objection.field != "model":
+    if objection is None or MOUNTING not in objection.allowed:
         return None
     wanted = (_asked(seen.body) or {}).get("model")
     if not isinstance(wanted, str) or wanted not in known_models():

@@ -14,7 +14,7 @@ from mockserver.web.api.script import ScriptError, Scripts
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The one in C minds no depth that a text could have here."""
 _START = yaml.Mark("", 0, 0, 0, None, 0)
-_STEP = re.compile(r"[^.\[\]]+")
+_ITEM = re.compile(r"\[([0-9]+)\]")
 
 
 class Problem(Struct, frozen=True):
@@ -80,17 +80,23 @@ def _at(mark: Any, message: str) -> Problem:
 def _mark(node: yaml.Node | None, path: str) -> yaml.Mark:
     """Where a path leads in the text, or as far as it leads: the key of a mapping, the item of a sequence."""
     mark = _START if node is None else node.start_mark
-    for step in _STEP.findall(path):
-        found = _inner(node, step)
-        if found is None:
-            return mark
-        mark, node = found
+    while (found := _inner(node, path)) is not None:
+        mark, node, path = found
     return mark
 
 
-def _inner(node: yaml.Node | None, step: str) -> tuple[yaml.Mark, yaml.Node] | None:
+def _inner(node: yaml.Node | None, path: str) -> tuple[yaml.Mark, yaml.Node, str] | None:
+    """The first step of a path, and the rest of it. A key may have dots in it: the longest that fits is meant."""
     if isinstance(node, yaml.MappingNode):
-        return next(((key.start_mark, value) for key, value in node.value if key.value == step), None)
-    if isinstance(node, yaml.SequenceNode) and step.isdigit() and int(step) < len(node.value):
-        return node.value[int(step)].start_mark, node.value[int(step)]
+        fitting = [pair for pair in node.value if _begins(path, str(pair[0].value))]
+        key, value = max(fitting, key=lambda pair: len(pair[0].value), default=(None, None))
+        return None if key is None else (key.start_mark, value, path[len(key.value) :].removeprefix("."))
+    item = _ITEM.match(path)
+    if isinstance(node, yaml.SequenceNode) and item is not None and int(item[1]) < len(node.value):
+        inner = node.value[int(item[1])]
+        return inner.start_mark, inner, path[item.end() :].removeprefix(".")
     return None
+
+
+def _begins(path: str, key: str) -> bool:
+    return path.startswith(key) and path[len(key) : len(key) + 1] in ("", ".", "[")
