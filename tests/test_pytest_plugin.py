@@ -48,6 +48,9 @@ def test_alike(request, kind, time):
     mock.advance(seconds=7)
     assert len(mock.tasks) == len(mock.requests) == 1
     assert mock.now_ms == 1_757_169_750_000
+    other = mock.as_key("sk-of-another-team").as_key("sk-of-a-third")
+    submit(other)
+    assert len(other.tasks) == 1
     assert seen.setdefault(mock.key, time) == time or kind == "evolink_respx"
     assert seen.setdefault(kind, mock.url) == mock.url
 """,
@@ -184,6 +187,18 @@ def test_a_running_mock_that_is_not_as_asked_or_not_there_is_told(project: Proje
         done = project.run(test, ini=ini)
     assert "received seed 3; the test asks for 0" in done.stdout
     assert "no mock answers at" in project.run(test, ini=ini).stdout
+
+
+def test_a_running_mock_has_its_own_pace_unless_a_test_asks_for_another(project: Project) -> None:
+    with MockServer(task_seconds=60) as running:
+        ini = f"evolink_url = {running.url}\n"
+        test = "@pytest.mark.evolink(task_seconds={})\ndef test_it(evolink_mock): pass"
+        project.passes(1, "def test_it(evolink_mock): pass", ini=ini)
+        project.passes(1, test.format(60), ini=ini)
+        done = project.run(test.format(5), ini=ini)
+        other = project.run("def test_it(evolink_mock): pass", ini=f"{ini}evolink_task_seconds = 2\n")
+    assert "received task_seconds 60; the test asks for 5" in done.stdout
+    assert "received task_seconds 60; the test asks for 2.0" in other.stdout
 
 
 def test_it_is_found_by_itself_and_can_be_left_out(project: Project) -> None:

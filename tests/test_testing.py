@@ -19,6 +19,7 @@ from mockserver.testing import (
     MockTenant,
     UnknownError,
 )
+from mockserver.web.app import OptionsError
 from tests.house import CREATE, MINIMAL, START_MS
 
 
@@ -380,9 +381,42 @@ def test_head_is_answered_at_once_on_a_connection_that_stays(server: MockServer)
         ({"clock": "sun"}, "clock: received 'sun'; allowed: real, manual, polls"),
         ({"public_url": "nope"}, "public_url: received 'nope'"),
         ({"colour": "red"}, "'colour' is no option of a mock; there are document, specs"),
+        ({"credits": "50"}, "credits: received '50'; allowed: a number"),
+        ({"task_seconds": "5"}, "task_seconds: received '5'; allowed: a number"),
+        ({"seed": "a"}, "seed: received 'a'; allowed: a whole number"),
+        ({"seed": True}, "seed: received True; allowed: a whole number"),
+        ({"hints": "no"}, "hints: received 'no'; allowed: True or False"),
+        ({"bounds": {}}, "bounds: received {}; allowed: mockserver.web.options.Bounds(...)"),
+        ({"scenarios": [{"name": "x"}]}, "scenarios: received a dict; allowed: names and files"),
+        ({"scenarios": "nope"}, "no scenario 'nope'; there are "),
+        ({"key": ""}, "key: received ''; allowed: ASCII without a blank at an end"),
+        ({"key": "sk-\u00fc"}, "allowed: ASCII without a blank at an end"),
+        ({"key": "sk-a\n"}, "allowed: ASCII without a blank at an end"),
     ],
 )
 def test_what_no_mock_can_be_is_said_at_once(options: dict[str, Any], told: str) -> None:
-    with pytest.raises((ValueError, TypeError)) as caught:
+    with pytest.raises((ValueError, TypeError, LookupError)) as caught:
         MockServer(**options)
     assert told in str(caught.value)
+
+
+def test_one_may_stand_for_a_list(tmp_path: Path) -> None:
+    file = tmp_path / "busy.yaml"
+    file.write_text("name: busy\n")
+    with MockServer(key="sk-only", only_keys="sk-only", scenarios=file, cors="*") as mock:
+        assert httpx.get(f"{mock.url}/v1/credits", headers=mock.headers).status_code == 200
+        assert [one["name"] for one in mock.get("/scenarios")["scenarios"]] == ["busy"]
+
+
+def test_a_receiver_that_does_not_run_has_no_url() -> None:
+    receiver = CallbackReceiver()
+    with pytest.raises(RuntimeError, match="this receiver does not run"):
+        receiver.url  # noqa: B018
+    with receiver:
+        url = receiver.url
+    assert receiver.url == url  # nobody is there any more: so it is for whoever tests a dead one
+
+
+def test_a_log_in_memory_is_no_file() -> None:
+    with pytest.raises(OptionsError, match="received 'sqlite::memory:'; allowed: memory, sqlite:PATH"):
+        MockServer(log="sqlite::memory:").start()

@@ -114,7 +114,9 @@ class CallbackReceiver:
         return self.url_of("/callback")
 
     def url_of(self, target: str) -> str:
-        """The URL of a path and query, such as "/hook?secret=s3cr3t"."""
+        """The URL of a path and query, such as "/hook?secret=s3cr3t". Raises RuntimeError before `start`."""
+        if not self.base_url:
+            raise RuntimeError("this receiver does not run: use `with`, or call start()")
         return f"{self.base_url}{target}"
 
     def script(self, *steps: Step) -> Self:

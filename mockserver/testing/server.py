@@ -26,6 +26,7 @@ from mockserver.web.server import Server
 _Named = TypeVar("_Named", bound=StrEnum)
 
 DEFAULT_KEY = "sk-test-of-evolink-mock"
+_SEVERAL = ("specs", "scenarios", "only_keys", "cors")
 _HOST = "127.0.0.1"
 _START_S = 10
 
@@ -154,11 +155,21 @@ def _options(given: dict[str, Any]) -> Options:
     told["clock"] = _named(Mode, "clock", told["clock"])
     if "profile" in told:
         told["profile"] = _named(Profile, "profile", told["profile"])
+    told |= {name: _several(told[name]) for name in _SEVERAL if name in told}
     told["specs"] = tuple(Path(path) for path in told.get("specs", ()))
-    told["scenarios"] = tuple(
-        one if isinstance(one, Path) else scenario_file(one) for one in told.get("scenarios", ())
-    )
+    told["scenarios"] = tuple(_scenario(one) for one in told.get("scenarios", ()))
     return Options(**told)
+
+
+def _several(given: Any) -> tuple[Any, ...]:
+    """One may stand for itself: a text is no list of letters."""
+    return (given,) if isinstance(given, str | Path | dict) else tuple(given)
+
+
+def _scenario(one: Any) -> Path:
+    if isinstance(one, dict):
+        raise TypeError("scenarios: received a dict; allowed: names and files; scenario() of a mock takes dicts")
+    return one if isinstance(one, Path) else scenario_file(one)
 
 
 def _named(kind: type[_Named], option: str, name: str) -> _Named:

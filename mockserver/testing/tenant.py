@@ -1,6 +1,7 @@
 """A mock as one API key has it: the helpers that tests are written with."""
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -16,6 +17,7 @@ from mockserver.testing.records import Credits, Delivery, Event, Recorded, Task,
 _MOST = 1_000
 """How many records the control API lists at once."""
 _RULE = ("when", "skip", "times", "chance")
+_KEY = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _Record = TypeVar("_Record")
 
 
@@ -26,7 +28,10 @@ class MockTenant:
     """
 
     def __init__(self, control: Callable[[], Calls], key: str) -> None:
+        if not isinstance(key, str) or not _KEY.fullmatch(key):
+            raise ValueError(f"key: received {key!r}; allowed: ASCII without a blank at an end")
         self.key = key
+        self._others: list[MockTenant] = []
         self._connect = control
         self._scripts = 0
 
@@ -42,7 +47,8 @@ class MockTenant:
 
     def as_key(self, key: str) -> "MockTenant":
         """The same mock as another key has it."""
-        return MockTenant(self._connect, key)
+        self._others.append(MockTenant(self._connect, key))
+        return self._others[-1]
 
     # --- the control API as it is
 
@@ -191,6 +197,13 @@ class MockTenant:
         self.reset()
         self.own_clock("server")
         self.reset()
+
+    def forget_all(self) -> None:
+        """Leave no trace of this key, nor of any that was reached from it by `as_key`."""
+        self.forget()
+        for other in self._others:
+            other.forget_all()
+        self._others.clear()
 
     # --- steps
 

@@ -13,6 +13,7 @@ from mockserver.simulation.ledger import UC_PER_CREDIT
 
 MOST_CREDITS, MOST_SPEED, MOST_TASK_SECONDS = 1e9, 1e6, 2_592_000
 _SECRET = ("control_token", "only_keys")
+_SWITCHES = ("strict", "allow_local_callbacks", "links_follow_host", "loopback", "hints")
 _ADDRESS = re.compile(r"https?://[^/?#\s]+[^?#\s]*")
 
 
@@ -74,6 +75,7 @@ class Options(Struct, frozen=True, kw_only=True):
     bounds: Bounds = Bounds()
 
     def __post_init__(self) -> None:
+        self._check_kinds()
         fits = 0 <= self.credits <= MOST_CREDITS and (Decimal(repr(self.credits)) * UC_PER_CREDIT) % 1 == 0
         allowed = f"0 to {MOST_CREDITS:,.0f}, with at most 4 decimals"
         self._check("credits", self.credits, fits, allowed)
@@ -86,6 +88,17 @@ class Options(Struct, frozen=True, kw_only=True):
         if self.public_url is not None:  # paths are put behind it, and begin with a slash of their own
             structs.force_setattr(self, "public_url", self.public_url.rstrip("/"))
 
+    def _check_kinds(self) -> None:
+        """What the annotations say, and Python does not."""
+        for name in _SWITCHES:
+            self._check(name, getattr(self, name), type(getattr(self, name)) is bool, "True or False")
+        for name in ("credits", "speed", "task_seconds"):
+            value = getattr(self, name)
+            fits = type(value) in (int, float) or (value is None and name == "task_seconds")
+            self._check(name, value, fits, "a number")
+        self._check("seed", self.seed, type(self.seed) is int, "a whole number")
+        self._check("bounds", self.bounds, isinstance(self.bounds, Bounds), "mockserver.web.options.Bounds(...)")
+
     def __repr__(self) -> str:
         """Without secrets."""
         told = {name: value for name, value in structs.asdict(self).items() if name not in _SECRET}
@@ -97,7 +110,8 @@ class Options(Struct, frozen=True, kw_only=True):
 
     def told(self) -> dict[str, Any]:
         """What a health check tells of it."""
-        return {"seed": self.seed, "profile": self.profile, "log": self.log.partition(":")[0]}
+        log = self.log.partition(":")[0]
+        return {"seed": self.seed, "profile": self.profile, "log": log, "task_seconds": self.task_seconds}
 
     @property
     def log_shown(self) -> str:

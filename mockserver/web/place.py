@@ -30,7 +30,7 @@ def place_of(options: Options, settings: Settings) -> Place:
     if options.log == "memory":
         return Place(MemoryLog(options.bounds.log_bytes))
     birth = msgspec.json.encode({"seed": settings.seed, "credits_uc": settings.credits_uc})
-    if kind == "sqlite" and where:
+    if kind == "sqlite" and where and where != ":memory:":
         from mockserver.log.sqlite import SqliteLog
 
         return Place(SqliteLog(Path(where), birth))

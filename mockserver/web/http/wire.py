@@ -1,6 +1,5 @@
 """The ASGI face of the generation API, and what breaks between server and client on purpose."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any

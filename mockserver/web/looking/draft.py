@@ -89,8 +89,10 @@ def _inner(node: yaml.Node | None, path: str) -> tuple[yaml.Mark, yaml.Node, str
     """The first step of a path, and the rest of it. A key may have dots in it: the longest that fits is meant."""
     if isinstance(node, yaml.MappingNode):
         fitting = [pair for pair in node.value if _begins(path, str(pair[0].value))]
-        key, value = max(fitting, key=lambda pair: len(pair[0].value), default=(None, None))
-        return None if key is None else (key.start_mark, value, path[len(key.value) :].removeprefix("."))
+        if not fitting:
+            return None
+        key, value = max(fitting, key=lambda pair: len(pair[0].value))
+        return key.start_mark, value, path[len(key.value) :].removeprefix(".")
     item = _ITEM.match(path)
     if isinstance(node, yaml.SequenceNode) and item is not None and int(item[1]) < len(node.value):
         inner = node.value[int(item[1])]
