@@ -22,15 +22,15 @@ class AccountCalls:
 
     async def list_accounts(self, request: Request, body: Any) -> Response:
         """Only those that are shown are loaded."""
-        worlds, search = self._desk.node.worlds, request.query_params.get("search", "")
-        names = [name for name in worlds.names() if search in name]
+        worlds, search = self._desk.node.worlds, request.query_params.get("search", "").casefold()
+        names = [name for name in worlds.names() if search in name.casefold()]
         offset = offset_asked(request)
         residents = await self._desk.those(names[offset : offset + limit_asked(request)])
         listed = [account_record(one, one.now_ms()) for one in residents if one.is_open]
         return json_response({"total": len(names), "accounts": listed})
 
     async def set_account(self, request: Request, body: Any) -> Response:
-        resident = await self._desk.fetch(self._desk.name_of(request.path_params["key"]))
+        resident = await self._desk.fetch(self._desk.name_of(request.path_params["key"], request))
         changes = {name: value for name, value in body.items() if name not in ("credits", "token_credits")}
         limit = body.get("token_credits", UNSET)
         if changes.get("models") is not None:

@@ -18,7 +18,7 @@ from mockserver.runtime.timekeeper import Timekeeper
 from mockserver.simulation import command as commands
 from mockserver.simulation.event import Reply
 from mockserver.simulation.refusal import Refusal
-from mockserver.web.api.identity import tenant_of
+from mockserver.web.api.identity import is_tenant, tenant_of
 from mockserver.web.api.script import Scripts
 from mockserver.web.control.stream import EventStream
 from mockserver.web.hints.adviser import Adviser
@@ -76,13 +76,15 @@ class Desk(Struct, frozen=True, kw_only=True):
     def name_asked(self, request: Request) -> str | None:
         """The name of the world of `key`; None where the whole server is meant."""
         key = request.query_params.get("key")
-        return None if key is None else self.name_of(key)
+        return None if key is None else self.name_of(key, request)
 
-    def name_of(self, key: str) -> str:
-        """A key as clients send it, or the name of its world as answers show it."""
+    def name_of(self, key: str, request: Request) -> str:
+        """A key as clients send it, or the name of its world as answers show it. The page knows names alone, also of
+        worlds that are forgotten by now; a program's key may look like a name."""
         if not key:
             raise invalid(Objection("key", "nothing", "an API key, or a tenant as answers name it"))
-        return key if self.node.worlds.knows(key) else tenant_of(key)
+        is_name = self.node.worlds.knows(key) or (PAGE_HEADER in request.headers and is_tenant(key))
+        return key if is_name else tenant_of(key)
 
     def forget_exchanges(self, name: str) -> None:
         """What is remembered beside a key's world."""

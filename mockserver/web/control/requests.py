@@ -63,7 +63,7 @@ class RequestCalls:
         return json_response({"hints": [present(**structs.asdict(one)) for one in given]})
 
     async def verify_requests(self, request: Request, body: Any) -> Response:
-        name = self._desk.name_of(body["key"]) if "key" in body else None
+        name = self._desk.name_of(body["key"], request) if "key" in body else None
         wanted = {place: body[place] for place in _COMPARED if place in body}
         expected = self._desk.journal.veil.over_all(wanted, msgspec.json.encode(wanted))  # as the records are
         async with self._verifying:

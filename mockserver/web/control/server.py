@@ -31,7 +31,7 @@ class ServerCalls:
             await self._desk.start_over()
             await self._share(request)
         else:
-            name = self._desk.name_of(key)
+            name = self._desk.name_of(key, request)
             await self._desk.node.forget(name)
             self._desk.forget_exchanges(name)
         return json_response({"done": True})
