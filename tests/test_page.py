@@ -10,9 +10,10 @@ import httpx
 import pytest
 
 from mockserver.testing import MockServer
+from mockserver.web.api.identity import tenant_of
 from tests.browser import Watched, chromium, needs_chromium
 from tests.conftest import MakeMock
-from tests.house import MINIMAL, Mock
+from tests.house import KEY, MINIMAL, Mock
 from tests.receiver import Receiver
 
 STATIC = Path(__file__).parent.parent / "mockserver" / "web" / "dashboard" / "static"
@@ -60,8 +61,24 @@ def test_the_page_is_guarded_as_the_control_api_is(mock: Mock, make_mock: MakeMo
     closed = make_mock(control_token="open-sesame", loopback=False)
     assert closed.get("/_mock/", key=None, headers=elsewhere).status_code == 200
     assert closed.get("/_mock/static/main.js", key=None).status_code == 200
+    for path in ("/_mock/docs", "/_mock/openapi.json"):  # whoever follows a link sends no token
+        assert (closed.get(path, key=None).status_code, mock.get(path, headers=elsewhere).status_code) == (200, 403)
     for path in ("/_mock/health", "/_mock/tasks", "/_mock/events?pulse=true", "/_mock/staticx", "/_mock/static"):
         assert closed.get(path, key=None).status_code == 401, path
+
+
+def test_the_page_knows_names_alone_also_of_forgotten_keys(mock: Mock) -> None:
+    """Taken for a key of a new client, the name of a forgotten one would lead to a world that is nobody's."""
+    page = {"x-mock-page": "1"}
+    name, other = tenant_of(KEY), tenant_of(tenant_of(KEY))
+    for _ in range(2):
+        mock.put(f"/_mock/accounts/{name}", {"credits": 3}, headers=page)
+        mock.put(f"/_mock/clock?key={name}", {"mode": "server"}, headers=page)
+        assert [one["tenant"] for one in mock.get("/_mock/accounts").json()["accounts"]] == [name]
+        assert mock.submit().status_code == 402
+        mock.post("/_mock/reset", {"key": name}, headers=page)
+    mock.put(f"/_mock/accounts/{name}", {"credits": 3})  # a program's key may look like a name
+    assert [one["tenant"] for one in mock.get("/_mock/accounts").json()["accounts"]] == [other]
 
 
 def test_the_pages_own_requests_take_no_hint_from_whoever_is_to_read_it(local: Mock) -> None:

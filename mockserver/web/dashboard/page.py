@@ -14,6 +14,7 @@ from mockserver.web.dashboard.policy import HEADERS
 
 PAGE_PATH = "/_mock/"
 STATIC_PATH = f"{PAGE_PATH}static/"
+DOCUMENTS = (f"{PAGE_PATH}docs", f"{PAGE_PATH}openapi.json")
 _FOLDER = Path(__file__).parent / "static"
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -32,9 +33,10 @@ class _File(Struct, frozen=True):
 
 def is_open(path: str, token: str | None) -> bool:
     """Whether a path is the page's own where control asks for a token: the page has to be there to ask a person for
-    it, and shows nothing without. Where there is no token, the page is guarded as all of control is."""
+    it, and shows nothing without; a browser that follows a link to the documents sends none, and they hold nothing of
+    the mock. Where there is no token, the page is guarded as all of control is."""
     is_page = path in (PAGE_PATH, PAGE_PATH.rstrip("/")) or path.startswith(STATIC_PATH)
-    return is_page and token is not None
+    return token is not None and (is_page or path.rstrip("/") in DOCUMENTS)
 
 
 def page_routes() -> list[Route]:
