@@ -146,6 +146,31 @@ def test_a_kind_of_hint_to_the_refused(mock: Mock, provoke: Callable[[Mock], Non
     assert words in given["text"]
 
 
+def test_each_unknown_field_is_told_of_once_the_likely_slip_first(mock: Mock) -> None:
+    mock.submit(seed=1, size="4k", callbackUrl="https://client.example/hook")
+    mock.submit(prompt="another", seed=1, Image_URLs=[])
+    mock.submit(prompt="a third", seed=2, size="2k")
+    assert [one["text"].partition("; known here are")[0] for one in hints(mock)] == [
+        "callbackUrl: no document names this field, so it does nothing; callback_url was probably meant; "
+        "seed, size: no document names these fields, so they do nothing",
+        "Image_URLs: no document names this field, so it does nothing; image_urls was probably meant",
+    ]
+
+
+def test_of_fields_without_end_a_few_are_told(mock: Mock) -> None:
+    for number in range(100):
+        mock.submit(prompt=f"{number}", **{f"field{number}-{one}": 1 for one in range(50)})
+    assert len(hints(mock)) == 1
+
+
+def test_a_model_of_a_path_that_is_not_served_at_all(mock: Mock) -> None:
+    asked = {"model": "gpt-image-2", "prompt": "Snow"}
+    assert mock.post("/v1/images/elsewhere", asked).status_code == 404
+    assert mock.post("/v1/images/generations", asked).status_code == 404
+    [given] = hints(mock, None)
+    assert given["text"].startswith("gpt-image-2 is documented for /v1/images/generations, but its document is not")
+
+
 def test_every_kind_is_provoked() -> None:
     assert {one.__name__ for one, _ in (*PROVOKED, *REFUSED)} == set(Kind)
 

@@ -1,4 +1,4 @@
-"""Asks every rule about every exchange, and says what they find: once for each kind and key."""
+"""Asks every rule about every exchange, and says what they find: once for each kind (or unknown field) and key."""
 
 import asyncio
 import logging
@@ -173,7 +173,8 @@ class Adviser:
 
     def _hint(self, memory: Memory, found: Found, tenant: str | None, at_ms: int | None, task_id: str | None) -> Hint:
         kind, text = found
-        memory.told.add(kind)
+        if kind is not Kind.UNKNOWN_FIELD:  # each such field is told of once
+            memory.told.add(kind)
         at_ms = self._worlds.agenda.clock.now_ms() if at_ms is None else at_ms
         return Hint(at_ms=at_ms, type="hint", kind=kind, text=harmless(text), tenant=tenant, task_id=task_id)
 

@@ -10,6 +10,7 @@ from mockserver.web.http.exchange import Answer
 _POLLED_LIMIT = 32
 _SUBMITTED_LIMIT = 32
 _WAITS_LIMIT = 32
+_STRANGERS_LIMIT = 20
 _UNFETCHED_LIMIT = 20
 """Tasks of one key whose results are watched."""
 _STALE_MS = 60_000
@@ -53,10 +54,11 @@ class Polls(Struct, gc=False):
 class Memory:
     """What is remembered of one key: little, and bounded."""
 
-    __slots__ = ("polls", "submitted", "told", "unfetched", "waits")
+    __slots__ = ("polls", "strangers", "submitted", "told", "unfetched", "waits")
 
     def __init__(self) -> None:
         self.told: set[Kind] = set()
+        self.strangers: set[str] = set()
         self.polls: dict[str, Polls] = {}
         self.submitted: dict[int, Moment] = {}
         self.waits: dict[tuple[str, str, int], tuple[Moment, float]] = {}
@@ -77,6 +79,13 @@ class Memory:
             del self.polls[oldest]
         self.polls[task_id] = found
         return found, None
+
+    def meets(self, stranger: str) -> bool:
+        """Whether an unknown field is met for the first time; of more than are remembered none is."""
+        if stranger in self.strangers or len(self.strangers) >= _STRANGERS_LIMIT:
+            return False
+        self.strangers.add(stranger)
+        return True
 
     def submits(self, digest: int, moment: Moment) -> Moment | None:
         """When the same body was submitted before; from now on, this is when."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -20,22 +21,29 @@ _REPEAT_MS = 120_000
 """A body that comes again within this time is taken for a repeat, not for a second wish."""
 _ALIKE = 0.75
 _FEW = 6
+_KNOWN_ARE = ", so it does nothing; known here are"
+_LOOKED_AT = 20
+"""Unknown fields of one request that are looked at."""
 _SECRET = re.compile(rb"(?i)(?:^|&)((?:api_?)?key|(?:access_)?token|secret|authorization)=|(?:^|&)([^&=]*)=sk-")
 _LONG_ENOUGH = 8
 """Characters of a key that can't be in a text by chance."""
 
 
-def unknown_field(seen: Exchanged, _: Memory) -> Found | None:
-    """A field that no document names: the API ignores it, so whoever misspells one never hears of it."""
+def unknown_field(seen: Exchanged, memory: Memory) -> Found | None:
+    """Fields that no document names: the API ignores them, so whoever misspells one never hears of it. The likeliest
+    slip of those that were not told of yet goes first."""
     if seen.matter is None or _is_of_another(seen):
         return None
     names = seen.matter.operation.request.names if seen.matter.operation.request else None
     asked = seen.matter.asked if seen.matter.asked is not None else _asked(seen.body)
     if names is None or asked is None or (not names.inner and asked.keys() <= names.known):
         return None
-    for place, name, known in _strangers(asked, names):
-        return Kind.UNKNOWN_FIELD, f"{spelled(place)}: no document names this field{_meant(name, known, names)}"
-    return None
+    told: dict[str, list[str]] = {}
+    for place, name, known in islice(_strangers(asked, names), _LOOKED_AT):
+        if memory.meets(spelled(place)):
+            told.setdefault(_meant(name, known, names), []).append(spelled(place))
+    words = [_unnamed(places, meant) for meant, places in sorted(told.items(), key=lambda one: _KNOWN_ARE in one[0])]
+    return (Kind.UNKNOWN_FIELD, "; ".join(words)) if words else None
 
 
 def _is_of_another(seen: Exchanged) -> bool:
@@ -101,10 +109,12 @@ def local_callback(seen: Exchanged, _: Memory) -> Found | None:
 def unmounted_model(seen: Exchanged, _: Memory) -> Found | None:
     """A model of the provider's whose document is not mounted."""
     objection = seen.matter.objection if seen.matter else None
-    if objection is None or MOUNTING not in objection.allowed:
+    if seen.matter is not None and (objection is None or MOUNTING not in objection.allowed):
         return None
     wanted = (_asked(seen.body) or {}).get("model")
     if not isinstance(wanted, str) or wanted not in known_models():
+        return None
+    if seen.matter is None and (seen.answer.status, seen.path) != (404, known_models()[wanted]):
         return None
     told = f"{wanted} is documented for {known_models()[wanted]}, but its document is not mounted here"
     return Kind.UNMOUNTED_MODEL, f"{told}; start the mock with --spec FILE_OR_DIR that has it"
@@ -138,6 +148,12 @@ def _strangers(value: Any, names: Names, place: str = "") -> Iterator[tuple[str,
             yield from _strangers(one, inner, f"{place}{name}.")
 
 
+def _unnamed(places: list[str], meant: str) -> str:
+    if len(places) == 1:
+        return f"{places[0]}: no document names this field{meant}"
+    return f"{', '.join(places)}: no document names these fields{meant.replace('it does', 'they do', 1)}"
+
+
 def _meant(name: str, names: Names, top: Names) -> str:
     """What the author of a field probably wanted."""
     if names is not top and name in top.known:
@@ -147,7 +163,7 @@ def _meant(name: str, names: Names, top: Names) -> str:
     if found:
         return f", so it does nothing; {plain[found[0]]} was probably meant"
     few = sorted(names.known)[:_FEW]
-    return f", so it does nothing; known here are {', '.join(few)}{' ...' if len(names.known) > _FEW else ''}"
+    return f"{_KNOWN_ARE} {', '.join(few)}{' ...' if len(names.known) > _FEW else ''}"
 
 
 def _plain(name: str) -> str:
