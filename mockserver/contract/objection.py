@@ -39,11 +39,25 @@ def of_schema_error(error: Any) -> Objection:
     if kind == "additionalProperties":
         unexpected = error.kind.unexpected
         return Objection(_join(field, str(unexpected[0])), "a field that is not known here", "only known fields")
+    if kind in ("anyOf", "oneOf") and (told := _of_forms(error)) is not None:
+        return told
     words = _WORDS.get(kind)
     if words is None:
         return Objection(field or "body", shown(instance), f"what the document says under {kind}")
     received, allowed = words
     return Objection(field or "body", received(instance), allowed(limit))
+
+
+def _of_forms(error: Any) -> Objection | None:
+    """What the one form has against a value that others leave to another type; of none for its type, the types."""
+    forms, place = error.kind.context, error.instance_path
+    if not all(forms):
+        return None
+    meant = [form for form in forms if form[0].kind.name != "type" or form[0].instance_path != place]
+    if meant:
+        return of_schema_error(meant[0][0]) if len(meant) == 1 else None
+    types = [_WORDS["type"][1](form[0].kind.value) for form in forms]
+    return of_schema_error(forms[0][0])._replace(allowed=" or ".join(dict.fromkeys(types)))
 
 
 def of_schema(error: Any) -> Objection:
