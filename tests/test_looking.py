@@ -43,7 +43,13 @@ def test_a_page_of_tasks_is_a_part_of_the_whole_list(mock: Mock) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "found"),
-    [({"search": "service_er"}, 1), ({"search": "https://nowhere"}, 0), ({"model": "other"}, 0), ({"search": ""}, 2)],
+    [
+        ({"search": "service_er"}, 1),
+        ({"search": "KLING-o1"}, 2),
+        ({"search": "https://nowhere"}, 0),
+        ({"model": "other"}, 0),
+        ({"search": ""}, 2),
+    ],
 )
 def test_tasks_are_searched(mock: Mock, asked: dict[str, str], found: int) -> None:
     mock.task_id(prompt="mock:fail=service_error")
@@ -73,7 +79,7 @@ def test_callbacks_are_paged_newest_first(local: Mock) -> None:
     assert listed(local, "callbacks", newest_first="true")["callbacks"] == whole[::-1]
     assert listed(local, "callbacks", offset=1, limit=1) == {"total": 3, "callbacks": whole[1:2]}
     assert listed(local, "callbacks", state="given_up")["total"] == 0
-    assert listed(local, "callbacks", search=whole[0]["id"])["callbacks"] == whole[:1]
+    assert listed(local, "callbacks", search=whole[0]["id"].upper())["callbacks"] == whole[:1]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +104,7 @@ def test_accounts_tell_each_key_at_a_glance(mock: Mock) -> None:
     tasks = {one["tenant"]: (one["tasks"], one["active_tasks"], one["clock"]["own"]) for one in found["accounts"]}
     assert sorted(tasks.values()) == [(0, 0, True), (1, 1, False)]
     name = next(iter(tasks))
-    assert [one["tenant"] for one in listed(mock, "accounts", search=name)["accounts"]] == [name]
+    assert [one["tenant"] for one in listed(mock, "accounts", search=name.upper())["accounts"]] == [name]
 
 
 # --- the journal
@@ -297,6 +303,13 @@ def test_a_replay_file_of_an_older_version_is_told_so(mock: Mock) -> None:
 def test_what_is_no_replay_file_is_told(mock: Mock, content: bytes) -> None:
     response = mock.post("/_mock/replays", content=content)
     assert (response.status_code, message(response)[:17]) == (400, "The replay file: ")
+
+
+def test_a_command_before_the_terms_that_it_names_is_told_in_words(mock: Mock) -> None:
+    mock.task_id()
+    header, terms, submission = mock.get("/_mock/log").content.splitlines()[:3]
+    response = mock.post("/_mock/replays", content=b"\n".join([header, submission, terms]))
+    assert message(response) == "The replay file: line 2: no line before it has told of 0"
 
 
 def test_a_replay_that_breaks_its_world_is_the_files_fault(mock: Mock) -> None:

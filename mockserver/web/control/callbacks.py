@@ -21,13 +21,14 @@ class CallbackCalls:
 
     async def list_callbacks(self, request: Request, body: Any) -> Response:
         state = one_asked(request, "state", DeliveryState)
-        search, task_id = request.query_params.get("search", ""), request.query_params.get("task_id")
+        search, task_id = request.query_params.get("search", "").casefold(), request.query_params.get("task_id")
         residents = await self._desk.everyone(self._desk.name_asked(request))
         fitting = [
             (resident.name, delivery)
             for resident in residents
             for delivery in _of(resident.world, task_id)
-            if state in (None, delivery.state) and (not search or search in f"{delivery.id} {delivery.url}")
+            if state in (None, delivery.state)
+            and (not search or search in f"{delivery.id} {delivery.url}".casefold())
         ]
         if flag_asked(request, "newest_first"):
             fitting.reverse()

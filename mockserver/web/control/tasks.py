@@ -89,7 +89,7 @@ class Wanted(NamedTuple):
     @classmethod
     def of(cls, request: Request) -> "Wanted":
         given = request.query_params
-        return cls(one_asked(request, "state", State), given.get("model"), given.get("search", ""))
+        return cls(one_asked(request, "state", State), given.get("model"), given.get("search", "").casefold())
 
     @property
     def is_everything(self) -> bool:
@@ -99,7 +99,7 @@ class Wanted(NamedTuple):
         return (
             self.state in (None, task.state)
             and self.model in (None, task.terms.model)
-            and (not self.search or any(self.search in (text or "") for text in _texts(task)))
+            and (not self.search or any(self.search in (text or "").casefold() for text in _texts(task)))
         )
 
 

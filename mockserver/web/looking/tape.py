@@ -68,7 +68,9 @@ def read(lines: Iterable[bytes]) -> list[Track]:
     for number, line in enumerate(unmarked(lines), start=1):
         try:
             _take(tracks, line)
-        except (msgspec.DecodeError, UnicodeDecodeError, KeyError, ReplayError) as error:
+        except KeyError as error:
+            raise ReplayError(f"line {number}: no line before it has told of {error}") from error
+        except (msgspec.DecodeError, UnicodeDecodeError, ReplayError) as error:
             raise ReplayError(f"line {number}: {error}") from error
     if not tracks:
         raise ReplayError("line 1: no header of a replay file")
@@ -91,7 +93,9 @@ def _take(tracks: list[Track], line: bytes) -> None:
 def _checked(begin: Callable[[], None], track: Track) -> None:
     try:
         begin()
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError) as error:
+    except KeyError as error:
+        raise ReplayError(f"the snapshot of {track.name}: no line of it has told of {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ReplayError(f"the snapshot of {track.name}: {error}") from error
 
 
