@@ -187,7 +187,73 @@ def test_a_replay_is_saved_loaded_and_gone_through(mock: MockServer, watched: Wa
     watched.calm()
 
 
+def test_a_replayed_task_is_shown_beside_the_list(mock: MockServer, watched: Watched) -> None:
+    lived(mock)
+    page = watched.open("#/replay")
+    button(page, "Look at what happened up to now").click()
+    page.get_by_role("row").nth(1).click()
+    panel = page.get_by_role("complementary")
+    panel.wait_for()
+    beside, grid = panel.bounding_box(), page.get_by_role("grid").bounding_box()
+    assert grid["x"] + grid["width"] <= beside["x"]
+    assert beside["x"] + beside["width"] == page.viewport_size["width"]
+    page.get_by_label("Command", exact=True).press("Home")
+    panel.wait_for(state="detached")
+    assert page.get_by_role("grid").bounding_box()["width"] > grid["width"]
+    watched.calm()
+
+
+def test_a_key_that_is_forgotten_begins_again_and_is_no_other(mock: MockServer, watched: Watched) -> None:
+    submit(mock)
+    tenant = mock.get("/accounts")["accounts"][0]["tenant"]
+    page = watched.open(f"#/keys?open=key:{tenant}")
+    button(page, "Forget all of this key").click()
+    page.get_by_text("No key yet").wait_for()
+    assert tenant in page.get_by_role("complementary").inner_text()
+    page.get_by_label("Credits available").fill("3")
+    button(page, "Save").click()
+    page.get_by_text("Saved").wait_for()
+    assert [one["tenant"] for one in mock.get("/accounts")["accounts"]] == [tenant]
+    assert submit(mock).status_code == 402
+    watched.calm()
+
+
+def test_what_was_written_is_there_after_a_look_elsewhere(mock: MockServer, watched: Watched) -> None:
+    page = watched.open("#/scenarios")
+    page.get_by_label("Write one").fill("name: half-done")
+    for view in ("Requests", "Scenarios"):
+        page.get_by_role("link", name=view, exact=True).click()
+    assert page.get_by_label("Write one").input_value() == "name: half-done"
+    watched.calm()
+
+
+def test_a_number_is_shown_and_copied_with_all_its_digits(mock: MockServer, watched: Watched) -> None:
+    body = json.dumps({**MINIMAL, "seed": 9_007_199_254_740_993, "scale": 1.0})
+    headers = {**mock.headers, "content-type": "application/json"}
+    httpx.post(f"{mock.url}{CREATE}", content=body, headers=headers)
+    page = watched.open("#/requests?open=request:1")
+    received = page.get_by_label("Body received")
+    received.wait_for()
+    assert '"seed": 9007199254740993,\n  "scale": 1.0' in received.inner_text()
+    button(page, "Copy as curl").click()
+    page.get_by_text("Copied").wait_for()
+    assert '"seed":9007199254740993,"scale":1.0' in page.evaluate("navigator.clipboard.readText()")
+    watched.calm()
+
+
 # --- the keyboard
+
+
+def test_enter_opens_what_has_the_focus_though_rows_came_in_above(mock: MockServer, watched: Watched) -> None:
+    task_id = submit(mock).json()["id"]
+    page = watched.open("#/tasks")
+    page.get_by_role("row").filter(has_text=task_id[-8:]).focus()
+    for _ in range(3):
+        submit(mock)
+    page.wait_for_function("() => document.activeElement.dataset.index === '3'")
+    page.keyboard.press("Enter")
+    page.get_by_role("complementary").get_by_text(task_id).wait_for()
+    watched.calm()
 
 
 def test_everything_is_reached_by_keyboard(mock: MockServer, watched: Watched) -> None:
@@ -208,6 +274,7 @@ def test_everything_is_reached_by_keyboard(mock: MockServer, watched: Watched) -
     watched.calm()
 
 
+FILL = "one => getComputedStyle(one).backgroundColor + getComputedStyle(one).backgroundImage"
 WIDTH = "document.querySelector('.grid .bar-completed').getBoundingClientRect().width"
 
 
@@ -323,6 +390,9 @@ def test_the_end_of_100000_tasks_is_reached(mock: MockServer, watched: Watched) 
     page.get_by_role("row").nth(1).focus()
     page.keyboard.press("End")
     page.get_by_role("row").filter(has_text=oldest[-8:]).wait_for()
+    page.wait_for_function("() => document.activeElement.dataset.index === '99999'")
+    page.keyboard.press("ArrowUp")
+    page.wait_for_function("() => document.activeElement.dataset.index === '99998'")
     assert page.locator(".grid-row").count() < 80
     page.get_by_label("Search id, model, callback URL, code").fill(oldest)
     page.wait_for_function("() => document.querySelectorAll('.grid-row').length === 1")
@@ -392,6 +462,9 @@ def test_the_page_asks_for_the_token_and_keeps_it_out_of_addresses(browser: Any)
         page.get_by_text("live").wait_for()
         page.reload()
         page.get_by_role("heading", name="Tasks").wait_for()
+        page.get_by_role("link", name="Documents").click()
+        page.get_by_role("heading", name="What is served").wait_for()
+        page.go_back()
         assert not [url for url in [*watched.asked, page.url] if "sesame" in url]
         button(page, "Leave").click()
         page.get_by_label("Control token").wait_for()
@@ -423,6 +496,43 @@ def test_axe_finds_no_serious_fault(browser: Any, mock: MockServer, theme: str, 
                 found.setdefault(f"{one['id']}: {one['help']}", []).extend([where, *nodes])
     watched.close()
     assert not found, json.dumps(found, indent=1)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_forced_colours_leave_what_colours_tell(browser: Any, mock: MockServer, theme: str) -> None:
+    lived(mock)
+    watched = Watched(browser, mock, theme=theme)
+    watched.page.emulate_media(forced_colors="active")
+    page = watched.open()
+    page.locator(".grid-row .bar-completed").first.wait_for()
+    parts = [
+        ".bar-waiting",
+        ".bar-completed",
+        ".bar-failed",
+        ".mark-delivered",
+        ".mark-refused",
+        ".now",
+        ".dot-failed",
+    ]
+    drawn = {part: page.locator(part).last.evaluate(FILL) for part in parts}
+    assert len({drawn[part] for part in parts[:3]}) == 3, drawn
+    canvas = page.locator("body").evaluate(FILL)
+    assert canvas not in drawn.values(), drawn
+    pressed, other = button(page, "Fit").evaluate(FILL), button(page, "Follow").evaluate(FILL)
+    assert pressed != other
+    watched.close()
+
+
+def test_a_lever_of_a_lost_server_says_so(browser: Any) -> None:
+    mock = MockServer()
+    mock.start()
+    watched = Watched(browser, mock)
+    page = watched.open()
+    page.get_by_text("live", exact=True).wait_for()
+    mock.stop()
+    button(page, "+1 s").click()
+    page.get_by_text("The mock does not answer").wait_for()
+    watched.close()
 
 
 def test_a_lost_server_is_told_and_found_again(browser: Any) -> None:

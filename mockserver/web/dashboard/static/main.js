@@ -55,7 +55,7 @@ function Page() {
   }, [route.view]);
   return html`<${Frame} route=${route}>
     <${HintBar} />
-    <div class=${`content${route.open ? " has-panel" : ""}`}><${View} route=${route} key=${route.view} /><${Opened} route=${route} /></div>
+    <div class="content"><${View} route=${route} key=${route.view} /><${Opened} route=${route} /></div>
   </${Frame}>`;
 }
 

@@ -27,7 +27,7 @@ export async function ask(method, path, { params, body, raw, signal } = {}) {
   if (state.token) headers.authorization = `Bearer ${state.token}`;
   if (body !== undefined) headers["content-type"] = "application/json";
   const sent = raw ?? (body === undefined ? undefined : JSON.stringify(body));
-  const answer = await fetch(`/_mock/${path}${query(params)}`, { method, headers, body: sent, signal });
+  const answer = await fetch(`/_mock/${path}${query(params)}`, { method, headers, body: sent, signal }).catch(unheard);
   if (answer.ok) return answer;
   if (answer.status === 401) set({ login: "needed" });
   throw new Refusal(answer.status, await words(answer));
@@ -43,6 +43,11 @@ export const get = (path, params, signal) => call("GET", path, { params, signal 
 export function query(params = {}) {
   const given = Object.entries(params).filter(([, value]) => value !== null && value !== undefined && value !== "");
   return given.length ? `?${new URLSearchParams(given)}` : "";
+}
+
+/** Browsers have words of their own for a server that is away. */
+function unheard(error) {
+  throw error.name === "AbortError" ? error : new Refusal(0, "The mock does not answer");
 }
 
 async function words(answer) {

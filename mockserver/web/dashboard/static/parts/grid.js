@@ -24,6 +24,7 @@ export function Grid({
   const [view, setView] = useState({ top: 0, height: 600 });
   const [active, setActive] = useState(0);
   const before = useRef(total);
+  const awaited = useRef(null); // the row that has the focus while it is on its way
   const { first, count } = visible(view.top, view.height, rowHeight, total);
 
   useLayoutEffect(() => {
@@ -37,29 +38,37 @@ export function Grid({
     if (top !== scroller.current.scrollTop) scroller.current.scrollTop = top;
   }, [total]);
   useEffect(() => seen?.(first, count), [first, count, total]);
+  useLayoutEffect(() => {
+    if (awaited.current === null || !rowAt(awaited.current)) return;
+    if (document.activeElement === document.body) element(awaited.current)?.focus({ preventScroll: true });
+    awaited.current = null;
+  });
 
   const scrolled = () => setView((now) => ({ ...now, top: scroller.current.scrollTop }));
+  const element = (index) => scroller.current?.querySelector(`[data-index="${index}"]`);
   const focus = (index) => {
     setActive(index);
+    awaited.current = rowAt(index) ? null : index;
     keepInView(scroller.current, index, rowHeight);
-    requestAnimationFrame(() => scroller.current?.querySelector(`[data-index="${index}"]`)?.focus());
+    requestAnimationFrame(() => element(index)?.focus());
   };
   const pressed = (event) => {
     const page = Math.max(1, Math.floor(view.height / rowHeight) - 1);
-    const target = moveTo(event.key, active, total, page);
+    const here = Number(event.target.dataset.index ?? active); // rows that came in above have moved it
+    const target = moveTo(event.key, here, total, page);
     if (target !== null) {
       event.preventDefault();
       focus(target);
-    } else if ((event.key === "Enter" || event.key === " ") && event.target.dataset.index && rowAt(active)) {
+    } else if ((event.key === "Enter" || event.key === " ") && event.target.dataset.index && rowAt(here)) {
       event.preventDefault();
-      open?.(rowAt(active));
+      open?.(rowAt(here));
     }
   };
   const clicked = (event) => {
-    const element = event.target.closest("[data-index]");
-    const row = element && rowAt(Number(element.dataset.index));
+    const pointed = event.target.closest("[data-index]");
+    const row = pointed && rowAt(Number(pointed.dataset.index));
     if (!row || event.target.closest("button, a, input, select")) return;
-    setActive(Number(element.dataset.index));
+    setActive(Number(pointed.dataset.index));
     open?.(row);
   };
   const inView = Math.min(Math.max(active, first), first + count - 1);

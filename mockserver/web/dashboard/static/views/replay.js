@@ -13,8 +13,10 @@ let kept = null; // the file that was looked at last, while one looks at other v
 
 export function ReplayView({ route }) {
   const [file, setFile] = useState(kept);
+  const [moment, setMoment] = useState(null);
   const loaded = (told, name) => {
     kept = { ...told, name };
+    setMoment(null);
     setFile(kept);
   };
   const send = async (raw, name) => loaded(await call("POST", "replays", { raw }), name);
@@ -26,6 +28,7 @@ export function ReplayView({ route }) {
     const log = await ask("GET", "log", { params: { key: route.key } });
     await send(await log.blob(), route.key ? `${keyName(route.key)} up to now` : "all keys up to now");
   };
+  const task = route.open?.startsWith("task:") && moment?.tasks.find((one) => one.id === route.open.slice(5));
   return html`<section class="view">
     <${Toolbar} title="Replay">
       <${Act} label="Save the replay file" act=${() => save(route.key)} />
@@ -34,11 +37,12 @@ export function ReplayView({ route }) {
     </${Toolbar}>
     ${
       file
-        ? html`<${Player} file=${file} route=${route} key=${file.id} />`
+        ? html`<${Player} file=${file} route=${route} moment=${moment} setMoment=${setMoment} key=${file.id} />`
         : html`<${Empty} title="Every change is a command in a log. A replay file is that log, and makes the same world again.">
       <p class="quiet">Save one with a bug report, or load one and go through it command by command. What is loaded is only looked at: no key gets it.</p></${Empty}>`
     }
-  </section>`;
+  </section>
+  ${task && html`<${ReplayedTask} task=${task} nowMs=${moment.now_ms} key=${task.id} />`}`;
 }
 
 async function save(key) {
@@ -50,12 +54,11 @@ async function save(key) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-function Player({ file, route }) {
+function Player({ file, route, moment, setMoment }) {
   const worlds = file.worlds.filter((one) => one.commands > 0);
   const [tenant, setTenant] = useState(worlds.find((one) => one.tenant === route.key)?.tenant ?? worlds[0]?.tenant);
   const world = worlds.find((one) => one.tenant === tenant);
   const [position, setPosition] = useState(world?.commands ?? 0);
-  const [moment, setMoment] = useState(null);
   const [command, setCommand] = useState(null);
   useEffect(() => {
     const leaving = new AbortController();
@@ -79,7 +82,6 @@ function Player({ file, route }) {
     setTenant(event.target.value);
     setPosition(worlds.find((one) => one.tenant === event.target.value).commands);
   };
-  const task = route.open?.startsWith("task:") && moment?.tasks.find((one) => one.id === route.open.slice(5));
   return html`<div class="player">
     <div class="scrub">
       <strong>${file.name}</strong>
@@ -125,6 +127,5 @@ function Player({ file, route }) {
         empty="No task at this moment."
       />`
     }
-    ${task && html`<${ReplayedTask} task=${task} nowMs=${moment.now_ms} />`}
   </div>`;
 }

@@ -1,8 +1,9 @@
 // One exchange: what came, what was answered, and where it was refused, why.
 
 import { html } from "../vendor/htm-preact.js";
-import { get } from "../core/api.js";
+import { ask } from "../core/api.js";
 import { curl } from "../core/curl.js";
+import { read } from "../core/exact.js";
 import { keyName, tail } from "../core/format.js";
 import { useLive } from "../core/hooks.js";
 import { go } from "../core/route.js";
@@ -11,7 +12,7 @@ import { Panel } from "./panel.js";
 
 export function RequestPanel({ sequence }) {
   const { data: one, error } = useLive(
-    (signal) => get(`requests/${encodeURIComponent(sequence)}`, {}, signal),
+    async (signal) => read(await (await ask("GET", `requests/${encodeURIComponent(sequence)}`, { signal })).text()),
     [sequence],
     ["hints"],
   );

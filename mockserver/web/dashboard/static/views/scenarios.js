@@ -15,10 +15,15 @@ rules:
     then: {answer: {status: 429, retry_after: 3}}
 `;
 
+let kept = BLANK; // what was written last, while one looks at other views
+
 export function ScenariosView({ route }) {
   const { data } = useLive((signal) => get("scenarios", { key: route.key }, signal), [route.key], ["scenarios"]);
   const [ready, setReady] = useState([]);
-  const [text, setText] = useState(BLANK);
+  const [text, setText] = useState(kept);
+  useEffect(() => {
+    kept = text;
+  }, [text]);
   useEffect(() => {
     get("scenarios/ready").then(
       (told) => setReady(told.scenarios),
