@@ -242,7 +242,41 @@ def test_the_names_of_another_model_are_no_misspelled_ones(path: str, told: bool
 def test_a_saved_journal_tells_whether_its_clock_went_by_itself(tmp_path: Path, at_ms: int, by_hand: bool) -> None:
     file = tmp_path / "requests.json"
     file.write_text(json.dumps({"requests": [RECORD, RECORD | {"real_ms": 5_000, "at_ms": at_ms}]}))
-    assert of_file(file).by_hand is by_hand
+    assert bool(of_file(file).by_hand) is by_hand
+
+
+def test_a_saved_journal_tells_it_of_each_key(tmp_path: Path) -> None:
+    other = RECORD | {"tenant": "next-4567"}
+    times = [RECORD, other, RECORD | {"real_ms": 40}, other | {"real_ms": 50, "at_ms": 3_050}]
+    file = tmp_path / "requests.json"
+    file.write_text(json.dumps({"requests": times}))
+    assert of_file(file).by_hand == {"next-4567"}
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_who_moves_the_clock_of_a_key_has_waited_and_is_late_on_purpose(own: bool) -> None:
+    """Whether the clock of the key is manual, or goes by itself and was advanced. Another key is judged all the same."""
+    with MockServer() as mock:
+        mock.put("/clock", {"mode": "real"})
+        mover, hasty = mock.as_key("sk-of-a-test-that-moves"), mock.as_key("sk-of-one-in-haste")
+        if own:
+            mover.own_clock()
+        for tenant in (mover, hasty):
+            tenant.script(times=1, answer={"status": 429, "retry_after": 3})
+            assert submit(tenant).status_code == 429
+            if tenant is mover:
+                tenant.advance(seconds=3)
+            task_id = submit(tenant).json()["id"]
+            if tenant is mover:
+                tenant.run_until_idle()
+                link = ask(tenant, task_id)["results"][0]
+                tenant.advance(seconds=25 * 3600)
+                assert httpx.get(link).status_code == 410
+        report = judged(mock)
+    assert broken(report) == ["CLIENT-RETRY-AFTER"]
+    finding = report.of(Outcome.BROKEN)[0].finding
+    assert finding is not None
+    assert "aste-" in finding.when[0]
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])

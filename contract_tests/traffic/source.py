@@ -15,8 +15,10 @@ from contract_tests.exchange import cut
 MOST = 1_000
 """How many records the control API lists at once."""
 _ASK_S = 30.0
-_LEAST_MS, _TOLERANCE = 1_000, 0.05
-"""A saved journal of so much time tells whether the clock of the mock went as time itself does, or nearly."""
+_LEAST_MS = 1_000
+"""A saved journal of so much time, or with times so near to time itself, tells whether a clock went by itself."""
+_JITTER_MS = 500
+"""So far a request's time may be from when it really came, on a clock that nobody moves."""
 _FIELDS: dict[str, tuple[type, ...]] = {
     "sequence": (int,),
     "at_ms": (int,),
@@ -36,18 +38,21 @@ _FIELDS: dict[str, tuple[type, ...]] = {
 """What is read of a request, and of which types it may be."""
 
 
+Times = list[tuple[int, int]]
+
+
 class UnreadableError(Exception):
     """There is no journal where one was said to be; says what was received and what is needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """`requests` as the journal has them, oldest first; `tasks` by id, as far as they are known; `by_hand`: the clock
-    of the mock stands still until somebody moves it; `contract` is what it is judged by."""
+    """`requests` as the journal has them, oldest first; `tasks` by id, as far as they are known; `by_hand`: the keys
+    whose clock stands still until somebody moves it, or was moved; `contract` is what it is judged by."""
 
     requests: tuple[dict[str, Any], ...]
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
-    by_hand: bool = False
+    by_hand: frozenset[str] = frozenset()
     bound: int = MOST
     contract: Contract = field(default_factory=built_in)
 
@@ -71,11 +76,12 @@ def of_url(url: str, token: str | None = None) -> Traffic:
 
 def of_control(get: Callable[..., Any]) -> Traffic:
     """The same by whatever answers the calls of a control API. Raises UnreadableError."""
-    health, clock = get("/health"), get("/clock")
+    health, requests = get("/health"), tuple(_records(get("/requests", limit=MOST)))
     bound = min(MOST, _at(health, "bounds", "journal_entries") or MOST)
     listed = _at(get("/tasks", limit=MOST), "tasks") or []
     tasks = {str(one["id"]): one for one in listed if isinstance(one, dict) and "id" in one}
-    return Traffic(tuple(_records(get("/requests", limit=MOST))), tasks, _at(clock, "mode") == "manual", bound)
+    moved = (name for name, times in _times(requests).items() if _is_moved(times, _clock(get, name)))
+    return Traffic(requests, tasks, frozenset(moved), bound)
 
 
 def of_file(path: Path) -> Traffic:
@@ -85,15 +91,38 @@ def of_file(path: Path) -> Traffic:
     except (OSError, ValueError, RecursionError) as error:
         raise UnreadableError(f"{path} can't be read: {error}") from None
     requests = tuple(_records(read))
-    return Traffic(requests, by_hand=not _goes_by_itself(requests))
+    moved = (name for name, times in _times(requests).items() if not _goes_by_itself(times))
+    return Traffic(requests, by_hand=frozenset(moved))
 
 
-def _goes_by_itself(requests: tuple[dict[str, Any], ...]) -> bool:
-    if not requests:
-        return False
-    first, last = requests[0], requests[-1]
-    real_ms, at_ms = int(last["real_ms"] - first["real_ms"]), int(last["at_ms"] - first["at_ms"])
-    return real_ms >= _LEAST_MS and abs(real_ms - at_ms) <= _TOLERANCE * real_ms
+def _times(requests: tuple[dict[str, Any], ...]) -> dict[str, Times]:
+    """Of each key: when its requests came by its clock, and when really."""
+    times: dict[str, Times] = {}
+    for one in requests:
+        times.setdefault(one["tenant"] or "", []).append((one["at_ms"], one["real_ms"]))
+    return times
+
+
+def _clock(get: Callable[..., Any], name: str) -> Any:
+    return get("/clock", key=name) if name else get("/clock")
+
+
+def _is_moved(times: Times, clock: Any) -> bool:
+    """One that goes by itself may have been advanced all the same."""
+    mode, speed = _at(clock, "mode"), _at(clock, "speed") or 1.0
+    return mode == "manual" or (mode == "real" and _strays_ms(times, speed) > _JITTER_MS * max(1.0, speed))
+
+
+def _goes_by_itself(times: Times) -> bool:
+    (first_at_ms, first_real_ms), (_, last_real_ms) = times[0], times[-1]
+    is_told = last_real_ms - first_real_ms >= _LEAST_MS or abs(first_at_ms - first_real_ms) <= _LEAST_MS
+    return is_told and _strays_ms(times, 1.0) <= _JITTER_MS
+
+
+def _strays_ms(times: Times, speed: float) -> float:
+    """How far these times are from those of a clock that just goes."""
+    ahead_ms = [at_ms - speed * real_ms for at_ms, real_ms in times]
+    return max(ahead_ms) - min(ahead_ms)
 
 
 def _asked(http: httpx.Client, url: str, parameters: dict[str, Any]) -> Any:
