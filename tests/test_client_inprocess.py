@@ -6,13 +6,15 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
 from contract_tests.check import Layer, check, checks
-from contract_tests.client import inprocess
+from contract_tests.client import inprocess, stage
 from contract_tests.client.behaviours.grid import behaviour_of
 from contract_tests.client.campaign import Campaign
 from contract_tests.client.inprocess import ClientWarning, InProcess, assert_client, client_contract, judge_client
@@ -356,3 +358,23 @@ def test_what_has_nothing_to_do_with_a_redirect_is_not_put_down_to_it() -> None:
     with pytest.warns(ClientWarning) as warned:
         assert_client(Misspells(), behaviours=["submission-redirected", "query-redirected"])
     assert [str(one.message).partition(":")[0] for one in warned] == ["CLIENT-REQUEST-MEANT"]
+
+
+@pytest.mark.parametrize("behaviour", ["submission-busy", "submission-busy-until-a-date"])
+def test_what_a_client_works_counts_as_waiting(monkeypatch: pytest.MonkeyPatch, behaviour: str) -> None:
+    """Its clocks go on meanwhile, the fake's don't: as if it had begun three seconds ago."""
+
+    def waits_until(base_url: str, api_key: str) -> None:
+        headers = {"authorization": f"Bearer {api_key}", "idempotency-key": uuid.uuid4().hex}
+        with httpx.Client(base_url=base_url, headers=headers, verify=SSL) as api:
+            while (response := api.post(CREATE, json=MINIMAL)).status_code == 429:
+                asked = response.headers["retry-after"]
+                waits_s = float(asked) if asked.isdigit() else parsedate_to_datetime(asked).timestamp() - time.time()
+                time.sleep(max(0, waits_s))
+            task_id = response.raise_for_status().json()["id"]
+            while api.get(f"/v1/tasks/{task_id}").raise_for_status().json()["status"] != "completed":
+                time.sleep(3)
+
+    real_ns = time.time_ns
+    monkeypatch.setattr(stage, "time", SimpleNamespace(time_ns=lambda: real_ns() - 3_000_000_000))
+    assert not broken(judge_client(waits_until, examples=0, behaviours=[behaviour]))

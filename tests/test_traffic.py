@@ -255,7 +255,7 @@ def test_a_saved_journal_tells_it_of_each_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("own", [True, False])
 def test_who_moves_the_clock_of_a_key_has_waited_and_is_late_on_purpose(own: bool) -> None:
-    """Whether the clock of the key is manual, or goes by itself and was advanced. Another key is judged all the same."""
+    """Whether its clock is manual, or was advanced as it went by itself. Other keys are judged all the same."""
     with MockServer() as mock:
         mock.put("/clock", {"mode": "real"})
         mover, hasty = mock.as_key("sk-of-a-test-that-moves"), mock.as_key("sk-of-one-in-haste")

@@ -60,8 +60,8 @@ class InProcess:
         contract: Contract | None = None,
     ) -> None:
         self._client = client
-        self._stage = Stage(profile, seed, STEPS, contract=contract)
         self._time = VirtualTime(self._advance)
+        self._stage = Stage(profile, seed, STEPS, contract=contract, slept_s=lambda: self._time.slept_s)
         self._running = contextlib.ExitStack()
         self._mover = ThreadPoolExecutor(1)
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -46,7 +46,7 @@ class Stage:
     """One fake. Between `set_up` and `seen` one client plays one case, at `url`.
 
     `intercept`: programs started with `variables` reach it at the live hosts, and no other host. What
-    the contract was read from is mounted.
+    the contract was read from is mounted. `slept_s`: how far the client's clocks are ahead of real ones.
     """
 
     def __init__(
@@ -57,11 +57,12 @@ class Stage:
         *,
         intercept: bool = False,
         contract: Contract | None = None,
+        slept_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.time, self._intercept, self._contract = moved_by, intercept, contract or built_in()
         self._running = ExitStack()
         self.variables: Mapping[str, str] = os.environ
-        self._wire = Wire(self._contract, virtual=moved_by.virtual)
+        self._wire = Wire(self._contract, slept_s)
         told: dict[str, Any] = {"profile": profile, "seed": seed, "specs": self._contract.specs}
         self.mock = MockServer(**told, task_seconds=TASK_S, public_url=self._wire.elsewhere)
         self.task_s = TASK_S

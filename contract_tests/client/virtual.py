@@ -23,18 +23,18 @@ _REAL = frozenset(_SCHEDULE | _JUDGE)
 
 
 class VirtualTime:
-    """`advance` is told by how many seconds the fake's clock is to move."""
+    """`advance` is told by how many seconds the fake's clock is to move; `slept_s` is how far it was moved so."""
 
     def __init__(self, advance: Callable[[float], object]) -> None:
         self._advance = advance
-        self._slept_s = 0.0
+        self.slept_s = 0.0
         self._end: BaseException | None = None
         self._lock = threading.RLock()
         self._outside: frozenset[int] = frozenset()
         self._active = False
         self._real_async_sleep = asyncio.sleep
         self._real = {name: getattr(time, name) for name in ("sleep", "time", "monotonic", "perf_counter")}
-        self._signals = Signals(self._is_mine, lambda: self._slept_s)
+        self._signals = Signals(self._is_mine, lambda: self.slept_s)
 
     @contextmanager
     def patched(self) -> Iterator[None]:
@@ -57,7 +57,7 @@ class VirtualTime:
 
     def begin(self) -> None:
         """A new case: nobody has slept yet."""
-        self._slept_s, self._end = 0.0, None
+        self.slept_s, self._end = 0.0, None
         self._signals.forget()
 
     def end(self, error: BaseException) -> None:
@@ -77,10 +77,10 @@ class VirtualTime:
             self._move_to(due_s)
 
     def _move_to(self, due_s: float) -> None:
-        left_s = due_s - self._slept_s
+        left_s = due_s - self.slept_s
         if left_s > 0:
             self._advance(left_s)
-            self._slept_s = due_s
+            self.slept_s = due_s
 
     def _sleep(self, seconds: float, /) -> None:
         if not self._is_mine():
@@ -88,12 +88,12 @@ class VirtualTime:
         elif seconds < 0:
             raise ValueError("sleep length must be non-negative")
         else:
-            self._until(self._slept_s + seconds)
+            self._until(self.slept_s + seconds)
 
     async def _async_sleep(self, delay: float, result: Any = None) -> Any:
         if not self._is_mine():
             return await self._real_async_sleep(delay, result)
-        due_s = self._slept_s + max(0.0, delay)
+        due_s = self.slept_s + max(0.0, delay)
         await self._real_async_sleep(0)
         self._until(due_s)
         return result
@@ -103,7 +103,7 @@ class VirtualTime:
 
         def now() -> float:
             caller = sys._getframe(1).f_globals.get("__name__", "").partition(".")[0]
-            shift_s = self._slept_s if self._is_mine() and caller not in _REAL else 0.0
+            shift_s = self.slept_s if self._is_mine() and caller not in _REAL else 0.0
             return float(real() + shift_s)
 
         return now

@@ -113,8 +113,8 @@ def retry_after(run: Run) -> Iterator[Judgement]:
         wait_s = first.wait_s
         if wait_s is None or wait_s <= 0 or first.kind is Operation.FETCH:
             continue
-        waited_s, least_s = then.at_s - first.at_s, min(wait_s, _WAIT_CAP_S)
-        if run.wanted > 1 and waited_s < _AT_ONCE_S and not first.idempotency_key:
+        waited_s, least_s = then.client_s - first.client_s, min(wait_s, _WAIT_CAP_S)
+        if run.wanted > 1 and _gap_s(first, then) < _AT_ONCE_S and not first.idempotency_key:
             continue
         received = f"asked again after {waited_s:.2f} s; Retry-After: {first.record['answer_headers']['retry-after']}"
         holds = waited_s >= least_s * 0.95 - 0.05

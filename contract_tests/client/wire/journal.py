@@ -33,6 +33,11 @@ class Entry:
     at_s: float
 
     @property
+    def client_s(self) -> float:
+        """Unix seconds on the clock that the client reads: what it works takes time there, as its sleeping does."""
+        return float(self.record.get("client_ms", self.at_s * 1000)) / 1000
+
+    @property
     def status(self) -> int:
         return int(self.record["status"])
 
@@ -141,7 +146,7 @@ class Entry:
             return None
         if value.isdigit():
             return float(value)
-        return parsedate_to_datetime(value).timestamp() - self.at_s
+        return parsedate_to_datetime(value).timestamp() - self.client_s
 
     def exchange(self) -> Exchange:
         """As reports show it: what never arrived is no answer."""

@@ -65,11 +65,11 @@ class _Visit:
 
 
 class Wire:
-    """A port on loopback that stands before a fake. `records` are those of the case that runs; `virtual`: the
-    client's sleeping moves the fake's clock, else it is real."""
+    """A port on loopback that stands before a fake. `records` are those of the case that runs; `slept_s`: how far
+    the client's clocks are ahead of real ones."""
 
-    def __init__(self, contract: Contract, *, virtual: bool = False) -> None:
-        self._contract, self._virtual = contract, virtual
+    def __init__(self, contract: Contract, slept_s: Callable[[], float] = lambda: 0.0) -> None:
+        self._contract, self._slept_s = contract, slept_s
         self._socket = socket.create_server((HERE, 0))
         self.port: int = self._socket.getsockname()[1]
         self.records: list[Record] = []
@@ -136,8 +136,7 @@ class Wire:
         record["port"] = writer.get_extra_info("peername")[1]
         if script is None:
             return False
-        now_s = record["at_ms" if self._virtual else "real_ms"] / 1000
-        effect = script.effect(request.method, path, query, operation, now_s)
+        effect = script.effect(request.method, path, query, operation, record["client_ms"] / 1000)
         answer = await self._from_fake(script, request, operation) if effect.reaches else None
         answer = script.opened(operation, path.removeprefix(MOVED), effect.answer or answer or Answer(502, []))
         record |= {"status": answer.status, "made": effect.answer is not None, "fault": effect.fault or None}
@@ -197,6 +196,7 @@ class Wire:
             "sequence": len(self.records) + 1,
             "at_ms": self._now_ms(),
             "real_ms": real_ms,
+            "client_ms": real_ms + round(self._slept_s() * 1000),
             "method": request.method,
             "path": self._masked(path),
             "query": self._masked(told) if self._key in told else query,
