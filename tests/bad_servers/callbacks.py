@@ -199,7 +199,7 @@ def _status(receipt: Receipt, status: int) -> Receipt:
 
 def follows_redirects(app: Application) -> None:
     async def post(dispatch: Dispatch) -> httpx.Response:
-        async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as client:
+        async with httpx.AsyncClient(trust_env=False, follow_redirects=True, timeout=30) as client:
             return await client.post(dispatch.url, content=dispatch.render(), headers=JSON)
 
     posting(app, post)
@@ -212,7 +212,7 @@ def sends_the_key(app: Application) -> Hook:
     async def post(dispatch: Dispatch) -> httpx.Response:
         body = dispatch.render()
         headers = JSON | {"authorization": keys[json.loads(body)["id"]]}
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
             return await client.post(dispatch.url, content=body, headers=headers)
 
     async def hook(wire: Wire, forward: Pass) -> None:
