@@ -420,3 +420,13 @@ def test_a_receiver_that_does_not_run_has_no_url() -> None:
 def test_a_log_in_memory_is_no_file() -> None:
     with pytest.raises(OptionsError, match="received 'sqlite::memory:'; allowed: memory, sqlite:PATH"):
         MockServer(log="sqlite::memory:").start()
+
+
+def test_a_task_is_found_past_those_that_are_listed(mock: MockServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = submit(mock), submit(mock)
+    monkeypatch.setattr("mockserver.testing.tenant._MOST", 1)
+    assert [task.id for task in mock.tasks] == [second]
+    assert mock.cancel(first).state == "cancelled"
+    assert mock.callbacks.for_task(first).outcomes == []
+    with pytest.raises(UnknownError, match=f"no task 'task-unified' of this key; its newest: {second}"):
+        mock.task("task-unified")

@@ -103,10 +103,10 @@ class MockTenant:
 
     def task(self, task_id: str) -> Task:
         """One task. Raises UnknownError, a LookupError, where this key has none of that id."""
-        tasks = self.tasks
-        found = next((task for task in tasks if task.id == task_id), None)
+        like = self.get("/tasks", key=self.key, search=task_id)["tasks"]
+        found = next((task for task in _records(tuple[Task, ...], like) if task.id == task_id), None)
         if found is None:
-            known = ", ".join(task.id for task in tasks[-3:]) or "none"
+            known = ", ".join(task.id for task in self.tasks[-3:]) or "none"
             raise UnknownError(404, "task_not_found", f"no task {task_id!r} of this key; its newest: {known}")
         return found
 
