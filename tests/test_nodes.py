@@ -160,11 +160,15 @@ def test_an_orderly_end_hands_over_at_once(redis: RedisServer) -> None:
     with nodes(f"{redis.url}?prefix=end", "a b") as (a, b):
         for key in KEYS:
             assert submit(b.url, key)[0] == 200
+            assert ask(b.url, "PUT", f"/_mock/clock?key={key}", body={"mode": "real", "speed": 100_000})[0] == 200
+        seen = {key: ask(b.url, "GET", f"/_mock/clock?key={key}")[1]["now_ms"] for key in KEYS}
         b.send(signal.SIGTERM)
         began = time.monotonic()
         for key in KEYS:
             assert ask(a.url, "GET", "/v1/credits", key)[0] == 200
         assert time.monotonic() - began < LEASE_S - 0.5
+        for key, seen_ms in seen.items():
+            assert ask(a.url, "GET", f"/_mock/clock?key={key}")[1]["now_ms"] >= seen_ms
         b.stop()
         wait_until("the other has all", lambda: a.health["owned"] == 4096)
 

@@ -13,6 +13,7 @@ import pytest
 from mockserver.log import LogError
 from mockserver.log.sqlite import SqliteLog
 from mockserver.simulation.clock import Mode
+from mockserver.web.api.identity import tenant_of
 from mockserver.web.options import Bounds
 from tests.conftest import MakeMock
 from tests.house import KEY, OTHER_KEY, START_MS, Mock
@@ -142,6 +143,36 @@ def test_a_servers_clock_never_falls_behind_the_worlds_that_follow_it(make_mock:
     assert clocks[0] == clocks[1] >= later_ms
     second.advance(5)
     assert second.task(task_id)["status"] == "completed"
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+def test_a_clock_that_ran_goes_on_from_what_it_showed(make_mock: MakeMock, log: str, key: str | None) -> None:
+    """What nothing but looks came after was taken back: a task was less far than somebody had seen it."""
+    params = {} if key is None else {"key": key}
+    first = make_mock(log=log, clock=Mode.REAL)
+    machine_ms = [first.app.node.clock.ticks()]
+    first.app.node.clock.ticks = lambda: machine_ms[0]
+    first.put("/_mock/clock", {"mode": "real", "speed": 2}, params=params)
+    task_id = first.task_id(prompt="mock:queue_seconds=0 mock:seconds=1000")
+    machine_ms[0] += 60_000
+    seen = first.task(task_id)["progress"], first.get("/_mock/clock", params=params).json()["now_ms"]
+    second = again(first, make_mock, log)
+    now = second.task(task_id)["progress"], second.get("/_mock/clock", params=params).json()["now_ms"]
+    assert 0 < seen[0] <= now[0] < 100
+    assert seen[1] <= now[1]
+
+
+def test_a_clock_of_ones_own_runs_on_while_its_world_is_at_rest(few: Mock) -> None:
+    few.put("/_mock/clock", {"mode": "real", "speed": 1_000_000}, params={"key": KEY})
+    few.account(KEY, credits=7)
+    begun_ms = few.get("/_mock/clock", params={"key": KEY}).json()["now_ms"]
+    for key in KEYS:
+        few.task_id(key=key)
+    unload(few)
+    assert not few.app.node.worlds.among([tenant_of(KEY)])
+    assert few.get("/_mock/clock", params={"key": KEY}).json()["now_ms"] > begun_ms + 1_000
+    few.post("/_mock/reset", {"key": KEY})
+    assert few.get("/_mock/clock", params={"key": KEY}).json()["own"]
 
 
 def test_what_comes_next_is_known_of_worlds_that_only_the_log_has(make_mock: MakeMock, killed: Path) -> None:

@@ -12,11 +12,12 @@ from mockserver.runtime.commons import Commons
 from mockserver.runtime.courier import Courier, Receipt
 from mockserver.runtime.far_round import FarRound
 from mockserver.runtime.finder import Finder
+from mockserver.runtime.limits import Limits
 from mockserver.runtime.mailroom import Mailroom, Render
 from mockserver.runtime.resident import NotHereError, Resident, UnaskedError
 from mockserver.runtime.round import Closing, Round
 from mockserver.runtime.turn import Turn
-from mockserver.runtime.worlds import SERVER, Limits, Worlds
+from mockserver.runtime.worlds import SERVER, Worlds
 from mockserver.simulation import command as commands
 from mockserver.simulation.clock import Mode, OwnClock
 from mockserver.simulation.command import Command
@@ -106,12 +107,26 @@ class Node:
         self.worlds.agenda.stop()
         for resident in self.worlds.residents:
             resident.agenda.stop()
+        self._keep_time(self.worlds.residents)
+        if not isinstance(self.log, FarLog):
+            self._keep_time([self.worlds.server])
         await self.mailroom.close()
         with contextlib.suppress(LogError):
             await self.round.finish()
         with contextlib.suppress(LogError):  # then whoever goes on with it looks into every world
             self.worlds.rest_all()
         self.log.close()
+
+    def _keep_time(self, residents: Iterable[Resident]) -> None:
+        """Let the log know what clocks that run show by now, for whoever goes on with it: reads told it, and wrote
+        nothing. What is due is left to happen there."""
+        for one in residents:
+            own = one.world.clock is not None or one is self.worlds.server
+            due_ms = one.world.next_due_ms()
+            now_ms = one.now_ms() if due_ms is None else min(one.now_ms(), due_ms - 1)
+            if own and one.agenda.clock.runs and now_ms > one.world.now_ms:
+                with contextlib.suppress(LogError, NotHereError):
+                    self.execute(one, commands.Pass(at_ms=now_ms))
 
     async def come(self, away: NotHereError) -> None:
         """Return once there is what was missing. Raises LogError."""
@@ -233,6 +248,7 @@ class Node:
 
     async def part(self, slots: set[int]) -> None:
         """Put down the worlds of these slots for another node, all that was done in them kept. Raises LogError."""
+        self._keep_time(self.worlds.in_memory(slots))
         self.worlds.put_down(slots)
         self._leave(slots)
         await self.round.closed()

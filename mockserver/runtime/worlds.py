@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Iterator
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import structs
 
 from mockserver.log import AbsentError, AnyLog, AwayError, DamagedError, FarLog, Log, LogError, MovedError
 from mockserver.log.codec import Codec
@@ -15,6 +15,7 @@ from mockserver.log.replay import Fold, Shared
 from mockserver.log.slot import slot_of_mark
 from mockserver.runtime.agenda import Agenda, Fire
 from mockserver.runtime.clock import Clock
+from mockserver.runtime.limits import Limits
 from mockserver.runtime.loader import Birth, FarLoader, Loader, NearLoader
 from mockserver.runtime.resident import NotHereError, Resident
 from mockserver.simulation import snapshot
@@ -28,15 +29,6 @@ SERVER = ""
 _IDLE_S = 60.0
 _WORLDS_A_LOOK = 100
 _AGAIN_S = 1.0
-
-
-class Limits(Struct, frozen=True, kw_only=True):
-    """How many worlds there may be, and how many of them in memory at once where they can be loaded again."""
-
-    worlds: int = 10_000
-    loaded: int = 1_000
-    names: frozenset[str] = frozenset()
-    """The only ones there may be; none means any."""
 
 
 class Worlds:
@@ -69,6 +61,8 @@ class Worlds:
         self._unreadable: set[str] = set()
         self._resting: dict[str, int | None] = {}
         """Worlds that are in the log alone, with when something happens in them next (0: nobody knows)."""
+        self._running: dict[str, Clock] = {}
+        """Clocks of their own that run on meanwhile: a log knows where one stood, not where it is by now."""
         for name, due_ms in log.names():
             self._note(name, due_ms)
 
@@ -249,15 +243,15 @@ class Worlds:
             self._resting[name] = None  # not due again and again
 
     def _of(self, fold: Fold) -> Resident:
-        own = fold.world.clock
-        agenda = (
-            self.agenda
-            if own is None
-            else self.make_agenda(Clock.of(own, fold.world.now_ms, self.agenda.clock.ticks))
-        )
-        resident = Resident(fold.world, fold.codec, agenda)
+        resident = Resident(fold.world, fold.codec, self._agenda_of(fold.world))
         resident.is_open = True
         return resident
+
+    def _agenda_of(self, world: World) -> Agenda:
+        running = self._running.pop(world.settings.name, None)
+        if world.clock is None:
+            return self.agenda
+        return self.make_agenda(running or Clock.of(world.clock, world.now_ms, self.agenda.clock.ticks))
 
     # --- going
 
@@ -312,6 +306,8 @@ class Worlds:
         self.log.rest(resident.name, due_ms)
         del self._residents[resident.name]
         self._note(resident.name, due_ms)
+        if resident.world.clock is not None and resident.agenda.clock.runs:
+            self._running[resident.name] = resident.agenda.clock
 
     # --- slots, where several nodes share the log
 
@@ -356,6 +352,7 @@ class Worlds:
     def _let_go(self, name: str) -> None:
         self._unreadable.discard(name)
         self._resting.pop(name, None)
+        self._running.pop(name, None)
         self._marks.get(mark_of(name), {}).pop(name, None)
 
     def _check_ours(self, name: str) -> None:

@@ -17,10 +17,10 @@ from mockserver.data import data
 from mockserver.log import LogError
 from mockserver.runtime.clock import Clock
 from mockserver.runtime.courier import Courier, Receipt
+from mockserver.runtime.limits import Limits
 from mockserver.runtime.node import Node
 from mockserver.runtime.target import TargetPolicy
 from mockserver.runtime.timekeeper import Timekeeper
-from mockserver.runtime.worlds import Limits
 from mockserver.simulation.event import Fired
 from mockserver.simulation.ledger import UC_PER_CREDIT
 from mockserver.simulation.scenario import Scenario
