@@ -139,6 +139,25 @@ def test_a_key_may_have_a_clock_of_its_own_and_the_server_has_not(pair: list[Nod
         assert ask(node.url, "POST", "/_mock/clock/advance", body={"ms": 1})[0] == 409
 
 
+def test_a_key_that_looks_like_a_name_is_a_key_and_a_name_a_name(pair: list[Node]) -> None:
+    for number in range(8):
+        key = f"test-{number:012x}"
+        for node in pair:
+            assert ask(node.url, "PUT", f"/_mock/clock?key={key}", None, {"mode": "manual"})[0] == 200
+            assert submit(node.url, key)[1]["created"] == 1757169743
+        for node in pair:
+            (account,) = ask(node.url, "GET", f"/_mock/ledger?key={key}")[1]["accounts"]
+            assert account["user"]["reserved"] == 140_000
+            assert ask(node.url, "GET", f"/_mock/ledger?key={account['tenant']}")[1]["accounts"] == [account]
+            assert ask(node.url, "PUT", f"/_mock/accounts/{account['tenant']}", None, {"credits": 5})[0] == 200
+            assert (
+                ask(node.url, "PUT", f"/_mock/accounts/{key}", None, {"credits": 5})[1]["tenant"] == account["tenant"]
+            )
+        for again in (key, account["tenant"]):
+            assert ask(pair[0].url, "POST", "/_mock/reset", None, {"key": again})[0] == 200
+        assert ask(pair[1].url, "GET", f"/_mock/ledger?key={key}")[1]["accounts"][0]["user"]["reserved"] == 0
+
+
 def test_events_of_all_nodes_come_in_one_stream(pair: list[Node]) -> None:
     with urllib.request.urlopen(f"{pair[0].url}/_mock/events", timeout=10) as stream:
         stream.readline()

@@ -8,6 +8,8 @@ from hashlib import blake2b
 Headers = Mapping[bytes, bytes]
 """Header names in lower case, as ASGI has them."""
 
+PAGE_HEADER = "x-mock-page"
+"""What the page's own requests carry: they name keys as answers do, and by nothing else."""
 _SHOWN = 4
 _TENANT = re.compile(r"\w{4,5}-[0-9a-f]{12}", re.ASCII)
 _LONG_ENOUGH = 8

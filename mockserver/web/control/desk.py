@@ -18,7 +18,7 @@ from mockserver.runtime.timekeeper import Timekeeper
 from mockserver.simulation import command as commands
 from mockserver.simulation.event import Reply
 from mockserver.simulation.refusal import Refusal
-from mockserver.web.api.identity import is_tenant, tenant_of
+from mockserver.web.api.identity import PAGE_HEADER, is_tenant, tenant_of
 from mockserver.web.api.script import Scripts
 from mockserver.web.control.stream import EventStream
 from mockserver.web.hints.adviser import Adviser
@@ -28,8 +28,6 @@ from mockserver.web.looking.pulse import Pulse
 from mockserver.web.nodes.membership import Membership
 
 _encode = msgspec.json.Encoder(enc_hook=list).encode
-PAGE_HEADER = "x-mock-page"
-"""What the page's own requests carry."""
 LISTED_LIMIT = 1_000
 """How many records one call lists at the most."""
 LISTED_USUALLY = 100

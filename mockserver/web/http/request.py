@@ -16,7 +16,8 @@ _ODD = re.compile(rb"[%?#\x80-\xff]")
 
 class Request(Struct, gc=False):
     """A request whose head has come, and by and by its body. `path` is decoded, `query` and `headers` are raw;
-    `fields` has the last header of each name. `slot` is the one that it concerns, where nodes share them."""
+    `fields` has the last header of each name. `slot` is the one that it concerns, where nodes share them; `is_of_key`
+    says that what looks like a name there is a key."""
 
     method: str
     path: str
@@ -28,6 +29,7 @@ class Request(Struct, gc=False):
     body: bytes = b""
     keep_alive: bool = True
     slot: int | None = None
+    is_of_key: bool = False
     tries: int = 0
 
 

@@ -18,7 +18,7 @@ from mockserver.web.http.request import Request
 from mockserver.web.nodes.asking import Question, Told, ask, stream
 from mockserver.web.nodes.elsewhere import Elsewhere
 from mockserver.web.nodes.upstream import PASSED, Way
-from mockserver.web.nodes.whose import slot_concerned
+from mockserver.web.nodes.whose import CONTROL, KEY, may_be_key, slot_concerned
 from mockserver.web.options import Options
 
 if TYPE_CHECKING:
@@ -77,11 +77,21 @@ class Membership:
         territory = self.territory
         if slot not in territory.ready or not territory.is_sure:
             return slot
+        if self._is_of_key(request):
+            return self.slot_to_pass(request)
         by = request.fields.get(PASSED)
         territory.met(slot, None if by is None else by.decode("latin-1"))
         if by is not None:
-            request.headers = [header for header in request.headers if header[0] != PASSED]
+            request.headers = [header for header in request.headers if header[0] not in (PASSED, KEY)]
         return None
+
+    def _is_of_key(self, request: Request) -> bool:
+        """Whether what looks like the name of a world here is none, and so a key."""
+        if request.is_of_key or not request.path.startswith(CONTROL):
+            return False
+        name = may_be_key(request)
+        request.is_of_key = name is not None and not self._host.node.worlds.knows(name)
+        return request.is_of_key
 
     @property
     def hindrance(self) -> str:

@@ -67,7 +67,7 @@ class Passage:
                 self._connection.again(request)
                 return
             owner = territory.owners[self._slot]
-            if owner != territory.name and PASSED in request.fields:
+            if owner != territory.name and PASSED in request.fields and not request.is_of_key:
                 self._connection.misdirect(request)
                 return
             if owner in territory.peers and await self._is_passed_on(owner):

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from mockserver.web.http.request import Request
+from mockserver.web.nodes.whose import KEY
 
 PASSED = b"x-mock-passed"
 """The header that says which node passed a request on: it is passed on once."""
@@ -16,7 +17,7 @@ _CONNECT_S = 0.5
 _KEPT = 64
 _KEPT_S = 30.0
 """Shorter than a node keeps a silent connection: one that is taken up again is not about to be closed."""
-_NOT_PASSED = frozenset({b"content-length", b"transfer-encoding", b"expect", PASSED})
+_NOT_PASSED = frozenset({b"content-length", b"transfer-encoding", b"expect", PASSED, KEY})
 Sink = Callable[[bytes], None]
 
 
@@ -165,6 +166,8 @@ def written(request: Request, by: str) -> bytes:
     lines = [b"%b %b HTTP/%b" % (request.method.encode(), target, request.http_version.encode())]
     lines += [b"%b: %b" % header for header in request.headers if header[0] not in _NOT_PASSED]
     lines.append(b"%b: %b" % (PASSED, by.encode()))
+    if request.is_of_key:
+        lines.append(b"%b: 1" % KEY)
     if request.body or any(name in request.fields for name in (b"content-length", b"transfer-encoding")):
         lines.append(b"content-length: %d" % len(request.body))
     return b"\r\n".join([*lines, b"", request.body])

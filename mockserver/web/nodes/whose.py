@@ -6,12 +6,15 @@ from urllib.parse import parse_qs
 import msgspec
 
 from mockserver.log.slot import slot_of, slot_of_id
-from mockserver.web.api.identity import api_key, is_tenant, tenant_of
+from mockserver.web.api.identity import PAGE_HEADER, api_key, is_tenant, tenant_of
 from mockserver.web.files.links import SAVED, SHOWN
 from mockserver.web.files.media import PREFIX as MEDIA
 from mockserver.web.http.request import Request
 
 CONTROL = "/_mock/"
+KEY = b"x-mock-key"
+"""What a request is passed on with that is about a key that looks like a name."""
+_ACCOUNTS = "/_mock/accounts/"
 _OF_ALL = ("/_mock/health", "/_mock/requests")
 """What a key in the query does not lead to its owner: each node tells of its own."""
 
@@ -36,27 +39,37 @@ def _of_header(value: bytes) -> int | None:
 
 
 def _of_control(request: Request) -> int | None:
-    path = request.path
-    if path.startswith(_OF_ALL):
+    if request.path.startswith(_OF_ALL):
         return None
-    if path == "/_mock/reset":
-        return _of_key(_key_in(request.body))
-    noun, _, rest = path.removeprefix(CONTROL).partition("/")
-    if noun == "accounts":
-        return _of_key(rest)
+    noun, _, rest = request.path.removeprefix(CONTROL).partition("/")
     if noun in ("tasks", "callbacks", "owners") and rest:
         return slot_of_id(rest.partition("/")[0])
-    if not request.query:
-        return None
-    told = parse_qs(request.query.decode("latin-1"), encoding="utf-8", errors="surrogateescape")
-    return _of_key(told.get("key", [""])[0])
-
-
-def _of_key(key: str) -> int | None:
-    """Of an API key, or of the name of a world as answers show it."""
+    key = key_named(request)
     if not key:
         return None
-    return slot_of(key if is_tenant(key) else tenant_of(key))
+    is_name = is_tenant(key) and not request.is_of_key and KEY not in request.fields
+    return slot_of(key if is_name else tenant_of(key))
+
+
+def key_named(request: Request) -> str:
+    """The API key that a call of the control API names, or the name of a world as answers show it."""
+    if request.path == "/_mock/reset":
+        return _key_in(request.body)
+    if request.path.startswith(_ACCOUNTS):
+        return request.path.removeprefix(_ACCOUNTS)
+    if not request.query:
+        return ""
+    told = parse_qs(request.query.decode("latin-1"), encoding="utf-8", errors="surrogateescape")
+    return told.get("key", [""])[0]
+
+
+def may_be_key(request: Request) -> str | None:
+    """What looks like the name of a world, and may be a key all the same: only who has the worlds of that name can
+    tell. The page gives names alone."""
+    told = KEY in request.fields or PAGE_HEADER.encode() in request.fields
+    if told or slot_concerned(request) is None or not is_tenant(name := key_named(request)):
+        return None
+    return name
 
 
 def _key_in(body: bytes) -> str:
