@@ -165,6 +165,17 @@ def test_scenarios_are_switched_and_written(mock: MockServer, watched: Watched) 
     watched.calm()
 
 
+def test_what_a_scenario_met_is_counted_while_one_looks(mock: MockServer, watched: Watched) -> None:
+    submit(mock)
+    tenant = mock.get("/accounts")["accounts"][0]["tenant"]
+    mock.scenario("rate-limited")
+    page = watched.open(f"#/scenarios?key={tenant}")
+    page.get_by_text("rule 1 met 0 times").wait_for()
+    submit(mock)
+    page.get_by_text("rule 1 met 1 time", exact=True).wait_for()
+    watched.calm()
+
+
 def test_a_replay_is_saved_loaded_and_gone_through(mock: MockServer, watched: Watched, tmp_path: Any) -> None:
     lived(mock)
     page = watched.open("#/replay")

@@ -18,7 +18,10 @@ rules:
 let kept = BLANK; // what was written last, while one looks at other views
 
 export function ScenariosView({ route }) {
-  const { data } = useLive((signal) => get("scenarios", { key: route.key }, signal), [route.key], ["scenarios"]);
+  const { data } = useLive((signal) => get("scenarios", { key: route.key }, signal), [route.key], [
+    "scenarios",
+    "requests", // each may have met a rule
+  ]);
   const [ready, setReady] = useState([]);
   const [text, setText] = useState(kept);
   useEffect(() => {

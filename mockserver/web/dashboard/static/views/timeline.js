@@ -3,7 +3,7 @@
 import { html } from "../vendor/htm-preact.js";
 import { get } from "../core/api.js";
 import { useNow, useShared } from "../core/hooks.js";
-import { keyName } from "../core/format.js";
+import { counted, keyName } from "../core/format.js";
 import { go } from "../core/route.js";
 import { Empty, Toolbar } from "../parts/basic.js";
 import { Timeline } from "../timeline/view.js";
@@ -46,7 +46,7 @@ function PickKey({ accounts }) {
       .map(
         (one) =>
           html`<button type="button" key=${one.tenant} onClick=${() => go({ key: one.tenant })}>
-            ${keyName(one.tenant)} <span class="quiet">${one.tasks} tasks</span>
+            ${keyName(one.tenant)} <span class="quiet">${counted(one.tasks, "task")}</span>
           </button>`,
       )}</p>
   </${Empty}>`;
