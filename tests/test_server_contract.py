@@ -14,6 +14,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
+from contract_tests.check import Layer
 from contract_tests.cli import main
 from contract_tests.contract.contract import built_in
 from contract_tests.contract.document import UC_PER_CREDIT
@@ -178,6 +179,30 @@ def test_the_time_of_a_run_is_bounded() -> None:
         report = judged(mock.url, deadline_s=0.0)
     assert "was over" in report.aborted
     assert report.exit_code == 3
+
+
+ODD_METHODS = {"SCHEMA-METHODS", "SCHEMA-NO-SERVER-ERROR"}
+
+
+def unheard_of(wire: Wire) -> None:
+    if wire.status == 405 and wire.method not in ("GET", "POST", "HEAD"):
+        wire.status, wire.answer = 501, b""
+
+
+def never_405(wire: Wire) -> None:
+    if wire.status == 405:
+        wire.status, wire.answer = 501, b""
+
+
+@pytest.mark.parametrize(("change", "found"), [(unheard_of, set()), (never_405, ODD_METHODS)])
+def test_a_method_that_no_path_has_may_be_501(
+    change: Callable[[Wire], None], found: set[str], tmp_path: Path
+) -> None:
+    with served(Bad("differs", "", hook=answers(change)), tmp_path) as url:
+        report = judged(url, layers=(Layer.SCHEMA,), only=frozenset(ODD_METHODS), examples=1)
+    broken = {one.check.id: str(one.finding) for one in report.of(Outcome.BROKEN)}
+    assert broken.keys() == found
+    assert all("501" in finding for finding in broken.values())
 
 
 # --- the command

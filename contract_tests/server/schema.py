@@ -4,15 +4,17 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
+from http import HTTPStatus
 from typing import Any
 
 import schemathesis
 from schemathesis.config import SchemathesisConfig
+from schemathesis.core.failures import ServerError
 from schemathesis.engine import events
 from schemathesis.engine.core import Engine, ExecutionPlan
 from schemathesis.engine.recorder import ScenarioRecorder
 from schemathesis.engine.run import TESTING_PHASES
-from schemathesis.openapi.checks import AuthScenario, IgnoredAuth
+from schemathesis.openapi.checks import AuthScenario, IgnoredAuth, UnsupportedMethodResponse
 
 from contract_tests.contract.contract import Contract
 from contract_tests.exchange import Exchange
@@ -78,6 +80,7 @@ class _Layer:
                 if method in item
             }
         )
+        self._had = {"HEAD"} | {name.upper() for item in self.raw["paths"].values() for name in item}
         self._found: dict[str, tuple[BrokenPromiseError, list[Exchange]]] = {}
         self._cut_short = ""
 
@@ -134,11 +137,11 @@ class _Layer:
 
     def _judge(self, check_id: str, failure: Any, case_id: str, recorder: ScenarioRecorder, sending: Sending) -> None:
         """Count; of the failing cases of a check the shortest is kept."""
-        if self._is_by_design(failure):
+        exchange = sending.exchanges.get(case_id)
+        if self._is_by_design(failure, exchange):
             failure = None
         try:
-            told = f"{getattr(failure, 'title', '')}: {getattr(failure, 'message', '')}"
-            self.setting.judge.that(check_id, failure is None, " ".join(told.split())[:_RECEIVED_LIMIT])
+            self.setting.judge.that(check_id, failure is None, _told(failure, exchange)[:_RECEIVED_LIMIT])
         except BrokenPromiseError as broken:
             ids = (*recorder_chain(recorder, case_id), case_id)
             steps = [sending.exchanges[one] for one in ids if one in sending.exchanges]
@@ -146,8 +149,11 @@ class _Layer:
             if known is None or _length(steps) < _length(known[1]):
                 self._found[check_id] = (broken, steps)
 
-    def _is_by_design(self, failure: Any) -> bool:
-        """On a mock any key is an account of its own: only a missing one is refused."""
+    def _is_by_design(self, failure: Any, exchange: Exchange | None) -> bool:
+        """On a mock any key is an account of its own: only a missing one is refused. A method that a server has
+        nowhere is 501 as well (RFC 9110, section 15.6.2)."""
+        if isinstance(failure, ServerError | UnsupportedMethodResponse) and exchange is not None:
+            return exchange.status == HTTPStatus.NOT_IMPLEMENTED and exchange.method not in self._had
         has_control = self.setting.target.control is not None
         return has_control and isinstance(failure, IgnoredAuth) and failure.scenario is AuthScenario.INVALID_AUTH
 
@@ -217,6 +223,13 @@ def recorder_chain(recorder: ScenarioRecorder, case_id: str) -> list[str]:
         chain.insert(0, node.parent_id)
         node = recorder.cases.get(node.parent_id)
     return chain
+
+
+def _told(failure: Any, exchange: Exchange | None) -> str:
+    """What schemathesis says of a failure, in one line; of a server error it says nothing."""
+    message = getattr(failure, "message", "") or (f"answered {exchange.status}" if exchange is not None else "")
+    parts = [" ".join(part.split()) for part in message.split("\n\n")]
+    return f"{getattr(failure, 'title', '')}: {'; '.join(filter(None, parts))}"
 
 
 def _length(steps: list[Exchange]) -> int:

@@ -22,7 +22,7 @@ def stops_at_terminal(run: Run) -> Iterator[Judgement]:
         again = f", {more.renewals} for a link that works" if more.renewals else ""
         received = f"{len(more.idle)} more queries{again} after {entry}; {run.ending}"
         holds = len(more.idle) <= most and more.renewals <= MOST_RENEWALS and not hangs
-        allowed = f"{most} more without a reason, and an end"
+        allowed = f"an end; {most} more without a reason are let pass"
         yield Judgement("CLIENT-STOPS-AT-TERMINAL", holds, received, allowed, (entry, *more.idle[:4]))
 
 

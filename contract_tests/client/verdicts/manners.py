@@ -132,7 +132,8 @@ def poll_cadence(run: Run) -> Iterator[Judgement]:
     is_usual = len(pairs) == 1 and run.habit.poll_s is not None and run.habit.poll_s < least_s
     wrong = slow or (quick if len(quick) > 1 or is_usual else []) or _without_pause(run, pairs)
     gaps = ", ".join(f"{_gap_s(one, two):.2f} s" for one, two in wrong[:5])
-    allowed = f"at least {least_s:g} s between two queries" + (f", at most {most_s:g} s" if most_s else "")
+    let_pass = f"at least {least_s:g} s" + (f", at most {most_s:g} s" if most_s else "")
+    allowed = f"3 to 5 s in the examples; {let_pass} between two queries is let pass"
     if wrong and not slow and not quick:
         allowed = f"a pause between two queries: one step of this program takes {run.habit.step_s:.2f} s without any"
     shown = tuple(dict.fromkeys(entry for pair in wrong[:3] for entry in pair))
@@ -196,5 +197,5 @@ def refusal_is_final(run: Run) -> Iterator[Judgement]:
         if refused:
             received = f"{len(refused)} times in a row: {refused[0]}"
             holds = len(refused) <= REFUSALS_ALLOWED
-            allowed = f"{REFUSALS_ALLOWED} times"
+            allowed = f"once; up to {REFUSALS_ALLOWED} times is let pass"
             yield Judgement("CLIENT-REFUSAL-IS-FINAL", holds, received, allowed, tuple(refused[:5]))
