@@ -1,5 +1,6 @@
 """Several nodes on one Redis: any of them answers for every key, and when one goes, the others go on."""
 
+import json
 import signal
 import time
 import urllib.request
@@ -179,17 +180,27 @@ def test_an_orderly_end_hands_over_at_once(redis: RedisServer) -> None:
     with nodes(f"{redis.url}?prefix=end", "a b") as (a, b):
         for key in KEYS:
             assert submit(b.url, key)[0] == 200
-            assert ask(b.url, "PUT", f"/_mock/clock?key={key}", body={"mode": "real", "speed": 100_000})[0] == 200
-        seen = {key: ask(b.url, "GET", f"/_mock/clock?key={key}")[1]["now_ms"] for key in KEYS}
         b.send(signal.SIGTERM)
         began = time.monotonic()
         for key in KEYS:
             assert ask(a.url, "GET", "/v1/credits", key)[0] == 200
         assert time.monotonic() - began < LEASE_S - 0.5
-        for key, seen_ms in seen.items():
-            assert ask(a.url, "GET", f"/_mock/clock?key={key}")[1]["now_ms"] >= seen_ms
         b.stop()
         wait_until("the other has all", lambda: a.health["owned"] == 4096)
+
+
+def test_a_clock_of_its_own_that_runs_is_handed_over_with_what_it_showed(redis: RedisServer) -> None:
+    with nodes(f"{redis.url}?prefix=clock", "a b") as (a, b):
+        ids = {key: submit(b.url, key)[1]["id"] for key in KEYS}
+        owned = [key for key in KEYS if ask(b.url, "GET", f"/_mock/owners/{ids[key]}")[1]["node"] == "b"]
+        for key in owned:
+            assert ask(b.url, "PUT", f"/_mock/clock?key={key}", body={"mode": "real", "speed": 100_000})[0] == 200
+        seen = {key: ask(b.url, "GET", f"/_mock/clock?key={key}")[1]["now_ms"] for key in owned}
+        b.stop()
+        for key, seen_ms in seen.items():
+            last = ask(a.url, "GET", f"/_mock/log?key={key}")[1].splitlines()[-1]
+            assert json.loads(last)["at_ms"] >= seen_ms
+    assert owned
 
 
 @pytest.mark.long
