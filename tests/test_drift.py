@@ -105,7 +105,7 @@ def test_an_unknown_field_is_named_and_proposed(recorded: Path, tmp_path: Path) 
 def test_a_changed_type_is_named(recorded: Path) -> None:
     alter(recorded, "get-200", lambda body: body.update(progress="half"), having="pending")
     (found,) = of_document(recorded)
-    assert (found.kind, found.place, found.received) == (Kind.SCHEMA, "progress", "half")
+    assert (found.kind, found.place, found.received) == (Kind.SCHEMA, "progress", '"half"')
     done = run(recorded)
     assert done.output.endswith("Drift: 1\n"), done.output
     assert "- integer\n    - string" in done.output

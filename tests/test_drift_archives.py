@@ -4,7 +4,9 @@ import base64
 import contextlib
 import gzip
 import json
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +153,19 @@ def test_what_the_fake_said_is_no_drift(talked: Exchanges, tmp_path: Path, name:
         assert done.output.endswith("No drift\n"), done.output
         assert f"{len(talked)} recordings" in done.output
     assert done.exit_code == 0
+
+
+def test_the_type_of_what_was_posted_tells_where_the_headers_are_gone(talked: Exchanges, tmp_path: Path) -> None:
+    bare = [replace(one, request_headers={}) for one in talked]
+    (tmp_path / "t.har").write_bytes(har(bare))
+    assert "unsupported_media_type" not in run(tmp_path).output
+
+
+def test_a_text_where_a_number_is_due_is_shown_as_one(talked: Exchanges, tmp_path: Path) -> None:
+    [task] = [one for one in talked if one.method == "GET" and '"progress":' in one.body][:1]
+    body = json.dumps(json.loads(task.body) | {"progress": "100"})
+    (tmp_path / "t.har").write_bytes(har([replace(task, body=body)]))
+    assert re.search(r'received +"100"\n', run(tmp_path).output)
 
 
 @FORMS

@@ -36,9 +36,10 @@ class _Field(msgspec.Struct):
     value: str = ""
 
 
-class _Content(msgspec.Struct):
+class _Content(msgspec.Struct, rename={"mime_type": "mimeType"}):
     text: str | None = None
     encoding: str = ""
+    mime_type: str = ""
 
 
 class _HarRequest(msgspec.Struct, rename={"post_data": "postData"}):
@@ -152,7 +153,7 @@ def _of_har(log: _HarLog, path: Path) -> Archive:
     exchanges = [
         _exchange(
             (one.request.method, one.request.url),
-            _named(one.request.headers),
+            _typed(one.request.post_data) | _named(one.request.headers),
             _text(one.request.post_data, {}),
             (one.response.status, _named(one.response.headers), _text(one.response.content, {})),
         )
@@ -216,6 +217,11 @@ def _decoded(encoded: Any) -> bytes:
 def _named(fields: Iterable[_Field]) -> dict[str, str]:
     """HTTP/2 writes the request's line among its headers, with names that begin with a colon."""
     return {one.name.lower(): one.value for one in fields if not one.name.startswith(":")}
+
+
+def _typed(posted: _Content | None) -> dict[str, str]:
+    """The type of what was posted: some tools keep few headers, or none."""
+    return {"content-type": posted.mime_type} if posted is not None and posted.text and posted.mime_type else {}
 
 
 def _joined(headers: _Headers | None) -> dict[str, str]:

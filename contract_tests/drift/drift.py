@@ -189,10 +189,10 @@ def _misfits(body: Any, schema: Any, document: dict[str, Any], proposals: Mappin
             return
         place = _place(error.instance_path)
         proposal = proposals.get(place)
-        shown = cut(as_text(error.instance), _SHOWN)
-        yield Drift(
-            Kind.SCHEMA, "", 0, place, shown, cut(_allowed(proposal, document) or error.message, _SHOWN), (), proposal
-        )
+        allowed = _allowed(proposal, document)
+        shown = as_text(error.instance) if allowed else json.dumps(error.instance, ensure_ascii=False)
+        known = cut(allowed or error.message, _SHOWN)
+        yield Drift(Kind.SCHEMA, "", 0, place, cut(shown, _SHOWN), known, (), proposal)
 
 
 def _allowed(proposal: Proposal | None, document: dict[str, Any]) -> str:
