@@ -2,6 +2,8 @@
 
 import pytest
 
+from mockserver.testing import MockServer
+
 pytest_plugins = ["pytester"]
 SUITE = """
 import httpx
@@ -102,3 +104,30 @@ def test_a_mock_for_many_tests_is_judged_by_what_each_sent(pytester: pytest.Pyte
     )
     done = pytester.runpytest("--evolink-judge", "-p", "no:cacheprovider")
     done.assert_outcomes(passed=2, failed=1)
+
+
+def test_of_a_mock_that_runs_elsewhere_only_the_keys_of_a_test_are_judged(pytester: pytest.Pytester) -> None:
+    """Other workers use it at the same time."""
+    pytester.makepyfile(
+        """
+        import httpx, pytest
+        from mockserver.testing import RunningMock
+
+        def wrong(mock):
+            httpx.post(f"{mock.url}/v1/videos/generations", json={}, headers=mock.headers)
+
+        def test_beside_another(evolink_mock):
+            httpx.get(f"{evolink_mock.url}/v1/credits", headers=evolink_mock.headers)
+            wrong(RunningMock(evolink_mock.url).as_key("sk-of-another-worker"))
+
+        def test_wrong(evolink_mock):
+            wrong(evolink_mock)
+
+        def test_wrong_with_its_second_key(evolink_mock):
+            wrong(evolink_mock.as_key("sk-the-second-of-a-test"))
+        """
+    )
+    with MockServer() as running:
+        pytester.makeini(f"[pytest]\nevolink_url = {running.url}\n")
+        done = pytester.runpytest("--evolink-judge=fail", "-p", "no:cacheprovider")
+    done.assert_outcomes(passed=1, failed=2)

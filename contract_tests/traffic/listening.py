@@ -8,11 +8,12 @@ from contract_tests.reporting.clean import clean
 from contract_tests.reporting.words import case_lines, contrast
 from contract_tests.traffic.judging import judge_traffic, without_older
 from contract_tests.traffic.source import of_control
-from mockserver.testing import MockTenant
+from mockserver.testing import MockTenant, RunningMock
 
 
 class Listening:
-    """From the first moment of a test to its last; a mock that others use meanwhile is judged with what they send.
+    """From the first moment of a test to its last; of a mock that runs elsewhere, and that others may use, what came
+    with the test's own keys.
 
     One that does not run, before or any more, has nothing to tell.
     """
@@ -28,7 +29,8 @@ class Listening:
         found = []
         for mock, sequence in self._begun.items():
             with suppress(RuntimeError):
-                seen = without_older(of_control(mock.get), sequence)
+                own = mock.tenants if isinstance(mock, RunningMock) else None
+                seen = without_older(of_control(mock.get, own), sequence)
                 report = clean(judge_traffic(seen, "the mock of this test"))
                 found += [_text(result) for result in (*report.of(Outcome.BROKEN), *report.of(Outcome.WARNED))]
         return list(dict.fromkeys(found))

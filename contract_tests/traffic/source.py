@@ -74,9 +74,11 @@ def of_url(url: str, token: str | None = None) -> Traffic:
         return of_control(get)
 
 
-def of_control(get: Callable[..., Any]) -> Traffic:
-    """The same by whatever answers the calls of a control API. Raises UnreadableError."""
-    health, requests = get("/health"), tuple(_records(get("/requests", limit=MOST)))
+def of_control(get: Callable[..., Any], tenants: frozenset[str] | None = None) -> Traffic:
+    """The same by whatever answers the calls of a control API; of these tenants alone, if they are told. Raises
+    UnreadableError."""
+    health, came = get("/health"), _records(get("/requests", limit=MOST))
+    requests = tuple(one for one in came if tenants is None or one["tenant"] in tenants)
     bound = min(MOST, _at(health, "bounds", "journal_entries") or MOST)
     listed = _at(get("/tasks", limit=MOST), "tasks") or []
     tasks = {str(one["id"]): one for one in listed if isinstance(one, dict) and "id" in one}

@@ -1,13 +1,15 @@
 """A mock that runs elsewhere, as a test sees it: `RunningMock("http://127.0.0.1:8787").as_key("sk-of-this-test")`."""
 
 import json
+from copy import copy
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
 from mockserver.testing.control import result_of
 from mockserver.testing.server import DEFAULT_KEY
 from mockserver.testing.tenant import MockTenant
+from mockserver.web.api.identity import names_of
 from mockserver.web.app import CONTROL_PREFIX
 
 _LONGEST_S = 60
@@ -23,6 +25,19 @@ class RunningMock(MockTenant):
     def __init__(self, url: str, *, key: str = DEFAULT_KEY, control_token: str | None = None) -> None:
         connection = _Connection(url, control_token)
         super().__init__(lambda: connection, key)
+        self._keys = {key}
+
+    def as_key(self, key: str) -> Self:
+        """The same mock as another key has it."""
+        self._keys.add(key)
+        other = copy(self)
+        other.key = key
+        return other
+
+    @property
+    def tenants(self) -> frozenset[str]:
+        """What answers call the keys that were asked for here: others may use the mock meanwhile."""
+        return names_of(self._keys)
 
 
 class _Connection:
