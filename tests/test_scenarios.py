@@ -136,6 +136,23 @@ def test_the_fetch_of_a_result_can_be_made_to_fail(mock: Mock) -> None:
     assert mock.get(others).status_code == 410
 
 
+@pytest.mark.parametrize(
+    ("status", "told"), [(404, "No result has this link"), (503, "Results can't be fetched for the moment")]
+)
+def test_a_result_that_is_made_to_fail_says_so_of_results(mock: Mock, status: int, told: str) -> None:
+    task_id = mock.task_id()
+    mock.advance(6)
+    mock.scenario({"when": {"operation": "result"}, "then": {"answer": {"status": status}}})
+    answer = mock.get(mock.task(task_id)["results"][0])
+    assert (answer.status_code, answer.json()["error"]["message"]) == (status, told)
+    assert answer.headers.get("retry-after") == ("1" if status == 503 else None)
+
+
+def test_an_answer_that_was_asked_for_names_the_model_that_came(mock: Mock) -> None:
+    mock.scenario({"then": {"answer": {"status": 403}}})
+    assert mock.submit().json()["error"]["message"] == f"This API key may not use the model {MODEL}"
+
+
 def test_a_rule_that_names_nothing_leaves_results_alone(mock: Mock) -> None:
     task_id = mock.task_id()
     mock.advance(6)

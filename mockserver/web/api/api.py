@@ -250,7 +250,8 @@ class Api:
     def _order_refused(self, call: Call, order: Order, reply: Reply) -> Answer:
         """The answer to a submission that the world refused."""
         if reply.effect is not None and reply.effect.answer is not None:
-            return on_the_wire(scripted(order.operation, reply.effect.answer), reply.effect)
+            told = scripted(order.operation, reply.effect.answer, model=order.body["model"])
+            return on_the_wire(told, reply.effect)
         if reply.effect is not None:
             return on_the_wire(self.broken(order.operation.path), reply.effect)
         balance = call.resident.world.book.user.available

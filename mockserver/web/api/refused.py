@@ -52,12 +52,17 @@ def can_act(operation: Operation, effect: Effect) -> bool:
     return effect.fault is not None or operation.role is Role.CREATE_TASK
 
 
-def scripted(operation: Operation, asked: scenario.Answer) -> Answer:
-    """The error that a scenario asks for, as the operation documents it."""
+def scripted(operation: Operation, asked: scenario.Answer, **values: Any) -> Answer:
+    """The error that a scenario asks for, as the operation documents it; `values` are what its message may name."""
     documented = operation.errors.find(asked.status, asked.code)
     if documented is None:
         raise RefusedError(error(operation.errors["internal_error"], message=f"No {asked.status} is documented here"))
-    answer = error(documented, message=asked.message)
+    return as_asked(documented, asked, **values)
+
+
+def as_asked(documented: ErrorAnswer, asked: scenario.Answer, **values: Any) -> Answer:
+    """This error as a scenario asks for it."""
+    answer = error(documented, message=asked.message, **values)
     if asked.retry_after is not None:
         return retry_after(answer, asked.retry_after)
     return retry_after(answer, 1) if asked.status in _RETRIABLE else answer

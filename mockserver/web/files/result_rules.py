@@ -8,7 +8,7 @@ from mockserver.simulation.command import Strike
 from mockserver.simulation.playbook import Playbook
 from mockserver.simulation.scenario import Effect, Match, Subject
 from mockserver.simulation.task import Task
-from mockserver.web.api.refused import error, retry_after
+from mockserver.web.api.refused import as_asked
 from mockserver.web.http.exchange import Answer
 
 
@@ -28,10 +28,7 @@ class ResultRules:
             return None
         asked = effect.answer
         documented = self._registry.general.find(asked.status, asked.code)
-        if documented is None:
-            return None
-        answer = error(documented, message=asked.message)
-        return answer if asked.retry_after is None else retry_after(answer, asked.retry_after)
+        return None if documented is None else as_asked(documented, asked)
 
     def _matches(self, playbook: Playbook, task: Task) -> tuple[Match, ...]:
         if not playbook.scenarios:
