@@ -150,6 +150,17 @@ def test_waiting_is_judged_where_the_clock_goes_by_itself() -> None:
     assert broken(report) == ["CLIENT-RETRY-AFTER"]
 
 
+def test_two_who_are_refused_at_the_same_time_are_told_apart_by_their_keys() -> None:
+    with MockServer() as mock:
+        mock.put("/clock", {"mode": "real"})
+        mock.script(times=3, answer={"status": 429, "retry_after": 3})
+        submit(mock, idempotency_key="one-of-the-first-0")
+        submit(mock, idempotency_key="one-of-the-other-0")
+        assert broken(judged(mock)) == []
+        submit(mock, idempotency_key="one-of-the-first-0")
+        assert broken(judged(mock)) == ["CLIENT-RETRY-AFTER"]
+
+
 def test_what_browsers_and_health_checks_ask_accuses_nobody() -> None:
     with MockServer() as mock:
         for method, path in (("GET", "/"), ("GET", "/favicon.ico"), ("OPTIONS", "/v1/credits")):

@@ -65,6 +65,7 @@ class Talk:
             pace=_PACE,
             key=_end_of_key(self.tenant),
             intents=self.intents,
+            shared=True,
             tasks=self.tasks,
             charged=tuple(str(entry.record["task_id"]) for entry in self.accepted if not self._has_failed(entry)),
             contract=self.contract,

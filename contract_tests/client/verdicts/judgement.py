@@ -39,7 +39,8 @@ def groups(entries: Sequence[Entry], of: Callable[[Entry], object]) -> list[list
 def repeated(run: Run) -> list[list[Entry]]:
     """Requests that ask the same thing, in their order. Of several tasks that a client wants, maybe at the same time,
     each has a body or an idempotency key of its own."""
-    return groups(run.entries, lambda entry: entry.target if run.wanted == 1 else (entry.target, entry.intent))
+    is_one = run.wanted == 1 and not run.shared
+    return groups(run.entries, lambda entry: entry.target if is_one else (entry.target, entry.intent))
 
 
 def pairs_of(found: Sequence[Sequence[Entry]]) -> list[Pair]:
