@@ -114,8 +114,8 @@ class Run:
     """One case. `intents` is how many tasks the program wants (as its plain course showed); `tasks` are records of
     the control API; `charged` the ids that were paid for once everything had come to its end; `told` the states
     that callbacks told whoever listens at the callback URL; `known` the tasks that an earlier run of the program saw
-    completed; `found` the checks that other cases have found broken; `shared`: several programs may be in it, and only
-    their idempotency keys tell them apart."""
+    completed; `found` the checks that other cases have found broken; `shared`: several programs may be in it, told
+    apart by idempotency keys alone."""
 
     behaviour: Behaviour
     entries: tuple[Entry, ...]
