@@ -164,6 +164,7 @@ ON_ONE = """
 def test_alone(evolink_mock, evolink_receiver, time):
     assert (evolink_mock.tasks, evolink_mock.credits.available) == ((), 50)
     ids = [submit(evolink_mock, callback_url=evolink_receiver.url).json()["id"] for _ in range(2)]
+    submit(evolink_mock.as_key(f"{evolink_mock.key}-of-a-friend").as_key(f"{evolink_mock.key}-of-another"))
     for second in range(4):
         evolink_mock.advance(seconds=1)
     assert [task.state for task in evolink_mock.tasks] == ["processing"] * 2

@@ -29,9 +29,10 @@ class RunningMock(MockTenant):
 
     def as_key(self, key: str) -> Self:
         """The same mock as another key has it."""
-        self._keys.add(key)
         other = copy(self)
-        other.key = key
+        MockTenant.__init__(other, self._connect, key)
+        self._keys.add(key)
+        self._others.append(other)
         return other
 
     @property
