@@ -65,7 +65,7 @@ def test_most_of_the_catalogue_is_within_reach() -> None:
     assert len(FOUND) >= SHARE * len(ALL), f"{len(FOUND)} of {len(ALL)}"
 
 
-@pytest.mark.parametrize("name", ["links_once"])
+@pytest.mark.parametrize("name", ["links_once", "any_size"])
 def test_one_is_found_as_live(name: str, tmp_path: Path) -> None:
     assert judged(name, tmp_path).report.of(Outcome.BROKEN)
 

@@ -158,6 +158,8 @@ def judge_server(run: Run, tell: Tell) -> Report:
     """Judge it all. Stops early, and says so, where the server falls silent or the time is over; whatever else
     happens, there is a report."""
     run.target.ends_s = time.monotonic() + run.options.deadline_s
+    if run.control is None:
+        run.target.budget.hold_to(run.plan().most_uc)
     try:
         _judge_all(run, tell)
     except SilentServerError as error:

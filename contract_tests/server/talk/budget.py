@@ -28,6 +28,12 @@ class Budget:
     accepted_for_nothing: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def hold_to(self, most_uc: int) -> None:
+        """Let no more than this be reserved from now on, whatever the cap would let through: it is what was shown."""
+        with self._lock:
+            if self.cap_uc is not None:
+                self.cap_uc = min(self.cap_uc, self.spent_uc + most_uc)
+
     def admit(self, highest_uc: int) -> None:
         """Set this much aside before the request is sent. Raises OverBudgetError, and then nothing may be sent."""
         with self._lock:
