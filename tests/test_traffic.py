@@ -161,6 +161,13 @@ def test_two_who_are_refused_at_the_same_time_are_told_apart_by_their_keys() -> 
         assert broken(judged(mock)) == ["CLIENT-RETRY-AFTER"]
 
 
+def test_wrong_keys_are_told_apart() -> None:
+    with MockServer(only_keys=["sk-the-only-one"]) as mock:
+        for number in range(5):
+            httpx.get(f"{mock.url}/v1/credits", headers=mock.as_key(f"sk-wrong-{number:04}").headers)
+        assert broken(judged(mock)) == ["CLIENT-REQUEST-VALID"]
+
+
 def test_what_browsers_and_health_checks_ask_accuses_nobody() -> None:
     with MockServer() as mock:
         for method, path in (("GET", "/"), ("GET", "/favicon.ico"), ("OPTIONS", "/v1/credits")):

@@ -77,7 +77,8 @@ class Talk:
 
 
 def talks_of(traffic: Traffic) -> list[Talk]:
-    """By key, and then by the body that was submitted; what belongs to no submission makes a talk of its own."""
+    """By key, be it a wrong one, and then by the body that was submitted; what belongs to no submission makes a talk
+    of its own."""
     contract = traffic.contract
     entries = [_entry(record, contract) for record in traffic.requests if _is_meant(record, contract)]
     bodies = {
@@ -88,8 +89,9 @@ def talks_of(traffic: Traffic) -> list[Talk]:
     talks: dict[tuple[str, str], Talk] = {}
     for entry in entries:
         tenant = str(entry.record["tenant"] or "")
+        who = tenant or entry.record["headers"].get("authorization", "")
         about = _body(entry) if entry.kind is Operation.SUBMISSION else bodies.get(entry.task_id, "")
-        talk = talks.setdefault((tenant, about), Talk(tenant, contract=contract))
+        talk = talks.setdefault((who, about), Talk(tenant, contract=contract))
         talk.entries.append(entry)
         if entry.task_id in traffic.tasks:
             talk.tasks[str(entry.task_id)] = traffic.tasks[str(entry.task_id)]
