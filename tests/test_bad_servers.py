@@ -58,6 +58,7 @@ def needs_patience(bad: Bad) -> bool:
 QUICK = [
     *("cancel_means_nothing", "prompt_of_5100", "without_delay", "batch_of_all", "any_model", "rule_misnamed"),
     *("any_size", "private_is_allowed", "own_error_codes", "sends_the_key", "replay_unmarked", "gif_is_taken"),
+    *("reads_without_a_key", "buys_without_a_key"),
 ]
 """A sample of every kind, a second or so each; the long tests have all. Where what is rare is looked for in hundreds
 of tasks, a finding takes half a minute."""

@@ -3,7 +3,7 @@
 from itertools import count
 from typing import Any
 
-from tests.bad_servers.house import Bad, Wire, answers
+from tests.bad_servers.house import CREATE, TASKS, Bad, MakeHook, Wire, answers, requests
 
 
 def html_now_and_then() -> Any:
@@ -42,6 +42,16 @@ def own_error_codes(wire: Wire) -> None:
         wire.json = {"error": {"code": "no_key", "message": "who are you?", "type": "authentication_error"}}
 
 
+def open_to_all(path: str) -> MakeHook:
+    """Who has no key is somebody all the same."""
+
+    def change(wire: Wire) -> None:
+        if wire.path.startswith(path):
+            wire.headers.setdefault("authorization", "Bearer sk-of-the-house-itself")
+
+    return requests(change)
+
+
 BAD = {
     "html_now_and_then": Bad("a page instead of JSON, now and then", "SERVER-SPEAKS-JSON", hook=html_now_and_then()),
     "truncated_now_and_then": Bad(
@@ -51,4 +61,6 @@ BAD = {
         "the connection ends within an answer, now and then", "SERVER-ANSWERS", hook=cut_now_and_then()
     ),
     "own_error_codes": Bad("error codes of its own", "ERROR-CODE-KNOWN", hook=answers(own_error_codes)),
+    "reads_without_a_key": Bad("who has no key may read tasks", "KEY-MISSING-IS-401", hook=open_to_all(TASKS)),
+    "buys_without_a_key": Bad("who has no key may submit", "KEY-MISSING-IS-401", hook=open_to_all(CREATE)),
 }

@@ -1,24 +1,36 @@
 """Who may do what: keys, other people's tasks, unknown ids, models, formats, rate limits."""
 
+from contract_tests.contract.contract import Endpoint
 from contract_tests.server.probes.auditor import Auditor
 from contract_tests.server.probes.probe import PLENTY, Need, Setting, probe
 from contract_tests.server.probes.shelf import Item
 from contract_tests.server.talk import reading
-from contract_tests.server.talk.case import Case
+from contract_tests.server.talk.case import Answer, Case
 from contract_tests.server.talk.target import UnmetError
 
 _UNKNOWN = "task-unified-1757169743-00000000"
 
 
-@probe("ERROR-CODE-KNOWN")
+@probe("KEY-MISSING-IS-401", "ERROR-CODE-KNOWN")
 def without_a_key(setting: Setting) -> None:
-    """Every operation refuses a request without a key; the code of the refusal is judged as of every error."""
+    """Every operation refuses a request without a key; the code of the refusal is judged as of every error. The
+    submission is valid: what is wrong with another may be told first."""
     case = setting.case()
     contract, asked = setting.contract, setting.contract.credits
-    case.send(contract.query.method, contract.query.of(_UNKNOWN), key=None)
+    _judge_refusal(setting, contract.query, case.send(contract.query.method, contract.query.of(_UNKNOWN), key=None))
     if asked is not None:
-        case.send(asked.method, asked.path, key=None)
-    case.send(contract.create.method, contract.create.path, key=None, json={})
+        _judge_refusal(setting, asked, case.send(asked.method, asked.path, key=None))
+    answer = case.submit_invalid(key=None)
+    if answer.took:
+        setting.shelf.adopt(answer)
+    _judge_refusal(setting, contract.create, answer)
+
+
+def _judge_refusal(setting: Setting, endpoint: Endpoint, answer: Answer) -> None:
+    """Where the document has this refusal."""
+    if setting.contract.promised(endpoint, 401) is not None:
+        received = f"{endpoint.method} {endpoint.path} without a key: {answer.told}"
+        setting.judge.that("KEY-MISSING-IS-401", answer.status == 401, received, "401")
 
 
 @probe("TASK-UNKNOWN-IS-404", "TASK-WRONG-ID-IS-400", needs={Need.KEY})

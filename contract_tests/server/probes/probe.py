@@ -113,7 +113,7 @@ class Setting:
             case.buy()
 
     def refused(
-        self, check_id: str, case: Case, what: str, *, base: dict[str, Any] | None = None, **fields: object
+        self, check_id: str, case: Case, what: str, *, base: dict[str, Any] | None = None, **fields: Any
     ) -> None:
         """A submission that is wrong in this one way is refused as invalid. Raises UnmetError where that says
         nothing: who refuses everything has not told this one from a valid one."""

@@ -107,11 +107,11 @@ class Case:
         """The id of a task that a valid submission gets. Raises UnmetError, OverBudgetError."""
         return self.submit(**fields).task_id
 
-    def submit_invalid(self, *, base: dict[str, Any] | None = None, **fields: Any) -> Answer:
-        """A submission that a correct server rejects; None leaves a field out. Raises OverBudgetError."""
+    def submit_invalid(self, *, base: dict[str, Any] | None = None, key: str | None = "", **fields: Any) -> Answer:
+        """A submission that a correct server rejects; None leaves a field out, or the key. Raises OverBudgetError."""
         highest = self.target.settings.highest_uc()
         self.target.budget.admit_invalid(highest)
-        answer = self._create(base, fields, None)
+        answer = self._create(base, fields, None, key)
         if answer.took:
             self.target.budget.took_invalid(highest or reading.amount_uc(answer.at("usage", "credits_reserved")) or 0)
         return answer
@@ -205,11 +205,14 @@ class Case:
         left = reading.balance(self.credits().body)
         return left.remaining if left else 0
 
-    def _create(self, base: dict[str, Any] | None, fields: dict[str, Any], idempotency_key: str | None) -> Answer:
+    def _create(
+        self, base: dict[str, Any] | None, fields: dict[str, Any], idempotency_key: str | None, key: str | None = ""
+    ) -> Answer:
         named = (base or self.target.settings.request()) | {self._field(name): one for name, one in fields.items()}
         body = {name: value for name, value in named.items() if value is not None}
         headers = {KEY_HEADER: idempotency_key} if idempotency_key else {}
-        return self.send(self.contract.create.method, self.contract.create.path, json=body, headers=headers)
+        create = self.contract.create
+        return self.send(create.method, create.path, key=key, json=body, headers=headers)
 
     def _field(self, name: str) -> str:
         """What the document calls a field of a submission."""
