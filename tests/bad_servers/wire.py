@@ -3,7 +3,8 @@
 from itertools import count
 from typing import Any
 
-from tests.bad_servers.house import CREATE, TASKS, Bad, MakeHook, Wire, answers, requests
+from mockserver.web.app import Application
+from tests.bad_servers.house import CREATE, TASKS, Bad, Hook, MakeHook, Pass, Wire, answers
 
 
 def html_now_and_then() -> Any:
@@ -43,13 +44,22 @@ def own_error_codes(wire: Wire) -> None:
 
 
 def open_to_all(path: str) -> MakeHook:
-    """Who has no key is somebody all the same."""
+    """Who has no key is whoever was served last."""
 
-    def change(wire: Wire) -> None:
-        if wire.path.startswith(path):
-            wire.headers.setdefault("authorization", "Bearer sk-of-the-house-itself")
+    def make(_: Application) -> Hook:
+        served = "Bearer sk-of-the-house-itself"
 
-    return requests(change)
+        async def hook(wire: Wire, forward: Pass) -> None:
+            nonlocal served
+            if wire.path.startswith(path):
+                wire.headers.setdefault("authorization", served)
+            await forward(wire)
+            if wire.key and wire.status == 200:
+                served = wire.key
+
+        return hook
+
+    return make
 
 
 BAD = {
