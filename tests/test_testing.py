@@ -430,3 +430,12 @@ def test_a_task_is_found_past_those_that_are_listed(mock: MockServer, monkeypatc
     assert mock.callbacks.for_task(first).outcomes == []
     with pytest.raises(UnknownError, match=f"no task 'task-unified' of this key; its newest: {second}"):
         mock.task("task-unified")
+
+
+def test_a_log_in_a_file_goes_on_in_the_next_mock(tmp_path: Path) -> None:
+    tasks = []
+    for _ in range(2):
+        with MockServer(log=f"sqlite:{tmp_path / 'worlds.db'}") as mock:
+            submit(mock)
+            tasks.append(len(mock.tasks))
+    assert tasks == [1, 2]

@@ -60,7 +60,8 @@ class SqliteLog:
         self._woken: list[tuple[int]] = []
         self.clock_ms = 0
         with self._told():
-            self._connection = sqlite3.connect(path, isolation_level=None, timeout=1)
+            # Opened where the server is made, used where it runs: in tests and for `exec` that is another thread.
+            self._connection = sqlite3.connect(path, isolation_level=None, timeout=1, check_same_thread=False)
             self._inode = path.stat().st_ino if path.exists() else None
         try:
             with self._told():
