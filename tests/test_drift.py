@@ -334,3 +334,8 @@ def test_a_reference_to_itself_ends() -> None:
     document = {"components": {"schemas": {"One": {"$ref": "#/components/schemas/One"}}}}
     with pytest.raises(LookupError):
         [*sightings(document, ("components", "schemas", "One"), {})]
+
+
+def test_a_change_that_can_be_written_nowhere_is_wrong_usage(recorded: Path) -> None:
+    done = run(recorded, "--overlay", recorded / "missing" / "change.yaml")
+    assert (done.exit_code, "there is no folder" in done.stderr) == (2, True)

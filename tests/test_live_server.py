@@ -282,6 +282,11 @@ def test_a_folder_of_recordings_that_cant_be_made_is_told_before_anything_is_pai
     assert "recordings can't be made: Not a directory" in done.output
 
 
+def test_a_memory_that_can_be_kept_nowhere_is_told_before_anything_is_paid(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["server", "fake", "--as-live", "--state", str(tmp_path / "missing" / "state")])
+    assert (done.exit_code, "there is no folder" in done.output) == (2, True)
+
+
 def test_recordings_that_cant_be_written_cost_nobody_the_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """Reports: whole and well-formed whatever a server sent, without secrets, and true about what was judged."""
 
 import json
+import os
 from collections import Counter
 from html.parser import HTMLParser
 from io import StringIO
@@ -241,6 +242,21 @@ def test_a_file_in_no_folder_is_wrong_usage(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, ["--html", str(tmp_path / "missing" / "r.html")])
     assert done.exit_code == 2
     assert "there is no folder" in done.stderr
+
+
+def test_a_folder_that_takes_no_files_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda _, mode, **__: mode != os.W_OK)
+    done = CliRunner().invoke(command, ["--html", str(tmp_path / "r.html")])
+    assert (done.exit_code, "nothing can be written to" in done.stderr) == (2, True)
+    assert CliRunner().invoke(command, ["--html", "/dev/null"]).exit_code == 0
+
+
+def test_a_file_that_cant_be_written_costs_neither_the_verdict_nor_the_others(tmp_path: Path) -> None:
+    too_long = tmp_path / ("r" * 254)
+    done = CliRunner().invoke(command, ["--json", str(too_long), "--html", str(tmp_path / "r.html")])
+    assert (done.exit_code, done.exception) == (0, None)
+    assert "can't be written: File name too long" in done.stderr
+    assert (tmp_path / "r.html").exists()
 
 
 @pytest.mark.parametrize(

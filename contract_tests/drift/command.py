@@ -17,6 +17,7 @@ from contract_tests.drift.recording import Recording
 from contract_tests.drift.rehearsal import against_fake
 from contract_tests.drift.source import RecordingError, Source, load
 from contract_tests.report import BROKEN, COULD_NOT_JUDGE, HOLDS
+from contract_tests.reporting import FileToWrite
 from contract_tests.reporting.clean import printable
 
 _NAMES = 3
@@ -27,7 +28,7 @@ _NAMES = 3
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--overlay",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    type=FileToWrite(),
     metavar="FILE",
     help="Write the proposed change to the document here, as an OpenAPI overlay.",
 )
@@ -75,7 +76,7 @@ def _hosts(loaded: Source) -> str:
     """Those of other APIs, the most asked first."""
     named = [f"{host} ({count})" for host, count in loaded.others.most_common(_NAMES)]
     more = len(loaded.others) - len(named)
-    return ", ".join(named) + (f" and {more} more hosts" if more else "")
+    return ", ".join(named) + (f" and {more} more" if more else "")
 
 
 def _news(differing: tuple[Drift, ...], found: tuple[Drift, ...]) -> tuple[Drift, ...]:

@@ -1,5 +1,6 @@
 """The options that every command writes its report by."""
 
+import os
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
@@ -19,8 +20,9 @@ _FILES = (
 )
 
 
-class _FileToWrite(click.Path):
-    """A file that can be written: its folder is there, and it is no folder itself."""
+class FileToWrite(click.Path):
+    """A file that can be written: its folder is there and takes new files, and it is no folder itself. So a run is
+    refused before it begins, not when it has been paid for."""
 
     def __init__(self) -> None:
         super().__init__(dir_okay=False, path_type=Path)
@@ -29,7 +31,14 @@ class _FileToWrite(click.Path):
         path = Path(str(super().convert(value, param, ctx)))
         if not path.parent.is_dir():
             self.fail(f"received {str(path)!r}; there is no folder {str(path.parent)!r}", param, ctx)
+        if not _is_special(path) and not os.access(path.parent, os.W_OK):
+            self.fail(f"received {str(path)!r}; nothing can be written to {str(path.parent)!r}", param, ctx)
         return path
+
+
+def _is_special(path: Path) -> bool:
+    """A pipe or a terminal, which is written as it is."""
+    return path.exists() and not path.is_file()
 
 
 def report_options(*layers: Layer) -> Callable[[_Command], _Command]:
@@ -41,7 +50,7 @@ def report_options(*layers: Layer) -> Callable[[_Command], _Command]:
 
     def add(command: _Command) -> _Command:
         for flag, name, text in reversed(_FILES):
-            command = click.option(flag, name, type=_FileToWrite(), metavar="FILE", help=text)(command)
+            command = click.option(flag, name, type=FileToWrite(), metavar="FILE", help=text)(command)
         accept = click.option(
             "--accept",
             "accepted",

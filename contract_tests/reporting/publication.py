@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import click
 from rich.console import Console
 
 from contract_tests.judge import Outcome
@@ -32,15 +33,22 @@ def publish(
     """Print the summary on stdout and write these files, each whole or not at all. No secret gets out.
 
     `accepted` says why the findings of which checks are; the report that is published has them so, and is returned.
-    Raises OSError where a file can't be written; the summary is printed by then.
+    What can't be written is told on stderr, and costs neither the verdict nor the other files.
     """
     report = _accepting(report, accepted)
     shown = clean(report)
     print_summary(shown, console or Console())
     for path, written in ((junit, as_junit), (json_file, as_json), (html, as_html), (har, as_har)):
         if path is not None:
-            write_whole(path, written(shown))
+            _write(path, written(shown))
     return report
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_whole(path, text)
+    except OSError as error:
+        click.echo(f"{path} can't be written: {error.strerror}", err=True)
 
 
 def _accepting(report: Report, accepted: Mapping[str, str]) -> Report:

@@ -16,7 +16,7 @@ from contract_tests.contract.document import UC_PER_CREDIT, uc
 from contract_tests.contract.options import contract_from, spec_options, spec_words
 from contract_tests.drift.recording import record
 from contract_tests.report import COULD_NOT_JUDGE, EXIT_CODES, HOLDS
-from contract_tests.reporting import progress, publish, report_options
+from contract_tests.reporting import FileToWrite, progress, publish, report_options
 from contract_tests.server.fake import AS_LIVE_POLL_S, FAKE, Fake, fake, rehearsal_credits
 from contract_tests.server.run import EXAMPLES, LAYERS, Options, Run, judge_server, opened
 from contract_tests.server.standing import UnreachableError
@@ -84,7 +84,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--poll-seconds", type=click.FloatRange(0.01, 60), help="Between polls; 5 in real time.")
 @click.option("--callback-url", default="", help="Public address that leads to --callback-port on this machine.")
 @click.option("--callback-port", default=0, type=click.IntRange(0, 65535), help="Where callbacks are received.")
-@click.option("--state", type=_FILE, help="Remember payments here, so that an interrupted run goes on.")
+@click.option("--state", type=FileToWrite(), help="Remember payments here, so that an interrupted run goes on.")
 @click.option("--record", "recorded", type=click.Path(file_okay=False, path_type=Path), help="Keep exchanges here.")
 @click.option("--yes", is_flag=True, help="Don't ask before credits are spent.")
 @report_options(*LAYERS)
