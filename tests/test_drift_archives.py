@@ -202,7 +202,22 @@ def test_other_hosts_are_left_out_and_named(talked: Exchanges, tmp_path: Path) -
     (tmp_path / "t.har").write_bytes(har(elsewhere))
     done = run(tmp_path)
     assert done.exit_code == 3
-    assert "only of a.example (1), b.example (1), c.example (1) and 2 more hosts" in done.stderr.replace("\n", "")
+    assert "only of a.example (1), b.example (1), c.example (1) and 2 more" in done.stderr.replace("\n", "")
+
+
+def test_what_other_documents_describe_is_left_out_and_named(talked: Exchanges, tmp_path: Path) -> None:
+    api = talked[0].url.partition("/v1/")[0]
+    task = '{"id": "task-unified-1-abcdefgh", "model": "gpt-image-2", "mood": "glad"}'
+    beside = [
+        Exchange("GET", f"{api}/api/v1/files/quota", {}, "", 200, {}, '{"success": true}'),
+        Exchange("POST", f"{api}/v1/images/generations", {}, '{"model": "gpt-image-2"}', 200, {}, task),
+        Exchange("POST", f"{api}/v1/videos/generations", {}, '{"model": "gpt-image-2"}', 200, {}, task),
+        Exchange("GET", f"{api}/v1/tasks/task-unified-1-abcdefgh", {}, "", 200, {}, task),
+    ]
+    (tmp_path / "t.har").write_bytes(har([*talked, *beside]))
+    done = run(tmp_path)
+    assert done.output.endswith("No drift\n"), done.output
+    assert "left out: what was exchanged with the model gpt-image-2 (3), the files API (1), which" in done.output
 
 
 def test_no_secret_comes_out_of_an_archive(talked: Exchanges, tmp_path: Path) -> None:

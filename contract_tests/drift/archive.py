@@ -15,6 +15,7 @@ import msgspec
 import yaml
 
 from contract_tests.drift.drift import find_operation
+from contract_tests.drift.neighbour import neighbours
 from contract_tests.exchange import Exchange
 
 _LIMIT = 128 * 1024 * 1024
@@ -119,12 +120,14 @@ def read(path: Path) -> Archive | None:
 
 def of_api(exchanges: list[Exchange], document: Mapping[str, Any]) -> tuple[list[Exchange], Counter[str]]:
     """The exchanges with the hosts that serve the document's operations, and how many there were with each other
-    one: programs talk to more than one API while they are recorded."""
+    one, or of what has another document: programs talk to more than one API while they are recorded."""
     asked = [(_host(one), find_operation(document, one.method, urlsplit(one.url).path)) for one in exchanges]
     hosts = {host for host, operation in asked if operation is not None and operation.role in _TASKS}
     hosts = hosts or {host for host, operation in asked if operation is not None}
     others = Counter(host for host, _ in asked if host not in hosts)
-    return [one for one in exchanges if _host(one) in hosts], others
+    there = [one for one in exchanges if _host(one) in hosts]
+    whose = [*zip(there, neighbours(there, document), strict=True)]
+    return [one for one, other in whose if not other], others + Counter(other for _, other in whose if other)
 
 
 def _data(path: Path) -> Any:
