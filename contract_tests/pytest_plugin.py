@@ -7,6 +7,7 @@ Every pytest of an environment loads this, so that what is heavy is imported by 
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,6 +16,9 @@ import pytest
 
 if TYPE_CHECKING:
     from contract_tests.server.run import Options, Run
+
+_NEEDED = {"--evolink-judge": "contract_tests.traffic.listening", "--evolink-url": "contract_tests.server.course"}
+"""What an option loads, which the extra `contract` brings."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,6 +45,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         const="fail",
         help="Judge what each test sent to its mock: what breaks a promise is a warning, or fails the test.",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Raises UsageError where an option needs libraries that are not there."""
+    for option, module in _NEEDED.items():
+        if config.getoption(option) is None:
+            continue
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            missing = f"{error.name} is not installed: pip install 'evolink-mock[contract]'"
+            raise pytest.UsageError(f"{option}: {missing}") from error
 
 
 class EvolinkTrafficWarning(pytest.PytestWarning):

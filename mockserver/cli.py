@@ -371,4 +371,6 @@ def agents(url: str | None, control_token: str | None) -> None:
         from mockserver.agents import serving
     except ModuleNotFoundError as error:
         raise click.UsageError(f"{error.name} is not installed: pip install 'evolink-mock[mcp]'") from error
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise click.UsageError(f"--url: received {url}; allowed: the http or https address of a mock")
     serving.run(url, control_token)

@@ -124,7 +124,7 @@ def banner(application: Application, address: str) -> str:
     callbacks = "https to public addresses only, as the real API; --allow-local-callbacks opens this machine"
     if told.allow_local_callbacks:
         callbacks = "also to this machine, http too (--allow-local-callbacks)"
-    speed = f", {told.speed:g} times as fast as real" if told.speed != 1 else ""
+    speed = f", {told.speed:g} times as fast as real" if told.speed != 1 and told.clock is Mode.REAL else ""
     return "\n".join(
         (
             f"EvoLink mock on {address}  ({_models(application)})",

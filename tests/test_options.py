@@ -6,6 +6,10 @@ import pytest
 from click.testing import CliRunner
 
 from mockserver.cli import main
+from mockserver.config import banner
+from mockserver.simulation.clock import Mode
+from mockserver.web.app import Application
+from mockserver.web.options import Options
 
 
 @pytest.mark.parametrize("token", [" secret", "secret\n", "sec\tret"])
@@ -23,3 +27,15 @@ def test_a_file_without_a_certificate_can_be_trusted_by_nobody(tmp_path: Path, c
     file.write_text(content)
     done = CliRunner().invoke(main, ["serve", "--port", "0", "--callback-ca", str(file)])
     assert (done.exit_code, "without a certificate" in done.output) == (2, True)
+
+
+def test_a_pace_is_told_of_the_clock_that_has_one() -> None:
+    for clock, speed in ((Mode.REAL, True), (Mode.MANUAL, False), (Mode.POLLS, False)):
+        told = banner(Application(Options(clock=clock, speed=5)), "http://127.0.0.1:1")
+        assert ("5 times as fast as real" in told) is speed
+
+
+def test_tools_on_a_mock_that_is_no_address_are_wrong_usage() -> None:
+    pytest.importorskip("mcp")
+    done = CliRunner().invoke(main, ["mcp", "--url", "127.0.0.1:8787"])
+    assert (done.exit_code, "--url: received 127.0.0.1:8787" in done.output) == (2, True)

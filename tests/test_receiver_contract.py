@@ -164,6 +164,15 @@ def test_an_address_that_no_callback_goes_to_is_refused(url: str) -> None:
         fit(url)
 
 
+@pytest.mark.parametrize(
+    ("url", "to_show"), [("hook", "hook"), ("me.example/hook?key=s3cr3t", "me.example/hook?key=...")]
+)
+def test_an_address_without_a_scheme_is_shown_as_it_came(url: str, to_show: str) -> None:
+    with pytest.raises(UnfitUrlError) as caught:
+        fit(url)
+    assert f"received {to_show};" in str(caught.value)
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 def test_bodies_are_what_the_api_answers(profile: str) -> None:
     with Stock(profile, 7, built_in()) as stock:

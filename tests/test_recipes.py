@@ -92,6 +92,11 @@ def test_a_mock_that_cannot_start_is_told(tmp_path: Path) -> None:
     assert step(gitlab(), tmp_path, HOLDS, MOCKSERVER_OPTIONS="--no-such-option") == 3
 
 
+def test_a_mock_is_found_wherever_it_is_told_to_listen(tmp_path: Path) -> None:
+    script = "timeout 30 ci/with-mock.sh true"
+    assert step(script, tmp_path, HOLDS, MOCKSERVER_OPTIONS="--host localhost") == 3  # nothing was sent to it
+
+
 @pytest.mark.long
 def test_the_action_installs_itself_tests_and_judges(tmp_path: Path) -> None:
     """Its two steps, with what GitHub gives them; pip needs to reach its index."""

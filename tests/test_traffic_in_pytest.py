@@ -1,5 +1,7 @@
 """`--evolink-judge`: what each test of a project sent to its mock is judged after it, as a warning or a failure."""
 
+import sys
+
 import pytest
 
 from mockserver.testing import MockServer
@@ -131,3 +133,14 @@ def test_of_a_mock_that_runs_elsewhere_only_the_keys_of_a_test_are_judged(pytest
         pytester.makeini(f"[pytest]\nevolink_url = {running.url}\n")
         done = pytester.runpytest("--evolink-judge=fail", "-p", "no:cacheprovider")
     done.assert_outcomes(passed=1, failed=2)
+
+
+@pytest.mark.parametrize("option", ["--evolink-judge", "--evolink-url=fake"])
+def test_a_judge_without_its_libraries_is_wrong_usage(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    for module in ("contract_tests.traffic.listening", "contract_tests.server.course"):
+        monkeypatch.setitem(sys.modules, module, None)
+    done = pytester.runpytest(option)
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines(["*is not installed: pip install 'evolink-mock[[]contract]'"])

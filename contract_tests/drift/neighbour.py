@@ -38,5 +38,6 @@ def _other_model(one: Exchange) -> str:
 
 
 def _id(one: Exchange) -> str:
+    """Where an answer has none, what no step of a path can be."""
     told = parsed(one.body)
-    return str(told.get("id", "")) if isinstance(told, dict) else ""
+    return str(told.get("id", "/")) if isinstance(told, dict) else "/"

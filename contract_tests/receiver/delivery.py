@@ -91,7 +91,10 @@ def _without_value(part: str) -> str:
 
 
 def _split(url: str) -> tuple[str, str]:
-    """Origin without user and password, and what a request asks for there, byte for byte."""
+    """Origin without user and password, and what a request asks for there, byte for byte. What has no scheme has no
+    origin either."""
+    if "://" not in url:
+        return "", url
     parts = urlsplit(url)
     origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     target = url.partition("://")[2].partition("#")[0][len(parts.netloc) :]
