@@ -51,8 +51,9 @@ def test_a_document_that_is_not_mounted_is_told_by_name(mock: Mock) -> None:
     assert mock.get("/_mock/docs?document=files.yaml").text == mock.get("/_mock/docs").text
 
 
-def test_with_a_token_only_the_control_document_is_closed(make_mock: MakeMock) -> None:
+def test_with_a_token_the_documents_are_open_and_what_they_describe_is_not(make_mock: MakeMock) -> None:
     mock = make_mock(control_token="secret")
-    assert mock.get("/", key=None).status_code == mock.get("/openapi.json", key=None).status_code == 200
-    assert mock.get("/_mock/openapi.json", key=None).status_code == 401
-    assert mock.get("/_mock/openapi.json", key="secret").status_code == 200
+    for path in ("/", "/openapi.json", "/_mock/openapi.json", "/_mock/docs"):
+        assert mock.get(path, key=None).status_code == 200, path
+    assert mock.get("/_mock/tasks", key=None).status_code == 401
+    assert mock.get("/_mock/tasks", key="secret").status_code == 200

@@ -1,6 +1,6 @@
 """The course of a run: which probes, in which order, on a mock that is steered and on a server that nobody steers."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from contract_tests.check import Layer
@@ -63,6 +63,14 @@ class Course:
     @property
     def probes(self) -> tuple[Probe, ...]:
         return self.first + self.later
+
+    def without(self, silent: Container[str]) -> "Course":
+        """Less those that have nothing to say: the contract is silent about every check of theirs."""
+
+        def speaks(one: Probe) -> bool:
+            return not one.judges or any(check_id not in silent for check_id in one.judges)
+
+        return Course(tuple(filter(speaks, self.first)), tuple(filter(speaks, self.later)))
 
 
 def course(layers: Iterable[Layer], only: frozenset[str], *, has_control: bool) -> Course:

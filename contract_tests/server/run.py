@@ -88,7 +88,8 @@ class Run:
     @property
     def course(self) -> Course:
         """Which probes run, in which order."""
-        return course(self.options.layers, self.options.only, has_control=self.control is not None)
+        whole = course(self.options.layers, self.options.only, has_control=self.control is not None)
+        return whole.without(self.judge.silent)
 
     @property
     def asks_schema(self) -> bool:
