@@ -1,10 +1,12 @@
 """Servers of other models and of other providers, judged by their documents; a document more is a case more."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from contract_tests.check import Layer, checks
@@ -20,6 +22,12 @@ from contract_tests.server.talk.target import Settings
 from tests.mounted import MODELS, PUBLISHED, SPECS
 
 PROVIDERS = Path(__file__).parent / "providers"
+DRAWN = {
+    "id": "job-1",
+    "state": "DRAWN",
+    "attempts": 1,
+    "output": {"drawings": [{"file": {"href": "https://example.com/cat.png"}, "width": 640}]},
+}
 POSTER = Path(__file__).parent / "bad_servers" / "specs" / "poster.yaml"
 DOCUMENTS = {one.operation.document: model for model, one in reversed(MODELS.items())}
 """One model of each document that is there: invented ones, and the provider's own if EVOLINK_PUBLISHED names them."""
@@ -70,6 +78,20 @@ def test_another_provider_holds_in_every_layer(model: str, held: int) -> None:
     report = judged(contract_of([PROVIDERS], model), PROVIDERS)
     assert not findings(report)
     assert len(report.of(Outcome.HELD)) >= held
+
+
+def test_a_document_that_shows_one_state_and_forgets_that_a_body_is_required(tmp_path: Path) -> None:
+    """One example of a finished task tells nothing of a waiting one, and nobody draws without a body."""
+    sketch = yaml.safe_load((PROVIDERS / "sketch.yaml").read_text())
+    del sketch["paths"]["/v2/sketches"]["post"]["requestBody"]["required"]
+    answer = sketch["paths"]["/v1/jobs/{id}"]["get"]["responses"]["200"]["content"]["application/json"]
+    answer.pop("examples", None)
+    answer["example"] = DRAWN
+    (tmp_path / "sketch.yaml").write_text(yaml.safe_dump(sketch))
+    shutil.copy(PROVIDERS / "sketch.overlay.yaml", tmp_path)
+    report = judged(contract_of([tmp_path]), tmp_path, only=frozenset({"ANSWER-COMPLETE", "SCHEMA-ACCEPTS-VALID"}))
+    assert not findings(report)
+    assert len(report.of(Outcome.HELD)) == 2
 
 
 def test_what_a_document_does_not_say_is_not_judged_and_says_why() -> None:

@@ -160,6 +160,11 @@ class Contract:
             return body
         return self.speech.told(body, submitted=endpoint.role == "create_task")
 
+    def state(self, endpoint: Endpoint, body: Any) -> Any:
+        """That of the task that an answer tells of, in this API's own word."""
+        told = self.told(endpoint, body)
+        return told.get("status") if isinstance(told, dict) else None
+
     def spoken(self, state: str) -> str:
         """The document's word for a state of this API."""
         return self.speech.spoken(state) if self.speech else state
@@ -286,8 +291,10 @@ class Contract:
         response = resolved(self.document, response)
         owned = _OWNED.get(endpoint.role, frozenset()) if status < 400 else _OWNED_ERRORS
         firm = endpoint.is_documented and response.get("x-evolink-evidence") == "documented"
-        schema = json_schema(self.document, response)
-        return Promised(firm, typed(self.document, schema), common(self._examples(response)), owned)
+        schema, examples = json_schema(self.document, response), self._examples(response)
+        states = {str(self.state(endpoint, one)) for one in examples} if endpoint.role == "get_task" else set()
+        state = states.pop() if status < 400 and len(states) == 1 else None
+        return Promised(firm, typed(self.document, schema), common(examples), owned, state)
 
     def _examples(self, response: Any) -> list[Any]:
         media = json_media(self.document, response)

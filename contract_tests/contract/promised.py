@@ -9,12 +9,14 @@ import jsonschema_rs
 
 @dataclass(frozen=True, slots=True)
 class Promised:
-    """`shown` is what every example has: an object by its names, an array by what all its elements have."""
+    """`shown` is what every example has: an object by its names, an array by what all its elements have. `state` is
+    that of the tasks in the examples, where it is one alone: they tell nothing of tasks in another."""
 
     is_documented: bool
     schema: Any
     shown: Any
     owned: frozenset[str]
+    state: Any = None
 
     def wrong_types(self, body: Any) -> str:
         """The first value of another type than the schema's, with its place; "" where there is none."""
@@ -26,8 +28,10 @@ class Promised:
                 return f"{place}: {error.message}"
         return ""
 
-    def absent(self, body: Any) -> tuple[str, ...]:
-        """The places of what every example shows and this body has not."""
+    def absent(self, body: Any, state: Any = None) -> tuple[str, ...]:
+        """The places of what every example shows and this body, of a task in this state, has not."""
+        if self.state not in (None, state):
+            return ()
         return tuple(place for place in _absent(self.shown, body, "") if place not in self.owned)
 
 

@@ -127,13 +127,18 @@ class _Layer:
     def _says_something(self, check_id: str, exchange: Exchange | None) -> bool:
         """What a wrong key, or a purse too small, is refused for says nothing of the request; nor does a refusal
         where nothing was ever accepted."""
+        if check_id == _ACCEPTS and exchange is not None and self._creates(exchange) and not exchange.request_body:
+            return False  # the document forgot to say that a body is required
         if check_id not in (_ACCEPTS, _REFUSES) or self.setting.target.control is not None:
             return True
         if not self.has_key or (exchange is not None and exchange.status in _SAYS_NOTHING):
             return False
-        create = self.setting.contract.create
-        creates = exchange is not None and exchange.method == create.method and exchange.url.endswith(create.path)
+        creates = self._creates(exchange)
         return not creates or exchange is None or exchange.status in _TAKEN or self.setting.target.took_valid
+
+    def _creates(self, exchange: Exchange | None) -> bool:
+        create = self.setting.contract.create
+        return exchange is not None and exchange.method == create.method and exchange.url.endswith(create.path)
 
     def _judge(self, check_id: str, failure: Any, case_id: str, recorder: ScenarioRecorder, sending: Sending) -> None:
         """Count; of the failing cases of a check the shortest is kept."""

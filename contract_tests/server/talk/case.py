@@ -253,7 +253,7 @@ class Case:
         self.judge.that(f"{prefix}-TYPES", not wrong, f"{answer.status}, {wrong}")
         # No documentation says how much of the first answer a repeat shows.
         repeats = not self.judge.strict and answer.headers.get("idempotency-replayed") == "true"
-        absent = () if repeats else known.absent(answer.body)
+        absent = () if repeats else known.absent(answer.body, self.contract.state(meant, answer.body))
         self.judge.that(f"{prefix}-COMPLETE", not absent, f"{answer.status} without {', '.join(absent)}")
 
     def _judge_error(self, answer: Answer, meant: Endpoint) -> None:
