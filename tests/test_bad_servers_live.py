@@ -22,6 +22,7 @@ BEYOND = {
         "ids_again",
         "html_now_and_then",
     },
+    "the time that a run may take": {"never_ends"},
     "a minute": {"progress_falls_late", "links_move", "completed_fails_later", "links_die_early"},
     "the one video and image given": {"mov_is_refused", "webp_is_refused", "rounded_to_9", "whole_credits"},
     "the one failure that can be provoked": {"unknown_failure", "silent_on_cancel"},
