@@ -473,7 +473,7 @@ def test_the_page_asks_for_the_token_and_keeps_it_out_of_addresses(browser: Any)
         page.get_by_text("live").wait_for()
         page.reload()
         page.get_by_role("heading", name="Tasks").wait_for()
-        page.get_by_role("link", name="Documents").click()
+        page.get_by_role("link", name="Documents", exact=True).click()
         page.get_by_role("heading", name="What is served").wait_for()
         page.go_back()
         assert not [url for url in [*watched.asked, page.url] if "sesame" in url]
