@@ -1,5 +1,6 @@
 """What the judge of receivers makes of them, beside the catalogue: states, ends of runs, secrets, suspicions."""
 
+import asyncio
 import dataclasses
 import sys
 import threading
@@ -10,13 +11,14 @@ from typing import Any
 import pytest
 
 from contract_tests.contract.contract import built_in
-from contract_tests.judge import Outcome
+from contract_tests.judge import Judge, Outcome
 from contract_tests.receiver.bounds import Bounds
-from contract_tests.receiver.delivery import UnfitUrlError, fit, shown
+from contract_tests.receiver.delivery import Sender, UnfitUrlError, fit, shown
 from contract_tests.receiver.hooks import Hooks, state_of_command
 from contract_tests.receiver.run import judge_receiver
 from contract_tests.receiver.sequences import case_of
-from contract_tests.receiver.stock import KINDS, Stock
+from contract_tests.receiver.stock import COMPLETED, KINDS, Stock
+from contract_tests.receiver.trial import Trial
 from contract_tests.report import COULD_NOT_JUDGE, HOLDS
 from mockserver.web.listening import bind
 from tests.receivers.desk import Desk, server
@@ -109,6 +111,15 @@ def test_a_state_that_cannot_be_read_ends_the_run() -> None:
         report = judged(origin, Hooks(state_of_command(f"{sys.executable} -c 'raise SystemExit(3)'")))
     assert report.exit_code == COULD_NOT_JUDGE
     assert "exit status 3" in report.aborted
+
+
+def test_whether_it_lives_is_asked_also_where_completed_tasks_are_judged_no_more() -> None:
+    with at_desk("correct") as origin, Stock("documented", 1, built_in()) as stock, asyncio.Runner() as runner:
+        sender = Sender(f"{origin}/hook", timeout_s=5.0, ca_file=None)
+        trial = Trial(Judge(()), sender, stock.take, Hooks(), Bounds())
+        trial.unfit = {COMPLETED}
+        assert runner.run(trial.is_alive())
+        runner.run(sender.close())
 
 
 def test_a_run_ends_in_time() -> None:
