@@ -12,6 +12,7 @@ import pytest
 
 from contract_tests.contract.contract import built_in
 from contract_tests.judge import Judge, Outcome
+from contract_tests.receiver import sequences
 from contract_tests.receiver.bounds import Bounds
 from contract_tests.receiver.delivery import Sender, UnfitUrlError, fit, shown
 from contract_tests.receiver.hooks import Hooks, state_of_command
@@ -45,8 +46,10 @@ NEED_STATE = {
 
 
 @pytest.mark.long
-def test_what_only_a_drawn_sequence_finds_is_shrunk_to_the_shortest() -> None:
-    """Among the long ones: on a busy machine the shortest may be missed."""
+def test_what_only_a_drawn_sequence_finds_is_shrunk_to_the_shortest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With patience: on a busy machine the shortest may be missed."""
+    monkeypatch.setattr(sequences, "_DRAWN_S", 120.0)
+    monkeypatch.setattr(sequences, "_SHRINKS", 600)
     with at_desk("remembers_the_last_two") as origin:
         report = judged(origin, hooks(origin), cases=30, replay="again {}".format)
     assert broken(report) == ["RECEIVER-DUPLICATE-ONCE"]
