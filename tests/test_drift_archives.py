@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract_tests.contract.document import contract_document
-from contract_tests.drift.archive import read
+from contract_tests.drift.archive import archive_of, data_of
 from contract_tests.drift.command import drift
 from contract_tests.drift.source import RecordingError, load
 from contract_tests.exchange import Exchange
@@ -233,7 +233,7 @@ def test_no_secret_comes_out_of_an_archive(talked: Exchanges, tmp_path: Path) ->
 def test_when_it_was_recorded(talked: Exchanges, tmp_path: Path) -> None:
     for name, write, day in (("a.har", har, "2026-11-23"), ("b.yml", ruby, "2026-11-24")):
         (tmp_path / name).write_bytes(write(talked))
-        archive = read(tmp_path / name)
+        archive = archive_of(data_of(tmp_path / name), tmp_path / name)
         assert archive is not None
         assert f"{archive.began.date()}" == day
 

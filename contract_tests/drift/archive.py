@@ -99,12 +99,8 @@ class Archive(msgspec.Struct, frozen=True):
     exchanges: list[Exchange]
 
 
-def read(path: Path) -> Archive | None:
-    """What an archive or a cassette holds, in its order; None for a file that is neither. Raises ArchiveError and
-    OSError."""
-    if (size := path.stat().st_size) > _LIMIT:
-        raise ArchiveError(f"received {size} bytes; allowed: {_LIMIT}")
-    told = _data(path)
+def archive_of(told: Any, path: Path) -> Archive | None:
+    """What an archive or a cassette holds, in its order; None for data that is neither. Raises ArchiveError."""
     try:
         if isinstance(told, dict) and isinstance(told.get("log"), dict):
             return _of_har(msgspec.convert(told["log"], _HarLog, strict=False), path)
@@ -130,8 +126,11 @@ def of_api(exchanges: list[Exchange], document: Mapping[str, Any]) -> tuple[list
     return [one for one, other in whose if not other], others + Counter(other for _, other in whose if other)
 
 
-def _data(path: Path) -> Any:
-    """JSON or YAML. A HAR file begins with a byte order mark where some proxies write it."""
+def data_of(path: Path) -> Any:
+    """JSON or YAML. A HAR file begins with a byte order mark where some proxies write it. Raises ArchiveError and
+    OSError."""
+    if (size := path.stat().st_size) > _LIMIT:
+        raise ArchiveError(f"received {size} bytes; allowed: {_LIMIT}")
     raw = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     try:
         if path.suffix in _YAML:

@@ -46,20 +46,21 @@ def load(source: Path, document: Mapping[str, Any]) -> Source:
 
 def _read(path: Path, name: str, document: Mapping[str, Any], others: Counter[str]) -> dict[str, Recording]:
     try:
-        told = archive.read(path)
-        if told is None:
-            return {name: _recording(path)}
-    except (ArchiveError, msgspec.DecodeError, OSError, UnicodeDecodeError) as error:
+        told = archive.data_of(path)
+        found = archive.archive_of(told, path)
+        if found is None:
+            return {name: _recording(told, path)}
+    except (ArchiveError, msgspec.ValidationError, OSError) as error:
         raise RecordingError(f"{path}: {error}") from error
-    exchanges, elsewhere = archive.of_api(told.exchanges, document)
+    exchanges, elsewhere = archive.of_api(found.exchanges, document)
     others.update(elsewhere)
-    return dict(_numbered(name, kept(exchanges, told.began)))
+    return dict(_numbered(name, kept(exchanges, found.began)))
 
 
-def _recording(path: Path) -> Recording:
+def _recording(told: Any, path: Path) -> Recording:
     if (size := path.stat().st_size) > _FILE_LIMIT:
         raise ArchiveError(f"received {size} bytes; allowed: {_FILE_LIMIT}")
-    return msgspec.json.decode(path.read_bytes(), type=Recording)
+    return msgspec.convert(told, Recording)
 
 
 def _numbered(name: str, recordings: Iterator[Recording]) -> Iterator[tuple[str, Recording]]:

@@ -5,12 +5,12 @@ from http import HTTPStatus
 
 from mockserver.web.http.exchange import RawHeaders
 
-STATUS_LINES = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}
+_STATUS_LINES = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}
 
 
 def head(status: int, common: RawHeaders, headers: RawHeaders, *, closes: bool) -> bytes:
     """`common` are the headers that every answer of the server has."""
-    lines = [STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status, _written(*common)]
+    lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status, _written(*common)]
     lines += [b"%b: %b\r\n" % header for header in headers]
     lines.append(b"connection: close\r\n\r\n" if closes else b"\r\n")
     return b"".join(lines)
