@@ -53,9 +53,10 @@ def test_what_only_a_drawn_sequence_finds_is_shrunk_to_the_shortest(monkeypatch:
     with at_desk("remembers_the_last_two") as origin:
         report = judged(origin, hooks(origin), cases=30, replay="again {}".format)
     assert broken(report) == ["RECEIVER-DUPLICATE-ONCE"]
-    assert len(finding(report).steps) == 4
-    case = case_of(finding(report).replay.removeprefix("again "))
-    assert [step.task for step in case.steps].count(case.steps[-1].task) == 2
+    first, *others, last = finding(report).steps
+    assert len(others) == 2, "both may come together, which is a step of one text"
+    assert last.request_body == first.request_body
+    assert case_of(finding(report).replay.removeprefix("again "))
     assert "the same callback" in finding(report).notes[-1]
 
 

@@ -1,12 +1,13 @@
 // The panel at the side that shows one thing whole.
 
-import { html, useEffect, useRef } from "../vendor/htm-preact.js";
+import { html, useLayoutEffect, useRef } from "../vendor/htm-preact.js";
 import { go } from "../core/route.js";
 
 export function Panel({ title, children, error }) {
   const ref = useRef(null);
   const back = useRef(document.activeElement);
-  useEffect(() => {
+  // As soon as it is seen: Escape pressed at once would go to what is beneath.
+  useLayoutEffect(() => {
     ref.current.focus({ preventScroll: true });
     return () => back.current?.isConnected && back.current.focus({ preventScroll: true });
   }, []);
