@@ -6,7 +6,7 @@ from itertools import chain
 
 from mockserver.log import FEW_COMMANDS
 
-_LEAST_CHUNK_BYTES, _MOST_CHUNK_BYTES = 2 * 1024, 64 * 1024
+_LEAST_CHUNK_BYTES, _MOST_CHUNK_BYTES = 1024, 64 * 1024
 _LEVEL = 1
 _LEAST_BYTES = 8 * 1024
 _STEP = 20
@@ -16,6 +16,8 @@ _STEP = 20
 class _Packed:
     """Lines in compressed chunks; commands resemble each other, so they shrink manifold. Chunks grow with the whole:
     large ones shrink better, but while one is open it takes room, and there may be many logs."""
+
+    __slots__ = ("_chunks", "_open", "count", "size")
 
     def __init__(self) -> None:
         self.size = 0
@@ -53,6 +55,8 @@ class _Story:
 
     When the younger is full it becomes the older one, so at least a segment of the past is always there.
     """
+
+    __slots__ = ("birth", "segments")
 
     def __init__(self, birth: bytes) -> None:
         self.birth = birth

@@ -57,7 +57,7 @@ class Worlds:
         self._fire, self._arrived = fire, arrived
         self._residents: dict[str, Resident] = {}
         self._loading: dict[str, asyncio.Task[None]] = {}
-        self._marks: dict[str, dict[str, None]] = {}
+        self._marks: dict[str, tuple[str, ...]] = {}
         self._unreadable: set[str] = set()
         self._resting: dict[str, int | None] = {}
         """Worlds that are in the log alone, with when something happens in them next (0: nobody knows)."""
@@ -197,7 +197,7 @@ class Worlds:
     def _note(self, name: str, due_ms: int | None) -> None:
         """A world is in the log, and not in memory."""
         self._resting[name] = due_ms
-        self._marks.setdefault(mark_of(name), {})[name] = None
+        self._mark(name)
         if due_ms is not None:
             self.agenda.note(due_ms, name)
 
@@ -207,7 +207,11 @@ class Worlds:
         self._residents[name] = resident
         self._resting.pop(name, None)
         if name:
-            self._marks.setdefault(mark_of(name), {})[name] = None
+            self._mark(name)
+
+    def _mark(self, name: str) -> None:
+        mark = mark_of(name)
+        self._marks[mark] = tuple(dict.fromkeys((*self._marks.get(mark, ()), name)))
 
     # --- loading
 
@@ -353,7 +357,8 @@ class Worlds:
         self._unreadable.discard(name)
         self._resting.pop(name, None)
         self._running.pop(name, None)
-        self._marks.get(mark_of(name), {}).pop(name, None)
+        if left := tuple(one for one in self._marks.pop(mark_of(name), ()) if one != name):
+            self._marks[mark_of(name)] = left
 
     def _check_ours(self, name: str) -> None:
         if name and not self._is_ours(name):

@@ -34,16 +34,16 @@ def mark_in(one_id: str) -> str:
 
 
 class Stream:
-    """The draws of one kind in one world; what all of them have in common is hashed once."""
+    """The draws of one kind in one world."""
+
+    __slots__ = ("_name",)
 
     def __init__(self, seed: int, world: str, kind: str) -> None:
-        self._begun = blake2b(f"{seed}\x1f{world}\x1f{kind}\x1f".encode(), digest_size=12)
+        self._name = f"{seed}\x1f{world}\x1f{kind}\x1f".encode()
 
     def digest(self, number: int) -> bytes:
         """Twelve random bytes, the same for the same number."""
-        one = self._begun.copy()
-        one.update(b"%d" % number)
-        return one.digest()
+        return blake2b(b"%b%d" % (self._name, number), digest_size=12).digest()
 
 
 def letters(digest: bytes, mark: str) -> str:
