@@ -1,7 +1,5 @@
 """The contract of one model: its document, by roles; what is valid, what it costs, how its tasks read."""
 
-import re
-from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from contract_tests.contract.document import (
     property_at,
     resolved,
 )
+from contract_tests.contract.endpoint import Endpoint, parameters_of
 from contract_tests.contract.price import Price
 from contract_tests.contract.promised import Promised, common, typed
 from contract_tests.contract.request import Requests
@@ -23,6 +22,8 @@ from contract_tests.contract.speech import Speech
 STATES = ("pending", "processing", "completed", "failed", "cancelled")
 """What this API calls the states of a task, in their order."""
 KEY_HEADER = "Idempotency-Key"
+NAMED_BY = "x-named-by"
+"""Beside an operation whose path has no parameter for the task, the one of the query string that names it."""
 _OWNED: dict[str, frozenset[str]] = {
     "create_task": frozenset(
         {"id", "created", "status", "progress", "model", "task_info.estimated_time"}
@@ -32,40 +33,6 @@ _OWNED: dict[str, frozenset[str]] = {
 }
 """Properties whose absence another check names."""
 _OWNED_ERRORS = frozenset({"error.code", "error.type", "error.param"})
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One operation of the document. `path` is a template."""
-
-    role: str
-    method: str
-    path: str
-    raw: dict[str, Any]
-
-    def fits(self, method: str, path: str) -> bool:
-        return method.upper() == self.method and re.fullmatch(_pattern(self.path), path) is not None
-
-    def of(self, value: str) -> str:
-        """The path of one thing, by what stands for it there."""
-        return re.sub(r"\{\w+\}", lambda _: value, self.path)
-
-    def value_in(self, path: str) -> str | None:
-        """What stands for the one thing in a path of this operation."""
-        begin, _, end = self.path.partition("{")
-        end = end.partition("}")[2]
-        fits = path.startswith(begin) and path.endswith(end) and len(path) > len(begin) + len(end)
-        return path[len(begin) : len(path) - len(end)] if fits else None
-
-    @property
-    def is_documented(self) -> bool:
-        return bool(self.raw.get("x-evolink-evidence") == "documented")
-
-
-@cache
-def _pattern(path: str) -> str:
-    parts = re.split(r"\{\w+\}", path)
-    return "[^/]+".join(map(re.escape, parts))
 
 
 class Contract:
@@ -85,11 +52,18 @@ class Contract:
         self.specs = specs
         self.document, self.model, self.source, self.speech = document, model, source, speech
         known = (one for one in operations(document) if "x-evolink-role" in one[2])
-        self.endpoints = tuple(Endpoint(raw["x-evolink-role"], method, path, raw) for method, path, raw in known)
+        self.endpoints = tuple(self._endpoint_of(*one) for one in known)
         self.requests = Requests(document, self.create.raw, model, callback)
         self._promised: dict[tuple[str, str, int], Promised | None] = {}
 
     # --- operations
+
+    def _endpoint_of(self, method: str, path: str, raw: dict[str, Any]) -> Endpoint:
+        shared = self.document["paths"][path].get("parameters", ())
+        parameters = parameters_of(resolved(self.document, one) for one in (*shared, *raw.get("parameters", ())))
+        schemas = (resolved(self.document, one.get("schema", {})) for one in parameters)
+        known = tuple(one | {"schema": schema} for one, schema in zip(parameters, schemas, strict=True))
+        return Endpoint(raw["x-evolink-role"], method, path, raw, known, raw.get(NAMED_BY))
 
     def endpoint(self, role: str) -> Endpoint | None:
         return next((one for one in self.endpoints if one.role == role), None)
@@ -167,7 +141,7 @@ class Contract:
 
     def spoken(self, state: str) -> str:
         """The document's word for a state of this API."""
-        return self.speech.spoken(state) if self.speech else state
+        return str(self.speech.spoken(state)) if self.speech else state
 
     @cached_property
     def statuses(self) -> tuple[str, ...]:

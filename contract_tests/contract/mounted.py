@@ -9,7 +9,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from contract_tests.contract.contract import KEY_HEADER, Contract, built_in
+from contract_tests.contract.contract import KEY_HEADER, NAMED_BY, Contract, built_in
 from contract_tests.contract.document import contract_document, flat, json_media, json_schema, resolved
 from contract_tests.contract.speech import Speech
 from mockserver.testing import SpecError, Spoken, Terms, terms
@@ -64,6 +64,8 @@ def _of_another(told: Terms, spoken: Spoken, specs: tuple[Path, ...]) -> Contrac
         operation = {**raw["paths"][path][method.lower()], "x-evolink-role": role, _EVIDENCE: "documented"}
         answers = operation["responses"].items()
         operation["responses"] = {one: resolved(document, it) | {_EVIDENCE: "documented"} for one, it in answers}
+        if role in spoken.named_by:
+            operation[NAMED_BY] = spoken.named_by[role]
         paths.setdefault(path, {})[method.lower()] = operation
         if isinstance(shared := raw["paths"][path].get("parameters"), list):
             paths[path]["parameters"] = shared

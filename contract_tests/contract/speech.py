@@ -16,7 +16,7 @@ class Speech:
 
     submitted: Mapping[str, str] = field(default_factory=dict)
     queried: Mapping[str, str] = field(default_factory=dict)
-    words: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str | int, str] = field(default_factory=dict)
 
     def told(self, body: Any, *, submitted: bool = False) -> Any:
         """An answer about a task as this API would tell it; what the document alone has stays beside it."""
@@ -27,14 +27,14 @@ class Speech:
         others = {name: value for name, value in body.items() if name not in OWN}
         return others | _told(read, self.words)
 
-    def spoken(self, state: str) -> str:
+    def spoken(self, state: str) -> str | int:
         """The document's word for a state."""
         return next((word for word, known in self.words.items() if known == state), state)
 
 
-def _told(read: dict[str, Any], words: Mapping[str, str]) -> dict[str, Any]:
+def _told(read: dict[str, Any], words: Mapping[str | int, str]) -> dict[str, Any]:
     told: dict[str, Any] = {name: value for name, value in read.items() if not name.startswith("error_")}
-    if "status" in told and isinstance(told["status"], str):
+    if "status" in told and isinstance(told["status"], str | int):
         told["status"] = words.get(told["status"], told["status"])
     if "results" in told and not isinstance(told["results"], list):
         told["results"] = [told["results"]]

@@ -97,10 +97,10 @@ class Stock:
     def _submit(self) -> str:
         create = self._contract.create
         body = self._contract.requests.example()
-        answer = self._http.request(create.method, create.path, json=body).raise_for_status()
+        answer = self._http.request(create.method, create.sent, headers=create.headers, json=body).raise_for_status()
         self._mock.advance(seconds=2)
         return str(self._contract.told(create, answer.json())["id"])
 
     def _read(self, task_id: str) -> bytes:
         query = self._contract.query
-        return self._http.request(query.method, query.of(task_id)).raise_for_status().content
+        return self._http.request(query.method, query.of(task_id), headers=query.headers).raise_for_status().content

@@ -138,7 +138,7 @@ class _Layer:
 
     def _creates(self, exchange: Exchange | None) -> bool:
         create = self.setting.contract.create
-        return exchange is not None and exchange.method == create.method and exchange.url.endswith(create.path)
+        return exchange is not None and exchange.method == create.method and create.ends(exchange.url)
 
     def _judge(self, check_id: str, failure: Any, case_id: str, recorder: ScenarioRecorder, sending: Sending) -> None:
         """Count; of the failing cases of a check the shortest is kept."""

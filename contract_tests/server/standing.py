@@ -45,8 +45,8 @@ def require_this_api(target: Target) -> None:
 def _asked(contract: Contract) -> Iterator[tuple[str, str]]:
     """What every server of this API answers, without a key, in some other way than that it is not there."""
     if contract.credits is not None:
-        yield contract.credits.method, contract.credits.path
-    yield contract.create.method, contract.create.path
+        yield contract.credits.method, contract.credits.sent
+    yield contract.create.method, contract.create.sent
     yield contract.query.method, contract.query.of(_NOBODYS)
 
 
@@ -87,6 +87,6 @@ def _is_reachable(target: Target, listener: Listener) -> bool:
     key, contract = target.key(), target.contract
     target.control.account(key, credits=0)
     body = contract.requests.example() | {str(contract.requests.callback): listener.box().url}
-    headers = {"Authorization": f"Bearer {key}"}
-    exchange = target.send(target.build(contract.create.method, contract.create.path, json=body, headers=headers))
+    headers = contract.create.headers | {"Authorization": f"Bearer {key}"}
+    exchange = target.send(target.build(contract.create.method, contract.create.sent, json=body, headers=headers))
     return exchange.status != 400

@@ -100,7 +100,7 @@ def _told(talk: Talk, traffic: Traffic) -> Iterator[Judgement]:
 def _is_of(traffic: Traffic, judgement: Judgement) -> bool:
     """Whether its requests are of what the document describes: the names of other models are their own documents'."""
     create = traffic.contract.create
-    return all(entry.target == (create.method, create.path) for entry in judgement.entries)
+    return all(create.fits(*entry.target) for entry in judgement.entries)
 
 
 def _about(talk: Talk) -> str:

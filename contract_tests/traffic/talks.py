@@ -109,7 +109,7 @@ def _entry(record: dict[str, Any], contract: Contract) -> Entry:
     if contract.speech is not None and record["status"] < 300:
         seen["told"] = told_of(contract, kind, record["answer"])
     if kind is Operation.QUERY:
-        seen["task_id"] = contract.query.value_in(record["path"])
+        seen["task_id"] = contract.query.value_in(record["path"], record["query"])
     return Entry(seen, kind, record["real_ms"] / 1000)
 
 

@@ -9,7 +9,8 @@ from msgspec import Struct, field
 
 from mockserver.contract.document import PREFIX, Document, needed, types
 from mockserver.contract.evidence import Told
-from mockserver.contract.shape import COMPLETED, FAILED, Source, made_up
+from mockserver.contract.made_up import made_up
+from mockserver.contract.shape import COMPLETED, FAILED, Source
 
 MARK = f"{PREFIX}task"
 """Beside a creating operation, it says that this is one, however its tasks speak."""
@@ -78,7 +79,7 @@ class Dialect(Told, frozen=True, kw_only=True):
     status: str | None = None
     result: str | None = None
     error: Failure = Failure()
-    words: dict[str, str] = field(default_factory=dict)
+    words: dict[str, str | int] = field(default_factory=dict)
     query: str | None = None
     cancel: str | None = None
     list: str | None = None
@@ -114,6 +115,8 @@ class Speech:
                 told[path] = Source("created")
             elif path == "progress" and "integer" in types(found):
                 told[path] = Source("progress")
+            elif path == "progress" and "number" in types(found):
+                told[path] = Source("progress", convert=_hundredth if found.get("maximum") == 1 else None)
         return told | self._of_result(schema) | self._of_error(schema)
 
     def places(self, schema: Any) -> dict[str, str]:
@@ -127,6 +130,10 @@ class Speech:
 
     def says_id(self, schema: Any) -> bool:
         return next(self._found(schema, self.dialect.id, _IDS), None) is not None
+
+    def is_id(self, name: str) -> bool:
+        """Whether a parameter of this name says which task is meant."""
+        return _snake(name) in _IDS or name == (self.dialect.id or "").rpartition(".")[2]
 
     def _refuse_what_nobody_has(self, answers: list[Any]) -> None:
         """A place that the dialect names has to be in one of the answers."""
@@ -190,20 +197,23 @@ class Speech:
             found[message] = Source("error_message", lost)
         return found
 
-    def _spoken(self, status: dict[str, Any]) -> dict[str, str]:
+    def _spoken(self, status: dict[str, Any]) -> dict[str, str | int]:
         """The document's word for each state of the world, as it says or as its status allows."""
-        allowed = [one for one in status.get("enum", ()) if isinstance(one, str)]
+        allowed = [one for one in status.get("enum", ()) if isinstance(one, str | int)]
         odd = [one for one in self.dialect.words.values() if allowed and one not in allowed]
         if odd:
-            raise self._document.error(self._place, f"words: received {odd[0]}; allowed: {', '.join(allowed)}")
-        told = {}
+            raise self._document.error(
+                self._place, f"words: received {odd[0]}; allowed: {', '.join(map(str, allowed))}"
+            )
+        told: dict[str, str | int] = {}
         for state, known in _WORDS.items():
-            word = self.dialect.words.get(state) or next((one for one in allowed if _plain(one) in known), None)
+            usual = (one for one in allowed if isinstance(one, str) and _plain(one) in known)
+            word = self.dialect.words.get(state, next(usual, None))
             if word is not None:
                 told[STATES[state]] = word
         missing = [state for state in ("waiting", "completed", "failed") if STATES[state] not in told]
         if missing:
-            said = f"of {', '.join(allowed)}" if allowed else "without an enum"
+            said = f"of {', '.join(map(str, allowed))}" if allowed else "without an enum"
             raise self._document.error(self._place, f"words: no word for {', '.join(missing)} in a status {said}")
         return {"processing": told["pending"], **told}
 
@@ -236,8 +246,12 @@ def _plain(word: str) -> str:
     return re.sub(r"[\s-]+", "_", word.strip().lower())
 
 
-def _word(words: dict[str, str], status: str) -> str:
+def _word(words: dict[str, str | int], status: str) -> str | int:
     return words.get(status, status)
+
+
+def _hundredth(percent: int) -> float:
+    return percent / 100
 
 
 def _first(urls: list[str]) -> str:
@@ -266,5 +280,5 @@ def _example(document: Document, schema: dict[str, Any]) -> dict[str, Any]:
         one = document.flat(child)
         said = [one[key] for key in ("const", "example", "default") if key in one] + list(one.get("enum", ()))
         if said or name in needed(schema):
-            found[name] = said[0] if said else made_up(one)
+            found[name] = said[0] if said else made_up(document, one)
     return found

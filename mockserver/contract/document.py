@@ -94,7 +94,7 @@ class Document(Struct, frozen=True):
 
     def flat(self, node: Any, place: str = "", depth: int = 0) -> dict[str, Any]:
         """A schema with its references followed and the parts of its `allOf` taken together."""
-        schema = self.resolved(node, place)
+        schema = self._nullable(self.resolved(node, place), place, depth)
         parts = schema.get("allOf")
         if not isinstance(parts, list) or depth > _DEEPEST:
             return schema
@@ -105,6 +105,43 @@ class Document(Struct, frozen=True):
             whole = {**part, **whole, "properties": properties, "required": list(dict.fromkeys(required))}
         return whole
 
+    def _nullable(self, schema: dict[str, Any], place: str, depth: int) -> dict[str, Any]:
+        """A schema of two forms, one of them null, as the other one that may be null; any other as it stands."""
+        key = "anyOf" if "anyOf" in schema else "oneOf"
+        forms = schema.get(key)
+        if not isinstance(forms, list) or len(forms) != 2 or depth > _DEEPEST:
+            return schema
+        others = [one for one in forms if not isinstance(one, dict) or types(one) != ["null"]]
+        if len(others) != 1:
+            return schema
+        whole = self.flat(others[0], place, depth + 1)
+        kinds = types(whole) or (["object"] if "properties" in whole else [])
+        return {**whole, **{name: one for name, one in schema.items() if name != key}} | (
+            {"type": [*kinds, "null"]} if kinds else {}
+        )
+
+    def _together(self, schema: dict[str, Any], place: str) -> dict[str, Any]:
+        """An answer that has a form for each state as one: a property is required that each of them requires."""
+        forms = schema.get("oneOf") or schema.get("anyOf")
+        if not isinstance(forms, list) or "properties" in schema:
+            return schema
+        parts = [self.flat(one, place) for one in forms]
+        if not all("properties" in one for one in parts):
+            return schema
+        properties: dict[str, Any] = {}
+        for part in parts:
+            for name, child in part["properties"].items():
+                properties[name] = self._either(properties[name], child, place) if name in properties else child
+        required = [name for name in needed(parts[0]) if all(name in needed(one) for one in parts)]
+        return {"type": "object", "properties": properties, "required": required}
+
+    def _either(self, one: Any, other: Any, place: str) -> Any:
+        """A property that is in two forms of an answer: any of the values that they list."""
+        listed = [_listed(self.flat(schema, place)) for schema in (one, other)]
+        if not all(listed):
+            return one
+        return {"type": types(self.flat(one, place)), "enum": list(dict.fromkeys([*listed[0], *listed[1]]))}
+
     def ok_schema(self, operation: dict[str, Any], place: str = "") -> dict[str, Any]:
         """The schema of an operation's JSON answer that all went well. Raises DocumentError where it has none."""
         status = self.ok_status(operation)
@@ -112,7 +149,7 @@ class Document(Struct, frozen=True):
         schema = json_media(answer.get("content", {})).get("schema")
         if schema is None:
             raise self.error(f"{place}/responses/{status}", f"no JSON schema of the answer {status}")
-        return self.flat(schema, place)
+        return self._together(self.flat(schema, place), place)
 
     def ok_status(self, operation: dict[str, Any]) -> int:
         """The status of the answer that all went well."""
@@ -145,6 +182,11 @@ def json_media(content: dict[str, Any]) -> dict[str, Any]:
     """What is said of a JSON body, whatever parameters or suffix its type has; empty where none is taken or given."""
     found: dict[str, Any] = next((media for name, media in content.items() if _JSON.fullmatch(name)), {})
     return dict(content.get(JSON, found))
+
+
+def _listed(schema: dict[str, Any]) -> list[Any]:
+    """The values that a schema lists; none where it leaves them open."""
+    return [schema["const"]] if "const" in schema else list(schema.get("enum", ()))
 
 
 def needed(schema: dict[str, Any]) -> list[str]:

@@ -98,7 +98,7 @@ class Request:
 
     def models(self) -> tuple[str, ...]:
         """The models that this request is for."""
-        return named_models(self._document.flat(self.schema.get("properties", {}).get("model", {})))
+        return models_of(self._document, self.schema)
 
 
 class Operation(Struct, frozen=True, kw_only=True, eq=False):
@@ -122,6 +122,8 @@ class Operation(Struct, frozen=True, kw_only=True, eq=False):
     status: int = 200
     speech: Speech | None = None
     polling: Polling | None = None
+    named_by: str | None = None
+    """The parameter of the query string that names the task, where the path does not."""
 
     @property
     def place(self) -> Place:
@@ -179,6 +181,13 @@ class Operation(Struct, frozen=True, kw_only=True, eq=False):
 def callback_field(speech: Speech | None) -> str:
     """The request field that says where to report the end, as this API or another calls it."""
     return (speech.dialect.callback if speech else None) or "callback_url"
+
+
+def models_of(document: Document, request: dict[str, Any]) -> tuple[str, ...]:
+    """The models that the schema of a request is for, in each of its forms where it has several."""
+    forms = [one for key in ("oneOf", "anyOf") for one in request.get(key, ())]
+    models = [document.flat(one).get("properties", {}).get("model", {}) for one in (request, *forms)]
+    return tuple(dict.fromkeys(name for one in models for name in named_models(document.flat(one))))
 
 
 def named_models(schema: dict[str, Any]) -> tuple[str, ...]:

@@ -15,10 +15,10 @@ from mockserver.contract.operation import Operation, find_operation, mount_opera
 from mockserver.contract.query import Query
 from mockserver.contract.rules import RuleSet
 from mockserver.contract.shape import Shape, Source
+from mockserver.contract.template import has_parameters, of_task
 from mockserver.contract.unserved import UnservedError
 
-_PARAMETER = re.compile(r"\{(\w+)\}")
-_ONE_THING = re.compile(r"/\{\w+\}(/status)?$")
+_ONE_THING = re.compile(r"/\{[^{}/]+\}(/status)?$")
 
 
 class Others(NamedTuple):
@@ -109,7 +109,7 @@ def _following(
         document=document.file,
         id=raw.get("operationId", f"{method} {path}"),
         method=method,
-        path=_PARAMETER.sub("{task_id}", path),
+        path=of_task(path),
         role=role,
         request=None,
         shape=_shape(document, one, role, profile, speech, status),
@@ -121,7 +121,22 @@ def _following(
         query=Query(document, {}),
         status=status,
         speech=speech,
+        named_by=_naming(document, one, role, speech),
     )
+
+
+def _naming(document: Document, one: tuple[str, str], role: Role, speech: Speech) -> str | None:
+    """The parameter of the query string that names the task, where the path has none for it."""
+    if role is Role.LIST_TASKS or has_parameters(one[1]):
+        return None
+    place, raw = find_operation(document, *one)
+    shared = document.raw["paths"][one[1]].get("parameters", ())
+    known = [document.resolved(parameter, place) for parameter in (*raw.get("parameters", ()), *shared)]
+    asked: list[str] = [parameter["name"] for parameter in known if parameter.get("in") == "query"]
+    found = next((name for name in asked if speech.is_id(name)), asked[0] if len(asked) == 1 else None)
+    if found is None:
+        raise document.error(f"{place}/{MARK}", f"no parameter of {' '.join(one)} names the task, in path or query")
+    return found
 
 
 def _shape(

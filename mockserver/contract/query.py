@@ -27,7 +27,7 @@ class Query:
 
     def read(self, query: bytes) -> dict[str, Any]:
         """Every parameter given, the last where one is repeated, or else its default. Unknown ones are left out."""
-        given = _pairs(query)
+        given = pairs(query)
         return self._defaults | {name: self._typed(name, text) for name, text in given if name in self.names}
 
     def objection(self, values: dict[str, Any]) -> Objection | None:
@@ -37,12 +37,12 @@ class Query:
 
     def unknown(self, query: bytes) -> str | None:
         """The first parameter that the document does not know."""
-        return next((name for name, _ in _pairs(query) if name not in self.names), None)
+        return next((name for name, _ in pairs(query) if name not in self.names), None)
 
     def _typed(self, name: str, text: str) -> Any:
         return int(text) if name in self._integers and _INTEGER.fullmatch(text) else text
 
 
-def _pairs(query: bytes) -> list[tuple[str, str]]:
+def pairs(query: bytes) -> list[tuple[str, str]]:
     """A parameter without a value is given, as the empty text."""
     return parse_qsl(query.decode("latin-1"), keep_blank_values=True)

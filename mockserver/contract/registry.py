@@ -16,10 +16,11 @@ from mockserver.contract.faults import Fault, faults, of_error
 from mockserver.contract.inference import Base
 from mockserver.contract.models import Models
 from mockserver.contract.naming import Naming
-from mockserver.contract.operation import Operation, Place, mount_operation, named_models, read_operation
+from mockserver.contract.operation import Operation, Place, models_of, mount_operation, read_operation
 from mockserver.contract.provider import mount_provider
 from mockserver.contract.shape import Shape
-from mockserver.contract.unserved import Unserved, UnservedError, same_path
+from mockserver.contract.template import regex, same_path
+from mockserver.contract.unserved import Unserved, UnservedError
 from mockserver.contract.uploads import Uploads
 
 _FITTING_LIMIT, _LONGEST_KEPT = 1_000, 200
@@ -161,16 +162,17 @@ class Registry:
 
     def _reading(self) -> ErrorTable:
         """The errors of whatever follows a task of another provider."""
-        return ErrorTable([*self.of_role(Role.GET_TASK).errors, self.general["task_ended"]])
+        invalid = self.of_role(Role.CREATE_TASK).errors["invalid_request"]
+        return ErrorTable([*self.of_role(Role.GET_TASK).errors, self.general["task_ended"], invalid])
 
     def _leave(self, document: Document, method: str, path: str, raw: dict[str, Any], error: DocumentError) -> None:
         """Note what is not served, the models that it names, and the fault if that is why."""
-        reason = error.reason if isinstance(error, UnservedError) else f"{error.place}: {error.message}"
+        reason = error.reason if isinstance(error, UnservedError) else f"{error.place}: {error.message}".lstrip(": ")
         if not isinstance(error, UnservedError):
             self.faults.append(of_error(error))
         try:
             request = document.flat(document.request_schema(raw) or {})
-            models = named_models(document.flat(request.get("properties", {}).get("model", {})))
+            models = models_of(document, request)
         except DocumentError:
             models = ()
         self.unserved.append(Unserved(document.file, method, path, reason, models))
@@ -277,11 +279,4 @@ def _patterns(operations: list[Operation]) -> list[_Pattern]:
         if "{" in one.path:
             methods = paths.setdefault(one.path, {})
             methods[one.method] = (*methods.get(one.method, ()), one)
-    return [_Pattern(_regex(path), methods) for path, methods in paths.items()]
-
-
-def _regex(path: str) -> re.Pattern[str]:
-    parts = re.split(r"\{(\w+)\}", path)
-    return re.compile(
-        "".join(f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
-    )
+    return [_Pattern(regex(path), methods) for path, methods in paths.items()]

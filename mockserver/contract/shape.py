@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from mockserver.contract.behaviour import Profile
-from mockserver.contract.document import PREFIX, Document, needed, types
+from mockserver.contract.document import PREFIX, Document, needed
+from mockserver.contract.made_up import made_up
 
 encode = msgspec.json.Encoder().encode
 
@@ -27,13 +28,6 @@ class Source(NamedTuple):
 
 _DEEPEST = 12
 """How deep a body goes: one that contains itself has to end somewhere."""
-_STRINGS = {
-    "date-time": "2025-09-06T14:42:23Z",
-    "date": "2025-09-06",
-    "uri": "https://example.com/",
-    "uuid": "00000000-0000-4000-8000-000000000000",
-}
-"""What stands for a text of each format."""
 _KEY = re.compile(r'"([^"]+)":')
 OPEN, COMPLETED, FAILED = "open", "completed", "failed"
 VARIANTS = (OPEN, COMPLETED, FAILED)
@@ -202,7 +196,7 @@ class Shape:
         for name, child in whole.get("properties", {}).items():
             value = self._value(child, f"{path}.{name}".lstrip("."), variant, slots)
             if not value and name in required:
-                value = _literal(made_up(self._document.flat(child, self._place)))
+                value = _literal(made_up(self._document, child))
             if value:
                 members.append(_literal(name) + b":" + value)
         return b"{" + b",".join(members) + b"}"
@@ -219,9 +213,16 @@ class Shape:
             slots.append(source)
             return b"%b"
         if "properties" in schema:
+            if self._is_of_others(path, variant):
+                return b""
             inner = self._object(schema, path, variant, slots)
             return inner if inner != b"{}" else b""
         return _fixed(schema)
+
+    def _is_of_others(self, path: str, variant: str) -> bool:
+        """Whether all that is known of an object is of other variants: no failure where nothing has failed."""
+        inside = [one.variants for at, one in self._sources.items() if at.startswith(f"{path}.")]
+        return bool(inside) and all(variants and variant not in variants for variants in inside)
 
 
 def _made(source: Source, value: Any) -> Any:
@@ -233,18 +234,6 @@ def _sole(schema: dict[str, Any]) -> list[Any]:
     if "const" in schema:
         return [schema["const"]]
     return schema["enum"] if len(schema.get("enum", ())) == 1 else []
-
-
-def made_up(schema: dict[str, Any]) -> Any:
-    """A value for what has to be there, of which nothing is known."""
-    kinds = types(schema)
-    if not kinds or "null" in kinds:
-        return None
-    if kinds[0] == "string":
-        return (schema.get("enum") or [_STRINGS.get(schema.get("format", ""), "")])[0]
-    if kinds[0] in ("integer", "number"):
-        return (schema.get("enum") or [schema.get("minimum", 0)])[0]
-    return {"boolean": False, "array": []}.get(kinds[0], {})
 
 
 def _fixed(schema: dict[str, Any]) -> bytes:

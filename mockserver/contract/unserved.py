@@ -1,14 +1,13 @@
 """What is described but not served, and why: only what creates a task as this API does is made a task."""
 
-import re
 from typing import Any, NamedTuple
 
 from mockserver.contract.document import Document, DocumentError
+from mockserver.contract.template import regex
 
 _STARTS = "pending"
 """How a task reads when it has just been accepted."""
 _STATES = (_STARTS, "processing")
-_TEMPLATED = re.compile(r"\{\w+\}")
 
 
 class UnservedError(DocumentError):
@@ -30,13 +29,7 @@ class Unserved(NamedTuple):
 
     def answers(self, method: str, path: str) -> bool:
         """Whether a request is one of this operation."""
-        pattern = "[^/]+".join(map(re.escape, _TEMPLATED.split(self.path)))
-        return method == self.method and re.fullmatch(pattern, path) is not None
-
-
-def same_path(path: str) -> str:
-    """A path template whatever its parameters are called."""
-    return _TEMPLATED.sub("{}", path)
+        return method == self.method and regex(self.path).fullmatch(path) is not None
 
 
 def refuse_other_than_tasks(document: Document, method: str, operation: dict[str, Any], place: str) -> None:

@@ -11,7 +11,7 @@ from mockserver.contract.document import Document, DocumentError
 from mockserver.contract.models import like
 from mockserver.contract.operation import Operation, callback_field
 from mockserver.contract.registry import Registry
-from mockserver.contract.unserved import same_path
+from mockserver.contract.template import same_path
 from mockserver.web.app import registry_of
 from mockserver.web.options import Options
 
@@ -26,12 +26,14 @@ class SpecError(ValueError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spoken:
     """How another provider's tasks speak: dotted paths by what stands there, of the answer to a submission and of the
-    one to a query; the state for each word; (method, path) of the operations that follow a task, by their roles."""
+    one to a query; the state for each word; (method, path) of the operations that follow a task, by their roles; and
+    the parameter of the query string that names the task, where the path of one does not."""
 
     submitted: dict[str, str]
     queried: dict[str, str]
-    words: dict[str, str]
+    words: dict[str | int, str]
     following: dict[str, tuple[str, str]]
+    named_by: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,4 +110,5 @@ def _spoken(registry: Registry, document: Document, operation: Operation, speech
         queried=speech.places(document.ok_schema(document.raw["paths"][query[1]][query[0].lower()])) if query else {},
         words={word: state for state, word in reversed(speech.words.items())},
         following={str(role): one for role, one in paths.items()},
+        named_by={str(role): one.named_by for role, one in follow.items() if one.named_by is not None},
     )

@@ -140,7 +140,7 @@ class Wire:
         answer = await self._from_fake(script, request, operation) if effect.reaches else None
         answer = script.opened(operation, path.removeprefix(MOVED), effect.answer or answer or Answer(502, []))
         record |= {"status": answer.status, "made": effect.answer is not None, "fault": effect.fault or None}
-        record["task_id"] = self._task_id(operation, path.removeprefix(MOVED), answer)
+        record["task_id"] = self._task_id(operation, path.removeprefix(MOVED), query, answer)
         record["answer_headers"] = {name.lower(): value for name, value in answer.headers}
         return await self._sent(effect.fault, answer, record, _Visit(request, reader, writer))
 
@@ -210,12 +210,12 @@ class Wire:
         self.records.append(record)
         return record
 
-    def _task_id(self, operation: Operation, path: str, answer: Answer) -> str | None:
+    def _task_id(self, operation: Operation, path: str, query: str, answer: Answer) -> str | None:
         """The task that an exchange is about."""
         if operation is Operation.FETCH:
             return path.removeprefix("/media/").partition("/")[0]
         if operation is Operation.QUERY:
-            return self._contract.query.value_in(path)
+            return self._contract.query.value_in(path, query)
         if operation is not Operation.SUBMISSION or answer.status >= 300:
             return None
         try:

@@ -1,6 +1,6 @@
 """Who may do what: keys, other people's tasks, unknown ids, models, formats, rate limits."""
 
-from contract_tests.contract.contract import Endpoint
+from contract_tests.contract.endpoint import Endpoint
 from contract_tests.server.probes.auditor import Auditor
 from contract_tests.server.probes.probe import PLENTY, Need, Setting, probe
 from contract_tests.server.probes.shelf import Item
@@ -19,7 +19,7 @@ def without_a_key(setting: Setting) -> None:
     contract, asked = setting.contract, setting.contract.credits
     _judge_refusal(setting, contract.query, case.send(contract.query.method, contract.query.of(_UNKNOWN), key=None))
     if asked is not None:
-        _judge_refusal(setting, asked, case.send(asked.method, asked.path, key=None))
+        _judge_refusal(setting, asked, case.send(asked.method, asked.sent, key=None))
     answer = case.submit_invalid(key=None)
     if answer.took:
         setting.shelf.adopt(answer)

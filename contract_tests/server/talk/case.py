@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
-from contract_tests.contract.contract import KEY_HEADER, Endpoint
+from contract_tests.contract.contract import KEY_HEADER
+from contract_tests.contract.endpoint import Endpoint
 from contract_tests.exchange import Exchange
 from contract_tests.server.talk import reading
 from contract_tests.server.talk.budget import OverBudgetError
@@ -128,7 +129,7 @@ class Case:
     def credits(self) -> Answer:
         """The credits; an empty answer where the document has no operation that tells them."""
         there = self.contract.credits
-        return NOTHING if there is None else self.send(there.method, there.path)
+        return NOTHING if there is None else self.send(there.method, there.sent)
 
     def send(self, method: str, path: str, *, key: str | None = "", **arguments: Any) -> Answer:
         """One request and its JSON answer. `key` "" is this case's own, None is none.
@@ -155,10 +156,12 @@ class Case:
 
     def peek_credits(self) -> Any:
         """The credits in the same way; None where the document has no operation that tells them."""
-        return self._peek(self.contract.credits.path) if self.contract.credits else None
+        return self._peek(self.contract.credits.sent) if self.contract.credits else None
 
     def _peek(self, path: str) -> Any:
-        request = self.target.build("GET", path, headers={"Authorization": f"Bearer {self.key}"})
+        meant = self.contract.meant("GET", path)
+        headers = (meant.headers if meant else {}) | {"Authorization": f"Bearer {self.key}"}
+        request = self.target.build("GET", path, headers=headers)
         try:
             exchange = self.target.send(request)
         except SilentServerError:
@@ -212,14 +215,15 @@ class Case:
         body = {name: value for name, value in named.items() if value is not None}
         headers = {KEY_HEADER: idempotency_key} if idempotency_key else {}
         create = self.contract.create
-        return self.send(create.method, create.path, key=key, json=body, headers=headers)
+        return self.send(create.method, create.sent, key=key, json=body, headers=headers)
 
     def _field(self, name: str) -> str:
         """What the document calls a field of a submission."""
         return self.contract.requests.callback or name if name == "callback_url" else name
 
     def _once(self, method: str, path: str, key: str | None, arguments: dict[str, Any]) -> Answer:
-        headers = dict(arguments.get("headers") or {})
+        meant = self.contract.meant(method, path)
+        headers = (meant.headers if meant else {}) | dict(arguments.get("headers") or {})
         if key is not None:
             headers["Authorization"] = f"Bearer {key}"
         exchange = self.target.send(self.target.build(method, path, **arguments | {"headers": headers}))
@@ -229,7 +233,6 @@ class Case:
         self._require("SERVER-SPEAKS-JSON", is_json, exchange.answer_line())
         headers = {name.lower(): value for name, value in exchange.headers.items()}
         answer = Answer(exchange.status or 0, headers, body, exchange)
-        meant = self.contract.meant(method, path)
         if meant is None:
             return answer
         self._judge_shape(answer, meant)

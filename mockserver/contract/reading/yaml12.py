@@ -1,12 +1,14 @@
 """YAML as OpenAPI means it (1.2): `on`, `2024-01-01` and `16:9` are text, and every key is text."""
 
 import re
+from itertools import count
 from typing import Any
 
 import yaml
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The C loader where PyYAML has it: ten times as fast, and start-up waits for it."""
+_MOST_VALUES = 1_000_000
 _MERGE = "tag:yaml.org,2002:merge"
 _PLAIN = {
     "tag:yaml.org,2002:bool": r"true|True|TRUE|false|False|FALSE",
@@ -61,7 +63,7 @@ _Dumper.add_representer(str, _text)
 def read(source: bytes) -> Any:
     """The value of a YAML text. Raises ValueError or RecursionError where it has none."""
     try:
-        return _with_text_keys(yaml.load(source, _Loader))  # noqa: S506 - it is a safe loader
+        return _with_text_keys(yaml.load(source, _Loader), count())  # noqa: S506 - it is a safe loader
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
 
@@ -71,10 +73,13 @@ def write(value: Any) -> str:
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _with_text_keys(value: Any) -> Any:
+def _with_text_keys(value: Any, told: "count[int]") -> Any:
+    """The value with text for keys; aliases of aliases can say more in a line than any memory holds."""
+    if next(told) > _MOST_VALUES:
+        raise ValueError(f"its aliases stand for more than {_MOST_VALUES:,} values")
     if isinstance(value, dict):
-        return {_key(name): _with_text_keys(one) for name, one in value.items()}
-    return [_with_text_keys(one) for one in value] if isinstance(value, list) else value
+        return {_key(name): _with_text_keys(one, told) for name, one in value.items()}
+    return [_with_text_keys(one, told) for one in value] if isinstance(value, list) else value
 
 
 def _key(name: Any) -> str:

@@ -19,7 +19,7 @@ from mockserver.simulation.task import Event, Task
 from mockserver.simulation.world import World
 from mockserver.web.api.body import TaskBodies
 from mockserver.web.api.identity import Headers, names_of, tenant_asking
-from mockserver.web.api.intake import Call, Intake, Order
+from mockserver.web.api.intake import Call, Intake, Order, task_asked
 from mockserver.web.api.listing import Listing
 from mockserver.web.api.matter import Matter
 from mockserver.web.api.refused import RefusedError, error, on_the_wire, retry_after, scripted, too_many_tenants
@@ -130,7 +130,7 @@ class Api:
         return on_the_wire(answer, reply.effect)
 
     def _get_task(self, call: Call) -> Answer:
-        task_id = call.route.path_values["task_id"]
+        task_id = task_asked(call)
         world = call.resident.world
         foreign = self._is_foreign(call.resident, task_id)
         self._admit(call)
@@ -144,7 +144,7 @@ class Api:
 
     def _cancel_task(self, call: Call) -> Answer:
         """End a task of another provider, as its owner asks."""
-        task_id = call.route.path_values["task_id"]
+        task_id = task_asked(call)
         world = call.resident.world
         foreign = self._is_foreign(call.resident, task_id)
         self._admit(call)

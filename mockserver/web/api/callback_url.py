@@ -25,7 +25,7 @@ class CallbackUrls:
         field = operation.callback_field
         if objection is None or objection.field != field or not isinstance(body, dict):
             return objection
-        url = body[field]
+        url = body.get(field)
         if isinstance(url, str) and url[:5].lower() == "http:" and self._is_local(url):
             safe = f"https{url[4:]}"
             return _told_of(url, safe, operation.request.objection({**body, field: safe}))

@@ -11,8 +11,10 @@ from msgspec import Struct, structs
 from mockserver.contract.behaviour import TaskBehaviour
 from mockserver.contract.objection import Objection, shown, typed
 from mockserver.contract.operation import Operation
+from mockserver.contract.query import pairs
 from mockserver.contract.registry import Registry, Route
 from mockserver.contract.rules import Facts
+from mockserver.contract.template import TASK_ID
 from mockserver.runtime.resident import Resident
 from mockserver.runtime.target import TargetPolicy
 from mockserver.simulation.command import Submit
@@ -226,6 +228,17 @@ class Intake:
         if not operation.parameter_fits(header, key):
             raise RefusedError(error(operation.errors["invalid_idempotency_key"], received=shown(key)))
         return key
+
+
+def task_asked(call: Call) -> str:
+    """The id of the task that a request is about, from its path or its query string."""
+    name = call.operation.named_by
+    if name is None:
+        return call.route.path_values[TASK_ID]
+    found = dict(pairs(call.query)).get(name)
+    if not found:
+        raise invalid(call.operation, Objection(name, "nothing", "the id of a task"))
+    return found
 
 
 def _concerns(when: When, names: frozenset[str], subject: Subject) -> bool:

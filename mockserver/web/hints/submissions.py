@@ -36,6 +36,8 @@ def unknown_field(seen: Exchanged, memory: Memory) -> Found | None:
         return None
     names = seen.matter.operation.request.names if seen.matter.operation.request else None
     asked = seen.matter.asked if seen.matter.asked is not None else _asked(seen.body)
+    if asked is not None and b'"model"' not in seen.body:
+        asked = {name: one for name, one in asked.items() if name != "model"}  # it is filled in where nobody asks it
     if names is None or asked is None or (not names.inner and asked.keys() <= names.known):
         return None
     told: dict[str, list[str]] = {}
