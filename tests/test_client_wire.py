@@ -2,7 +2,9 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -229,6 +231,21 @@ def test_what_is_told_of_an_error_is_what_the_document_has(stage: Stage) -> None
         answer = raw(stage, request("GET", "/v1/tasks/task-unified-1-a", b"", "Connection: close"))
         found.append(json.loads(told(answer)[2])["error"]["code"])
     assert found == ["unauthorized", "task_not_found", "rate_limit_exceeded", "internal_error"]
+
+
+def test_a_retry_after_can_be_counted_from_the_date_of_its_answer(stage: Stage) -> None:
+    stage.set_up(behaviour_of("submission-busy-until-a-date"), KEY)
+    _, headers, _ = told(raw(stage, submission("Connection: close")))
+    until, now = (parsedate_to_datetime(headers[name]) for name in ("Retry-After", "Date"))
+    assert (until - now).total_seconds() == 3
+
+
+def test_the_date_is_that_of_a_clock_that_only_the_client_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of what the fake answered itself: its own clock would contradict the program's."""
+    with Stage("documented", 1, STEPS, slept_s=lambda: 3600.0) as stage:
+        stage.set_up(PLAIN, KEY)
+        _, headers, _ = told(raw(stage, submission("Connection: close")))
+    assert parsedate_to_datetime(headers["Date"]).timestamp() == pytest.approx(time.time() + 3600, abs=60)
 
 
 def test_a_callback_tells_what_a_query_would(stage: Stage) -> None:

@@ -22,7 +22,7 @@ from contract_tests.client.behaviours.troubles import LATE_S, MOVED
 from contract_tests.client.wire.callbacks import PREFIX, Callbacks, for_receiver
 from contract_tests.client.wire.http1 import NotHttpError, Request, asked_of, head_of, read_request
 from contract_tests.client.wire.journal import operation_of, told_of
-from contract_tests.client.wire.script import Script, with_length
+from contract_tests.client.wire.script import Script, dated, with_length
 from contract_tests.contract.contract import Contract
 from contract_tests.exchange import as_text, masked
 from mockserver.testing import Connections
@@ -136,9 +136,11 @@ class Wire:
         record["port"] = writer.get_extra_info("peername")[1]
         if script is None:
             return False
-        effect = script.effect(request.method, path, query, operation, record["client_ms"] / 1000)
+        now_s = record["client_ms"] / 1000
+        effect = script.effect(request.method, path, query, operation, now_s)
         answer = await self._from_fake(script, request, operation) if effect.reaches else None
-        answer = script.opened(operation, path.removeprefix(MOVED), effect.answer or answer or Answer(502, []))
+        answer = dated(effect.answer or answer or Answer(502, []), now_s)
+        answer = script.opened(operation, path.removeprefix(MOVED), answer)
         record |= {"status": answer.status, "made": effect.answer is not None, "fault": effect.fault or None}
         record["task_id"] = self._task_id(operation, path.removeprefix(MOVED), query, answer)
         record["answer_headers"] = {name.lower(): value for name, value in answer.headers}

@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from email.utils import formatdate
 from typing import Any
 
 from contract_tests.client.behaviours.behaviour import Behaviour
@@ -85,6 +86,13 @@ class Script:
                 items = [opening.opened(operation, one, reads) if isinstance(one, dict) else one for one in listed]
                 told, listed = {**told, "data": items}, items
         return told
+
+
+def dated(answer: Answer, now_s: float) -> Answer:
+    """With the moment at which it leaves, by the clocks that a Retry-After goes by: a client may count from it."""
+    kept = [(name, value) for name, value in answer.headers if name.lower() != "date"]
+    headers = [("Date", formatdate(now_s, usegmt=True)), *kept]
+    return Answer(answer.status, headers, answer.body, answer.is_made)
 
 
 def with_length(headers: Headers, length: int) -> Headers:
