@@ -22,6 +22,7 @@ from contract_tests.receiver.stock import COMPLETED, KINDS, Stock
 from contract_tests.receiver.trial import Trial
 from contract_tests.report import COULD_NOT_JUDGE, HOLDS
 from mockserver.web.listening import bind
+from tests.receivers import loses_one_of_many
 from tests.receivers.desk import Desk, server
 from tests.receivers.repeats import FailsAtFirst
 from tests.receivers.serving import HTTP, QUICK, at_desk, broken, finding, hooks, judged, state_only
@@ -258,3 +259,40 @@ def test_one_that_fails_everything_at_first_is_found(monkeypatch: pytest.MonkeyP
         report = judged(origin, state_only(origin), only=("completed",))
     assert broken(report) == ["RECEIVER-ANSWERS-2XX"]
     assert "at first" in finding(report).received
+
+
+class Ledger(Desk):
+    """Right: its state lists each task from the moment that it was told of it."""
+
+    def state(self) -> Any:
+        return {task_id: self.done.get(task_id, "waiting") for task_id in [*self.known, *self.done]}
+
+
+def test_what_the_receiver_was_told_of_is_no_callbacks_doing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.receivers.correct.Receiver", Ledger)
+    with at_desk("correct") as origin:
+        only = ("completed", "copy-later/failed", "together/completed", "garbage/nothing", "broken-off")
+        report = judged(origin, hooks(origin), only=only)
+    assert not broken(report), finding(report)
+    assert report.exit_code == HOLDS
+
+
+def test_a_task_that_only_waits_in_the_state_was_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Idle(Ledger):
+        def end(self, task: dict[str, Any]) -> int:
+            return 200
+
+    monkeypatch.setattr("tests.receivers.correct.Receiver", Idle)
+    with at_desk("correct") as origin:
+        report = judged(origin, hooks(origin), only=("completed",))
+    assert broken(report) == ["RECEIVER-EFFECT"]
+
+
+def test_one_of_several_that_only_waits_in_the_state_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Waits(loses_one_of_many.Receiver, Ledger):
+        """Loses, and lists what it was told of."""
+
+    monkeypatch.setattr("tests.receivers.correct.Receiver", Waits)
+    with at_desk("correct") as origin:
+        report = judged(origin, hooks(origin), only=("together/completed",))
+    assert broken(report) == ["RECEIVER-PARALLEL"]

@@ -39,7 +39,7 @@ class Suspect:
 class Trial(Watch):
     """Sends, looks and judges.
 
-    `named` are the kinds of tasks that the state names once they have ended, and `oldest` the first that it named;
+    `named` are the kinds of tasks that the state names only once they have ended, and `oldest` the first that it named;
     `usual` is what one callback does to it, by whether the task succeeded. `unfit` are kinds whose plain callback is
     not accepted. `exchanges` are the last 2,000 of the run.
     """
@@ -82,6 +82,7 @@ class Trial(Watch):
         self.counts["tasks"] += 1
         if known and self.hooks.before:
             await self.hooks.before(task.id)
+            await self.look_after_telling()
         return task
 
     async def shown(self, task: Ended, before: str) -> bool:
@@ -179,7 +180,7 @@ class Trial(Watch):
 
         again = await self.accepted(shape(task), owner, (task.kind, line or task.kind, remake))
         changed = await self.shown(task, before)
-        if task.id in self.state:
+        if task.id in self.state and task.id not in before:
             self.named.add(task.kind)
             self.oldest = self.oldest or task.id
         if task.succeeded:

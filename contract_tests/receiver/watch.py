@@ -89,6 +89,11 @@ class Watch:
             self.settle_s = min(self.settle_s + self._rest_s, self.bounds.patience_s)
             await self.look()
 
+    async def look_after_telling(self) -> None:
+        """A state may list the tasks that the receiver was told of: that is no callback's doing."""
+        if not self.blind and self.hooks.state is not None:
+            self.state = await self.hooks.state()
+
     async def look_between(self) -> None:
         """A receiver that is just starting again has no state to show."""
         if self.blind or self.hooks.state is None:
