@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -57,6 +58,15 @@ def _any_of(secrets: frozenset[str]) -> re.Pattern[str]:
 def cut(text: str, limit: int = BODY_LIMIT) -> str:
     """About this many characters of a text, saying how many were left out; cut twice is cut once."""
     return text if len(text) <= limit + _REMARK else f"{text[:limit]}... ({len(text) - limit} more)"
+
+
+def abridged(lines: Sequence[str], most: int) -> list[str]:
+    """So many lines of what happened at most: its beginning and its end, and how many were left out between."""
+    left = len(lines) - most
+    if left <= 0:
+        return [*lines]
+    half = most // 2
+    return [*lines[: most - half], f"... {left} more requests", *lines[-half:]]
 
 
 @dataclass(frozen=True, slots=True)

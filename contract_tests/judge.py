@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from contract_tests.check import Check, check
+from contract_tests.check import Check, Evidence, check
 from contract_tests.exchange import Exchange, as_text, cut
 
 _EMPTY = '""'
@@ -101,11 +101,13 @@ class Judge:
         steps: Iterable[Exchange] = (),
         notes: Iterable[str] = (),
         when: Iterable[str] = (),
+        evidence: Evidence = Evidence.DOCUMENTED,
     ) -> None:
-        """Keep a broken promise with the case that shows it; a later, shorter case of the same check replaces it."""
+        """Keep a broken promise with the case that shows it; a later, shorter case of the same check replaces it.
+        `evidence` is that of what was asked and answered: a promise about it is no surer."""
         shown = tuple(step.safe() for step in steps)
         self._findings[broken.check_id] = Finding(
-            check(broken.check_id),
+            _no_surer(check(broken.check_id), evidence),
             broken.received,
             broken.documented,
             shown,
@@ -133,6 +135,7 @@ class Judge:
     def _result(self, one: Check) -> Result:
         times, finding = self._times[one.id], self._findings.get(one.id)
         if finding is not None:
+            one = finding.check
             firm = not one.warns and (self.strict or one.evidence.is_firm)
             return Result(one, Outcome.BROKEN if firm else Outcome.WARNED, times, finding)
         if times:
@@ -140,3 +143,7 @@ class Judge:
         told = self._reasons.get(one.id, ("nothing in this run came to it", ""))
         reason, remedy = (self.silent[one.id], "") if one.id in self.silent else told
         return Result(one, Outcome.NOT_JUDGED, 0, reason=reason, remedy=remedy)
+
+
+def _no_surer(one: Check, evidence: Evidence) -> Check:
+    return replace(one, evidence=evidence) if one.evidence.is_firm and not evidence.is_firm else one

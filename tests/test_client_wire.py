@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from contract_tests.client.behaviours.behaviour import PLAIN, parsed
 from contract_tests.client.behaviours.grid import behaviour_of
+from contract_tests.client.behaviours.openings import ID_TAIL
 from contract_tests.client.behaviours.troubles import FAULTS
 from contract_tests.client.run import Ending, Run
 from contract_tests.client.stage import STEPS, Stage
@@ -197,6 +198,15 @@ def test_a_link_that_died_is_renewed_by_the_next_read(stage: Stage) -> None:
         link = "/media" + task["results"][0].partition("/media")[2]
         statuses += [told(raw(stage, request("GET", link, b"", "Connection: close")))[0] for _ in range(2)]
     assert statuses == [403, 403, 200, 200]
+
+
+def test_an_odd_id_is_known_as_a_whole_only(stage: Stage) -> None:
+    whole = submitted(stage, "odd-ids")
+    statuses = [
+        told(raw(stage, request("GET", f"/v1/tasks/{task_id}", b"", "Connection: close")))[0]
+        for task_id in (whole, whole[: -len(ID_TAIL)], whole[:-1], whole.lower())
+    ]
+    assert statuses == [200, 404, 404, 404]
 
 
 def test_what_the_document_leaves_open_keeps_to_the_document(stage: Stage) -> None:

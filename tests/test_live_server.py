@@ -335,6 +335,22 @@ def test_a_dry_run_shows_the_plan_and_buys_nothing() -> None:
     assert KEY not in done.output
 
 
+def test_a_server_without_what_only_the_vendors_clients_use_is_warned_of_and_no_more() -> None:
+    only = frozenset({"SCHEMA-STATUS", "MODELS-ARE-THOSE-ALLOWED"})
+    with MockServer(**FAST) as mock:
+        report = judged(mock.url, profile="observed", only=only)
+    (found,) = report.of(Outcome.WARNED)
+    assert (found.check.id, found.check.evidence) == ("SCHEMA-STATUS", "vendor")
+    assert "answered 404 not_found" in reasons(report)["MODELS-ARE-THOSE-ALLOWED"]
+    assert report.exit_code == 0
+
+
+def test_a_callback_url_that_leads_elsewhere_is_named() -> None:
+    with MockServer(**FAST) as mock:
+        report = judged(mock.url, callback_url="https://nowhere.invalid/hook", only=frozenset({"CALLBACK-SENT"}))
+    assert report.facts["callbacks"] == "what was sent to https://nowhere.invalid/hook did not arrive here"
+
+
 # --- one check alone
 
 

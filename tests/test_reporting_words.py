@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 from rich.console import Console
 
+from contract_tests.exchange import abridged
 from contract_tests.judge import Outcome
 from contract_tests.reporting import publish
 from contract_tests.reporting.html import as_html
@@ -34,6 +35,20 @@ def test_what_is_accepted_is_never_held_and_says_why_in_every_format() -> None:
         "accepted": 2,
         "not_judged": 0,
     }
+
+
+def test_of_a_long_case_the_beginning_and_the_end_are_shown() -> None:
+    urls = [f"http://127.0.0.1:8787/{letter}" for letter in "abcdefghijklmnopqrst"]
+    steps = tuple(reports.exchange(url=url) for url in urls)
+    of = reports.report(reports.result(Outcome.BROKEN, steps=steps))
+    shown = summary(of)
+    assert [url[-1] for url in urls if f"{url} " in shown] == [*"abcdmnopqrst"]
+    assert "... (8 more requests)" in shown
+
+
+def test_of_many_lines_the_beginning_and_the_end_are_left() -> None:
+    assert abridged([*"abcdefgh"], 5) == ["a", "b", "c", "... 3 more requests", "g", "h"]
+    assert abridged([*"abc"], 5) == abridged([*"abc"], 3) == [*"abc"]
 
 
 def test_requests_that_are_alike_are_told_in_two_lines() -> None:

@@ -90,6 +90,23 @@ def test_a_difference_is_owned_by_what_explains_it(completed: int, remaining: in
     assert broken.value.check_id == owner
 
 
+def test_what_a_reservation_adds_to_the_used_credits_is_said_so_and_is_why_the_rest_is_not_judged() -> None:
+    judge = Judge(checks(*Layer))
+    judge.hear = judge.found
+    auditor = Auditor(judge, built_in())
+    for used in (0, 7, 7):
+        told = {"remaining_credits": 100 - used, "used_credits": used}
+        auditor.balanced({"data": {"user": told, "token": told}})
+        if not used:
+            auditor.changes.submitted = [Seen("task-unified-1-a", {}, 70_000)]
+    results = {one.check.id: one for one in judge.results()}
+    still, failed = results["BILLING-STANDS-STILL"], results["BILLING-FAILURE-NOT-CHARGED"]
+    assert still.finding is not None
+    assert "used credits only when it ends" in still.check.promise
+    assert still.finding.received == "used_credits moved by 7"
+    assert failed.reason.startswith("BILLING-STANDS-STILL is broken")
+
+
 @pytest.mark.parametrize("text", ["", "{", "NaN", "1e999", "[" * 100_000, "[" * 65 + "]" * 65, '"\\ud800'])
 def test_what_is_no_json_is_none(text: str) -> None:
     assert reading.parsed(text) == (None, False)

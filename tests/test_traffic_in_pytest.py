@@ -70,6 +70,7 @@ def test_pytest_fails_the_tests_that_make_a_mistake(suite: pytest.Pytester) -> N
     done.assert_outcomes(passed=2, failed=4)
     shown = done.stdout.str()
     assert all(f"{name}: " in shown for name in MISTAKES)
+    assert "curl -sS https://files.evolink.ai/media/" in shown
     assert shown.count("its own reason") >= 1
 
 

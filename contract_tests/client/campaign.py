@@ -15,7 +15,7 @@ from contract_tests.client.behaviours.troubles import Redirects
 from contract_tests.client.fitting import PROBES, Fitting
 from contract_tests.client.run import Run, first_look_s
 from contract_tests.client.verdicts import Judgement, broken, judgements, undecided
-from contract_tests.exchange import redacted
+from contract_tests.exchange import abridged, redacted
 from contract_tests.judge import BrokenPromiseError, Judge
 
 SHRINK_S = 20.0
@@ -24,6 +24,8 @@ SHRINK_S = 20.0
 _LOOKS, _LONGEST_TASK_S = 1.5, 150.0
 """The first look at a task sees it running, the second its end, as where queries move the clock; and no task takes
 longer than half of what its submission estimates."""
+_SHOWN = 20
+"""Requests of a case that a reader sees at a glance."""
 _PRINTED = 1_000
 """Characters of a client's output that are shown."""
 _LINES = 6
@@ -213,12 +215,9 @@ class _BreaksError(Exception):
 
 
 def notes(run: Run) -> tuple[str, ...]:
-    """What a reader sees at a glance: all that the client asked, how it ended, the last that it printed."""
-    shown = [str(entry) for entry in run.entries[:20]]
-    left = len(run.entries) - len(shown)
+    """What a reader sees at a glance: what the client asked, how it ended, the last that it printed."""
     return (
-        *shown,
-        *([f"... {left} more requests"] if left else []),
+        *abridged([str(entry) for entry in run.entries], _SHOWN),
         str(run.ending),
         *(f"printed: {line}" for line in _last_lines(run) if run.ending.is_error),
     )

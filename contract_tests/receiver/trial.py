@@ -39,9 +39,9 @@ class Suspect:
 class Trial(Watch):
     """Sends, looks and judges.
 
-    `named` are the kinds of tasks that the state names only once they have ended, and `oldest` the first that it named;
-    `usual` is what one callback does to it, by whether the task succeeded. `unfit` are kinds whose plain callback is
-    not accepted. `exchanges` are the last 2,000 of the run.
+    `named` are the kinds of tasks that the state names only once they have ended, and `oldest` the first that it
+    named; `usual` is what one callback does to it, by whether the task succeeded. `unfit` are kinds whose plain
+    callback is not accepted. `exchanges` are the last 2,000 of the run.
     """
 
     def __init__(

@@ -21,8 +21,9 @@ _STYLES = {
     Outcome.ACCEPTED: "cyan",
     Outcome.NOT_JUDGED: "dim",
 }
-_STEPS = 12
-"""Lines of a case that the console shows; the files show all."""
+_FIRST, _LAST = 4, 8
+"""Lines of a case that the console shows, of its beginning and of its end, where the finding is; the files show
+all."""
 _LINE = 2_000
 """Characters of one thing that the console shows."""
 _NAMES = 6
@@ -74,11 +75,13 @@ def _lines(result: Result, finding: Finding) -> Iterator[tuple[str, str]]:
     for note in finding.notes:
         yield "note", note
     steps = list(case_lines(finding))
-    for step in steps[:_STEPS]:
-        yield f"request {step.number}", step.request
-        yield "", f"-> {step.answer}"
-    if len(steps) > _STEPS:
-        yield "", f"... ({len(steps) - _STEPS} more requests)"
+    left_out = len(steps) - _FIRST - _LAST
+    for place, step in enumerate(steps):
+        if place == _FIRST and left_out > 0:
+            yield "", f"... ({left_out} more requests)"
+        if place < _FIRST or place >= _FIRST + left_out:
+            yield f"request {step.number}", step.request
+            yield "", f"-> {step.answer}"
     if finding.replay:
         yield "replay", finding.replay
 

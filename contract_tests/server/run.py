@@ -118,6 +118,8 @@ class Run:
             if self.is_paid
             else "play money",
         }
+        if self.options.callback_url and Need.CALLBACKS in self.missing:
+            facts["callbacks"] = f"what was sent to {self.options.callback_url} did not arrive here"
         facts |= {f"cases of {operation}": f"{count}" for operation, count in self.cases.items()}
         return Report(
             "Server",

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -16,7 +17,9 @@ from schemathesis.engine.recorder import ScenarioRecorder
 from schemathesis.engine.run import TESTING_PHASES
 from schemathesis.openapi.checks import AuthScenario, IgnoredAuth, UnsupportedMethodResponse
 
+from contract_tests.check import Evidence
 from contract_tests.contract.contract import Contract
+from contract_tests.contract.document import resolved
 from contract_tests.exchange import Exchange
 from contract_tests.judge import BrokenPromiseError
 from contract_tests.server.probes.probe import PLENTY, Need, Setting
@@ -65,6 +68,20 @@ def served_document(contract: Contract, profile: str) -> dict[str, Any]:
     return raw
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A broken promise with its case."""
+
+    broken: BrokenPromiseError
+    steps: list[Exchange]
+    evidence: Evidence
+
+    @property
+    def weight(self) -> tuple[bool, int]:
+        """The smaller, the sooner it is shown."""
+        return not self.evidence.is_firm, _length(self.steps)
+
+
 class _Layer:
     """One run of schemathesis's engine, as the judge hears of it."""
 
@@ -81,7 +98,7 @@ class _Layer:
             }
         )
         self._had = {"HEAD"} | {name.upper() for item in self.raw["paths"].values() for name in item}
-        self._found: dict[str, tuple[BrokenPromiseError, list[Exchange]]] = {}
+        self._found: dict[str, _Found] = {}
         self._cut_short = ""
 
     def run(self) -> None:
@@ -141,7 +158,7 @@ class _Layer:
         return exchange is not None and exchange.method == create.method and create.ends(exchange.url)
 
     def _judge(self, check_id: str, failure: Any, case_id: str, recorder: ScenarioRecorder, sending: Sending) -> None:
-        """Count; of the failing cases of a check the shortest is kept."""
+        """Count; of the failing cases of a check the surest is kept, and of these the shortest."""
         exchange = sending.exchanges.get(case_id)
         if self._is_by_design(failure, exchange):
             failure = None
@@ -150,9 +167,16 @@ class _Layer:
         except BrokenPromiseError as broken:
             ids = (*recorder_chain(recorder, case_id), case_id)
             steps = [sending.exchanges[one] for one in ids if one in sending.exchanges]
-            known = self._found.get(check_id)
-            if known is None or _length(steps) < _length(known[1]):
-                self._found[check_id] = (broken, steps)
+            found = _Found(broken, steps, self._evidence(recorder.cases[case_id].value.operation, exchange))
+            if check_id not in self._found or found.weight < self._found[check_id].weight:
+                self._found[check_id] = found
+
+    def _evidence(self, operation: Any, exchange: Exchange | None) -> Evidence:
+        """How sure it is that there is such an operation, and such an answer of it."""
+        raw = operation.definition.raw
+        answer = raw.get("responses", {}).get(str(exchange.status), {}) if exchange is not None else {}
+        told = (one.get("x-evolink-evidence", "documented") for one in (raw, resolved(self.raw, answer)))
+        return next((one for one in map(Evidence, told) if not one.is_firm), Evidence.DOCUMENTED)
 
     def _is_by_design(self, failure: Any, exchange: Exchange | None) -> bool:
         """On a mock any key is an account of its own: only a missing one is refused. A method that a server has
@@ -164,8 +188,8 @@ class _Layer:
 
     def _tell(self, sending: Sending) -> None:
         judge = self.setting.judge
-        for broken, steps in self._found.values():
-            judge.found(broken, steps)
+        for found in self._found.values():
+            judge.found(found.broken, found.steps, evidence=found.evidence)
         if sending.accepted:
             self.setting.shelf.off = "invalid submissions were accepted, each of which may have cost credits"
         if sending.stopped is not None:

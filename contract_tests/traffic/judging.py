@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from contract_tests.check import Layer, checks
 from contract_tests.client.verdicts import Judgement, judgements
 from contract_tests.contract.silence import of_clients
+from contract_tests.exchange import abridged
 from contract_tests.judge import BrokenPromiseError, Judge
 from contract_tests.report import Report
 from contract_tests.traffic.source import Traffic
@@ -81,9 +82,7 @@ def _judge(judge: Judge, talk: Talk, traffic: Traffic) -> None:
         try:
             judge.that(judgement.check_id, judgement.holds, judgement.received, judgement.allowed)
         except BrokenPromiseError as broken:
-            shown = [str(entry) for entry in talk.entries[:_SHOWN]]
-            left = len(talk.entries) - len(shown)
-            notes = [*shown, *([f"... {left} more requests"] if left else [])]
+            notes = abridged([str(entry) for entry in talk.entries], _SHOWN)
             steps = [entry.exchange() for entry in judgement.entries]
             judge.found(broken, steps=steps, notes=notes, when=[_about(talk)])
 

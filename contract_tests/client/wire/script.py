@@ -16,6 +16,9 @@ from contract_tests.contract.contract import Contract
 _OPENED = frozenset({Operation.SUBMISSION, Operation.QUERY, Operation.LIST})
 _LINK = re.compile(r'(https?://[^"\s]+/media/[^"\s?]+)')
 _TASK_ID = re.compile(r"task-unified-[A-Za-z0-9]+-[A-Za-z0-9]+")
+_ODD_ID = re.compile(rf"({_TASK_ID.pattern})({re.escape(ID_TAIL)})?")
+_CUT = "-cut"
+"""What the id of nobody's task ends with."""
 _NOTHING = Effect()
 
 
@@ -45,8 +48,8 @@ class Script:
         return _NOTHING
 
     def to_the_fake(self, text: str) -> str:
-        """A path or body of the client, in the ids of the fake."""
-        return text.replace(self._tail, "") if self._tail else text
+        """A path or body of the client, in the ids of the fake; one that was cut is no task's."""
+        return _ODD_ID.sub(lambda found: found[1] + ("" if found[2] else _CUT), text) if self._tail else text
 
     def opened(self, operation: Operation, path: str, answer: Answer) -> Answer:
         """A healthy answer as this behaviour has it; whatever it does not concern is as the fake gave it."""

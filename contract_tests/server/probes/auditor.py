@@ -251,13 +251,20 @@ class Auditor:
         """
         self._learn(before, now)
         moved = self.changes.moved
-        if moved is None or any(map(self.judge.is_found, DIFFERENCES)):
+        if moved is None or self._is_off():
             return
         used, left = now.used - before.used, now.remaining - before.remaining
         owners = [only] if only else _owners_of_used(self.changes, used - moved[0])
         if self._judge_amount(owners, "used", used, moved[0]):
             owners = [only] if only else _owners_of_remaining(self.changes, left - moved[1])
             self._judge_amount(owners, "remaining", left, moved[1])
+
+    def _is_off(self) -> bool:
+        """Whether a difference was found already; then it is why the others can't be judged."""
+        found = next(filter(self.judge.is_found, DIFFERENCES), None)
+        for check_id in DIFFERENCES if found else ():
+            self.judge.not_judged(check_id, f"{found} is broken, so what the credits should show is not known")
+        return found is not None
 
     def _learn(self, before: Balance, now: Balance) -> None:
         """What a lone submission reserved whose answer does not tell: what is missing since."""

@@ -164,7 +164,10 @@ def models(setting: Setting) -> None:
 
 
 def _judge_models(setting: Setting, case: Case, *, accepted: bool) -> None:
-    shown = [one.get("id") for one in items(case.send("GET", MODELS))]
+    answer = case.send("GET", MODELS)
+    if answer.status != 200:
+        raise UnmetError(f"the list of models was answered {answer.told}")
+    shown = [one.get("id") for one in items(answer)]
     received = f"{shown}, and a submission is {'accepted' if accepted else 'refused'}"
     setting.judge.that("MODELS-ARE-THOSE-ALLOWED", (setting.contract.model in shown) == accepted, received)
 
