@@ -17,8 +17,16 @@ import pytest
 if TYPE_CHECKING:
     from contract_tests.server.run import Options, Run
 
+_MOST_CREDITS = 1e9
 _NEEDED = {"--evolink-judge": "contract_tests.traffic.listening", "--evolink-url": "contract_tests.server.course"}
 """What an option loads, which the extra `contract` brings."""
+
+
+def _credits(text: str) -> float:
+    """Raises ValueError, which pytest tells as wrong usage."""
+    if not 0 <= (amount := float(text)) <= _MOST_CREDITS:  # nan neither
+        raise ValueError(text)
+    return amount
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--evolink-model", help="The model of the documents that is judged.")
     group.addoption("--evolink-seed", type=int, default=0, help="What is drawn is drawn from it.")
-    group.addoption("--evolink-max-credits", type=float, help="Most credits to reserve; 0 unless it is a mock.")
+    group.addoption("--evolink-max-credits", type=_credits, help="Most credits to reserve; 0 unless it is a mock.")
     group.addoption("--evolink-no-control", action="store_true", help="Judge a mock like any other server.")
     group.addoption(
         "--evolink-judge",

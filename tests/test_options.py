@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from contract_tests.cli import main as judges
 from mockserver.cli import main
 from mockserver.config import banner
 from mockserver.simulation.clock import Mode
@@ -39,3 +41,20 @@ def test_tools_on_a_mock_that_is_no_address_are_wrong_usage() -> None:
     pytest.importorskip("mcp")
     done = CliRunner().invoke(main, ["mcp", "--url", "127.0.0.1:8787"])
     assert (done.exit_code, "--url: received 127.0.0.1:8787" in done.output) == (2, True)
+
+
+@pytest.mark.parametrize("url", ["ftp://node", "node:8787", "http://"])
+def test_a_node_that_others_can_reach_nowhere_is_wrong_usage(url: str) -> None:
+    done = CliRunner().invoke(main, ["serve", "--port", "0", "--node-url", url])
+    assert (done.exit_code, f"--node-url: received {url!r}" in done.output) == (2, True)
+
+
+@pytest.mark.parametrize("told", ["nan", "inf", "-inf"])
+def test_what_is_no_number_is_in_no_range(told: str) -> None:
+    context = click.Context(judges)
+    commands = [command for name in judges.list_commands(context) if (command := judges.get_command(context, name))]
+    ranges = [one for command in commands for one in command.params if isinstance(one.type, click.FloatRange)]
+    assert len(ranges) > 10
+    for one in ranges:
+        with pytest.raises(click.BadParameter):
+            one.type.convert(told, one, context)

@@ -230,6 +230,7 @@ def test_one_check_alone(profile: str) -> None:
         (("fake", "--check", "NO-SUCH"), "received NO-SUCH"),
         (("fake", "--layer", "paint"), "paint"),
         (("fake", "--key-file", "/no/such/file"), "can't be read"),
+        (("fake", "--max-credits", "1e305"), "is not in the range"),
     ],
 )
 def test_wrong_usage_is_told(arguments: tuple[str, ...], told: str) -> None:

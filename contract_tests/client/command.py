@@ -21,7 +21,7 @@ from contract_tests.contract.options import contract_from, spec_options, spec_wo
 from contract_tests.contract.silence import of_clients
 from contract_tests.judge import Judge
 from contract_tests.report import EXIT_CODES, Report
-from contract_tests.reporting import progress, publish, report_options
+from contract_tests.reporting import Number, progress, publish, report_options
 
 TITLE = "Client"
 TIME_LIMIT_S = 30.0
@@ -57,10 +57,10 @@ def _behaviours(context: click.Context, parameter: click.Parameter, texts: tuple
     show_default=True,
     help="polls: each query of a task lets 1 s pass. scaled: time runs by itself, --speed times as fast.",
 )
-@click.option("--speed", type=click.FloatRange(0.1, 1000), default=5.0, show_default=True, help="For --clock scaled.")
+@click.option("--speed", type=Number(0.1, 1000), default=5.0, show_default=True, help="For --clock scaled.")
 @click.option(
     "--time-limit",
-    type=click.FloatRange(1, 3600),
+    type=Number(1, 3600),
     default=TIME_LIMIT_S,
     show_default=True,
     help="Seconds a case may take beside 5 times what the plain course took. What a program that outlasts them would "

@@ -24,7 +24,7 @@ from contract_tests.receiver.replay import replay_of, variable
 from contract_tests.receiver.run import CASES, judge_receiver
 from contract_tests.receiver.sequences import CaseError, case_of
 from contract_tests.report import EXIT_CODES
-from contract_tests.reporting import progress, publish, report_options
+from contract_tests.reporting import Number, progress, publish, report_options
 
 
 def _address(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -90,21 +90,21 @@ def _list(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
 @click.option("--cases", type=click.IntRange(1, 1_000), default=CASES, show_default=True, help="Drawn sequences.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, 60, min_open=True),
+    type=Number(0, 60, min_open=True),
     default=Bounds().timeout_s,
     show_default=True,
     help="Seconds that an answer may take.",
 )
 @click.option(
     "--settle",
-    type=click.FloatRange(0, 60),
+    type=Number(0, 60),
     default=Bounds().settle_s,
     show_default=True,
     help="Seconds that the receiver may work on after its answer, before its state is read.",
 )
 @click.option(
     "--max-seconds",
-    type=click.FloatRange(1, 86_400),
+    type=Number(1, 86_400),
     default=Bounds().run_s,
     show_default=True,
     help="No new case begins after this; cut short, nothing passes.",

@@ -1,5 +1,6 @@
 """The options that every command writes its report by."""
 
+import math
 import os
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -34,6 +35,16 @@ class FileToWrite(click.Path):
         if not _is_special(path) and not os.access(path.parent, os.W_OK):
             self.fail(f"received {str(path)!r}; nothing can be written to {str(path.parent)!r}", param, ctx)
         return path
+
+
+class Number(click.FloatRange):
+    """A number in a range: `nan` is in every range for click, and without an upper bound `inf` is in it, too."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"received {value}; allowed: a number", param, ctx)
+        return number
 
 
 def _is_special(path: Path) -> bool:

@@ -16,7 +16,7 @@ from contract_tests.contract.document import UC_PER_CREDIT, uc
 from contract_tests.contract.options import contract_from, spec_options, spec_words
 from contract_tests.drift.recording import record
 from contract_tests.report import COULD_NOT_JUDGE, EXIT_CODES, HOLDS
-from contract_tests.reporting import FileToWrite, progress, publish, report_options
+from contract_tests.reporting import FileToWrite, Number, progress, publish, report_options
 from contract_tests.server.fake import AS_LIVE_POLL_S, FAKE, Fake, fake, rehearsal_credits
 from contract_tests.server.run import EXAMPLES, LAYERS, Options, Run, judge_server, opened
 from contract_tests.server.standing import UnreachableError
@@ -28,6 +28,7 @@ from contract_tests.server.talk.target import Settings, keys_from_environment
 
 _REHEARSED = 1_000.0
 """What a submission may cost in a rehearsal, where nobody says."""
+_MOST_CREDITS = 1e9
 _POLL_S = 5.0
 """As often as the documentation's examples poll (facts, section 8)."""
 _EXAMPLE_IMAGE = "https://example.com/winter.jpg"
@@ -46,7 +47,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--seed", default=0, show_default=True, help="What is drawn is drawn from it.")
 @click.option(
     "--max-credits",
-    type=click.FloatRange(min=0),
+    type=Number(0, _MOST_CREDITS),
     help="Most credits that the run may reserve; 0 unless the server is a mock, whose money is play money.",
 )
 @click.option("--key-file", type=_FILE, help="File with the API key; else EVOLINK_API_KEY.")
@@ -67,21 +68,19 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--examples", default=EXAMPLES, show_default=True, type=click.IntRange(1, 10_000), help="Drawn requests."
 )
-@click.option(
-    "--timeout", default=10.0, show_default=True, type=click.FloatRange(0.1, 120), help="Seconds a request."
-)
-@click.option("--deadline", default=600.0, show_default=True, type=click.FloatRange(1), help="Seconds for the run.")
-@click.option("--rate", type=click.FloatRange(0.01, 10_000), help="Most requests a second.")
+@click.option("--timeout", default=10.0, show_default=True, type=Number(0.1, 120), help="Seconds a request.")
+@click.option("--deadline", default=600.0, show_default=True, type=Number(1), help="Seconds for the run.")
+@click.option("--rate", type=Number(0.01, 10_000), help="Most requests a second.")
 @click.option("--video-url", help="A video that the server can reach, in place of the example's.")
-@click.option("--video-seconds", type=click.FloatRange(0.1), help="Its length; else what the document takes it for.")
+@click.option("--video-seconds", type=Number(0.1), help="Its length; else what the document takes it for.")
 @click.option(
     "--highest-price",
-    type=click.FloatRange(min=0),
+    type=Number(0, _MOST_CREDITS),
     metavar="CREDITS",
     help="The most that a submission costs, where the document does not say: without it nothing is bought.",
 )
 @click.option("--image-url", help="An image that the server can reach; without it no image is bought.")
-@click.option("--poll-seconds", type=click.FloatRange(0.01, 60), help="Between polls; 5 in real time.")
+@click.option("--poll-seconds", type=Number(0.01, 60), help="Between polls; 5 in real time.")
 @click.option("--callback-url", default="", help="Public address that leads to --callback-port on this machine.")
 @click.option("--callback-port", default=0, type=click.IntRange(0, 65535), help="Where callbacks are received.")
 @click.option("--state", type=FileToWrite(), help="Remember payments here, so that an interrupted run goes on.")

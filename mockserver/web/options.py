@@ -85,6 +85,8 @@ class Options(Struct, frozen=True, kw_only=True):
         self._check("task_seconds", self.task_seconds, seconds, f"0 to {MOST_TASK_SECONDS:,}, or None for realistic")
         leads = self.public_url is None or _ADDRESS.fullmatch(self.public_url) is not None
         self._check("public_url", self.public_url, leads, "an http or https address, without query")
+        is_reached = not self.node_url or _ADDRESS.fullmatch(self.node_url) is not None
+        self._check("node_url", self.node_url, is_reached, "an http or https address, without query")
         if self.public_url is not None:  # paths are put behind it, and begin with a slash of their own
             structs.force_setattr(self, "public_url", self.public_url.rstrip("/"))
 
