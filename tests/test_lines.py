@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver import config
+from mockserver.web.api.identity import tenant_of
 from mockserver.web.lines import printer
 from mockserver.web.lines.feed import LINES_A_SECOND, Missed
 from mockserver.web.lines.lines import Lines
@@ -172,6 +173,14 @@ def test_no_line_has_a_key(make_paper: MakePaper, local: Mock) -> None:
     assert "/_mock/accounts/…6789  200" in text
     assert KEY not in text
     assert OTHER_KEY not in text
+
+
+def test_short_keys_are_told_apart(make_paper: MakePaper, local: Mock) -> None:
+    paper = make_paper()
+    for key in ("alice", "bob"):
+        local.submit(key=key)
+    ends = [line.partition("%  ")[2].partition("  ")[0] for line in paper.read()]
+    assert ends == [f"key {tenant_of(key).partition('-')[2][:6]}" for key in ("alice", "bob")]
 
 
 def test_json_lines_say_the_same(make_paper: MakePaper, local: Mock) -> None:

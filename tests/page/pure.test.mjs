@@ -253,6 +253,7 @@ test("words for values", () => {
   assert.equal(keyName("short-61b270465468"), "key 61b270");
   assert.equal(tail("task-unified-1757169743-7cvnl5zw"), "7cvnl5zw");
   assert.ok(readable("x".repeat(1_000_000)).length < 50_000);
+  assert.equal(readable({ prompt: "مرحبا \u202eabc" }), '{\n  "prompt": "مرحبا \\u202eabc"\n}');
 });
 
 test("a form says what was written", () => {

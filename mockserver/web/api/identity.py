@@ -11,6 +11,7 @@ Headers = Mapping[bytes, bytes]
 PAGE_HEADER = "x-mock-page"
 """What the page's own requests carry: they name keys as answers do, and by nothing else."""
 _SHOWN = 4
+_SHORT = "short"
 _TENANT = re.compile(r"\w{4,5}-[0-9a-f]{12}", re.ASCII)
 _LONG_ENOUGH = 8
 """A key shorter than this would be half told by its last four characters."""
@@ -57,6 +58,12 @@ def is_tenant(text: str) -> bool:
     return _TENANT.fullmatch(text) is not None
 
 
+def shown(tenant: str) -> str:
+    """A tenant in a line for people: by the end of its key, or where that would be half of it, by the digest."""
+    end, _, digest = tenant.partition("-")
+    return f"key {digest[:6]}" if end == _SHORT else f"…{end}"
+
+
 def masked(key: str) -> str:
     """A key as it may be shown."""
     return f"…{_hint(key)}"
@@ -64,5 +71,5 @@ def masked(key: str) -> str:
 
 def _hint(key: str) -> str:
     if len(key) < _LONG_ENOUGH:
-        return "short"
+        return _SHORT
     return "".join(character if character.isascii() and character.isalnum() else "_" for character in key[-_SHOWN:])

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mockserver.simulation.ledger import UC_PER_CREDIT
+from mockserver.web.api.identity import shown
 from mockserver.web.journal import Entry, said
 from mockserver.web.lines.feed import Record
 
@@ -23,7 +24,7 @@ def told(item: Entry | Record) -> Record:
         found.pop("at_ms", None)
     tenant = found.pop("tenant", None)
     if tenant:
-        found["key"] = f"…{tenant.partition('-')[0]}"
+        found["key"] = shown(tenant)
     found |= _refined(found)
     return {name: _cut(value) for name, value in found.items() if value is not None}
 

@@ -75,13 +75,19 @@ export function counted(number, noun) {
 }
 
 const SHOWN_LIMIT = 40_000;
+const TURNING = /[\u202a-\u202e\u2066-\u2069]/g;
+
+/** Without the characters that turn the reading direction of all that follows: they are written out. */
+function straight(text) {
+  return text.replace(TURNING, (one) => `\\u${one.charCodeAt(0).toString(16)}`);
+}
 
 /** A body for reading: JSON indented, anything else as it is, the very long cut. */
 export function readable(value) {
   if (value === null || value === undefined) return "";
   const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
   const left = text.length - SHOWN_LIMIT;
-  return left > 0 ? `${text.slice(0, SHOWN_LIMIT)}\n… ${count(left)} more characters` : text;
+  return straight(left > 0 ? `${text.slice(0, SHOWN_LIMIT)}\n… ${count(left)} more characters` : text);
 }
 
 /** One line of a text that may be anything. */

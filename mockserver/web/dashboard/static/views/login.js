@@ -21,8 +21,8 @@ export function Login({ entered }) {
     <form onSubmit=${submit}>
       <h1>evolink-mock</h1>
       <p>
-        This server asks for its control token: what it was started with as <code>--control-token</code> or
-        <code>MOCKSERVER_SERVE_CONTROL_TOKEN</code>.
+        This server asks for its control token: what it was started with as
+        ${" "}<code>--control-token</code> or <code>MOCKSERVER_SERVE_CONTROL_TOKEN</code>.
       </p>
       <label class="field"
         ><span>Control token</span
