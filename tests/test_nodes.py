@@ -1,5 +1,7 @@
 """Several nodes on one Redis: any of them answers for every key, and when one goes, the others go on."""
 
+import contextlib
+import http.client
 import json
 import signal
 import time
@@ -227,6 +229,33 @@ def test_a_dead_node_is_followed_within_its_lease(redis: RedisServer) -> None:
         for key in KEYS:
             wait_until("somebody answers", lambda key=key: ask(a.url, "GET", "/v1/credits", key)[0] == 200)
         assert time.monotonic() - began < 5
+
+
+def test_no_key_is_missing_in_silence_while_slots_change_hands(redis: RedisServer) -> None:
+    with nodes(f"{redis.url}?prefix=passing", "a b") as (a, b):
+        for key in KEYS:
+            assert submit(b.url, key)[0] == 200
+        for end in (b.kill, lambda: b.send(signal.SIGTERM)):
+            end()
+            while a.health["owned"] < 4096:
+                _is_whole_or_says_so(a)
+            _is_whole_or_says_so(a)
+            b.stop()
+            b.start(wait=False)
+            while (told := a.health)["owned"] == 4096 or b.answers() is not True or not told["peers"]:
+                _is_whole_or_says_so(a)
+            for _ in range(10):
+                _is_whole_or_says_so(a)
+        assert ask(b.url, "POST", "/_mock/reset")[1] == {"done": True}
+
+
+def _is_whole_or_says_so(node: Node) -> None:
+    for path, records in (("/_mock/ledger", "accounts"), ("/_mock/tasks", "tasks"), ("/_mock/accounts", "accounts")):
+        told = ask(node.url, "GET", path)[1]
+        assert len(told[records]) == len(KEYS) or "b" in told["unanswered"], told
+    with contextlib.suppress(http.client.IncompleteRead):
+        status, log = ask(node.url, "GET", "/_mock/log")
+        assert status == 503 or log.count('{"replay":2') == len(KEYS)
 
 
 def test_without_redis_nothing_is_acknowledged_and_service_goes_on_when_it_is_back(tmp_path: Path) -> None:

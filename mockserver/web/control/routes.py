@@ -23,7 +23,7 @@ from mockserver.web.control.clock import ClockCalls
 from mockserver.web.control.desk import Desk, WrongError, error_response, invalid
 from mockserver.web.control.documents import DocumentCalls
 from mockserver.web.control.files import FileCalls
-from mockserver.web.control.gathered import concerns_all, gather
+from mockserver.web.control.gathered import concerns_all, gather, part
 from mockserver.web.control.owners import OwnerCalls
 from mockserver.web.control.replays import ReplayCalls
 from mockserver.web.control.requests import RequestCalls
@@ -31,6 +31,7 @@ from mockserver.web.control.scenarios import ScenarioCalls
 from mockserver.web.control.server import ServerCalls
 from mockserver.web.control.tasks import TaskCalls
 from mockserver.web.http.parsing import UnreadableError, json_of
+from mockserver.web.nodes.asking import is_part
 from mockserver.web.veil import Veil
 
 Handler = Callable[[Request, Any], Awaitable[Response]]
@@ -108,7 +109,9 @@ def _endpoint(
             _known(request, query)
             body = await read(request)
             handled = partial(_handled, desk, handler)
-            if desk.members is not None and concerns_all(desk, name, request, body):
+            if desk.members is not None and is_part(request):
+                answer = await part(desk.members, request, body, handled)
+            elif desk.members is not None and concerns_all(name, request, body):
                 answer = await gather(desk.members, name, request, body, handled)
             else:
                 answer = await handled(request, body)

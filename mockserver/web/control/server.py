@@ -1,18 +1,20 @@
 """The server as a whole: what runs, everything forgotten, the replay file, events."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from mockserver.log import DamagedError
+from mockserver.log import AwayError, DamagedError, MovedError
 from mockserver.log.replay import Header, write_header
 from mockserver.runtime.loader import Birth
 from mockserver.runtime.worlds import SERVER
 from mockserver.web.control.desk import Desk, flag_asked, json_response
 from mockserver.web.control.state import state
-from mockserver.web.nodes.asking import is_part, one_after_the_other, question, side_by_side
+from mockserver.web.nodes.asking import Stream, is_part, question, side_by_side
+from mockserver.web.nodes.coverage import NO_GAP, Gap
+from mockserver.web.nodes.membership import Membership
 
 _PIECE_BYTES = 64 * 1024
 _FRESH = {"cache-control": "no-store"}
@@ -54,25 +56,39 @@ class ServerCalls:
             events = self._desk.pulse.subscribe(name, lambda: state(self._desk, name))
         else:
             events = self._desk.stream.subscribe(name)
-            if name is None:
-                events = side_by_side(events, self._others(request))
+            members = self._desk.members
+            if name is None and members is not None and not is_part(request):
+                others = members.streams(question(request, request.scope["query_string"]))
+                events = side_by_side(events, others)
         return StreamingResponse(events, media_type="text/event-stream", headers=_FRESH)
 
     async def get_log(self, request: Request, body: Any) -> Response:
-        name = self._desk.name_asked(request)
+        name, members = self._desk.name_asked(request), self._desk.members
         if name is not None:
             await self._desk.fetch(name)  # what can't be read is said before the answer has begun
-        names = self._desk.node.worlds.names() if name is None else [name]
-        others = self._others(request) if name is None else []
-        own = _in_pieces(self._replay_file(names or ([] if others or is_part(request) else [SERVER])))
-        return StreamingResponse(one_after_the_other(own, others), media_type="application/jsonl")
+            lines = _in_pieces(self._replay_file([name]))
+        elif members is None or is_part(request):
+            lines = _in_pieces(self._replay_file(self._names(is_alone=members is None)))
+        else:
+            if (gap := await members.whole(request.scope["headers"])) != NO_GAP:
+                raise AwayError(_moving(gap))
+            lines = self._of_all(members, members.streams(question(request, request.scope["query_string"])))
+        return StreamingResponse(lines, media_type="application/jsonl")
 
-    def _others(self, request: Request) -> list[AsyncIterator[bytes]]:
-        """The same from the other nodes."""
-        members = self._desk.members
-        if members is None or is_part(request):
-            return []
-        return members.streams(question(request, request.scope["query_string"]))
+    async def _of_all(self, members: Membership, others: list[Stream]) -> AsyncIterator[bytes]:
+        """The logs of every node. It breaks off where keys went from node to node meanwhile: no file is short in
+        silence."""
+        own, names = members.own, self._names(is_alone=not others)
+        parts: list[AsyncIterable[bytes]] = [_in_pieces(self._replay_file(names)), *others]
+        for part in parts:
+            async for piece in part:
+                yield piece
+        if (gap := members.gap((own, *(one.told for one in others)))) != NO_GAP:
+            raise MovedError(_moving(gap))
+
+    def _names(self, *, is_alone: bool) -> list[str]:
+        """The worlds of this node. A file has one at least: the server's where nobody has any."""
+        return self._desk.node.worlds.names() or ([SERVER] if is_alone else [])
 
     async def _replay_file(self, names: list[str]) -> AsyncIterator[bytes]:
         """The logs of these worlds, line by line."""
@@ -98,6 +114,11 @@ class ServerCalls:
             if resident.is_open:
                 async for line in desk.node.history(resident):
                     yield line + b"\n"
+
+
+def _moving(gap: Gap) -> str:
+    """What a file can't say of the keys that it would lack."""
+    return f"keys go from node to node ({', '.join(sorted(gap.owners))})"
 
 
 async def _in_pieces(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -36,27 +36,29 @@ class Span(NamedTuple):
 
 class Plan(NamedTuple):
     """How one call is made of many. `records` is the name of a list whose parts are put in order by `order`; from the
-    end of it where the last are listed. `with_key` says whether it is gathered for one key, too."""
+    end of it where the last are listed. `with_key` says whether it is gathered for one key, too, `of_worlds` whether
+    each key's part of it comes from the node that has the key, so that none may be missing."""
 
     records: str = ""
     order: Callable[[Content], Any] | None = None
     is_part: bool = False
     from_end: bool = False
     with_key: bool = False
+    of_worlds: bool = False
 
 
 PLANS: dict[str, Plan] = {
-    "list_tasks": Plan("tasks", lambda one: -one["submitted_ms"], is_part=True),
-    "list_callbacks": Plan("callbacks", is_part=True),
-    "list_accounts": Plan("accounts", lambda one: one["tenant"], is_part=True),
-    "list_uploads": Plan("files", is_part=True),
+    "list_tasks": Plan("tasks", lambda one: -one["submitted_ms"], is_part=True, of_worlds=True),
+    "list_callbacks": Plan("callbacks", is_part=True, of_worlds=True),
+    "list_accounts": Plan("accounts", lambda one: one["tenant"], is_part=True, of_worlds=True),
+    "list_uploads": Plan("files", is_part=True, of_worlds=True),
     "list_requests": Plan("requests", lambda one: one["sequence"], is_part=True, from_end=True, with_key=True),
-    "get_ledger": Plan("accounts"),
+    "get_ledger": Plan("accounts", of_worlds=True),
     "list_hints": Plan("hints", with_key=True),
     "list_scenarios": Plan("scenarios"),
     "verify_requests": Plan(with_key=True),
     "get_request": Plan(with_key=True),
-    "reset": Plan(),
+    "reset": Plan(of_worlds=True),
     "add_scenario": Plan(),
     "remove_scenarios": Plan(),
 }

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlsplit
 
@@ -14,8 +14,10 @@ from mockserver.log.slot import slot_of
 from mockserver.runtime.node import Node
 from mockserver.runtime.territory import Territory
 from mockserver.simulation.scenario import Scenario
+from mockserver.web.http.exchange import RawHeaders
 from mockserver.web.http.request import Request
-from mockserver.web.nodes.asking import Question, Told, ask, stream
+from mockserver.web.nodes import coverage
+from mockserver.web.nodes.asking import Question, Stream, Told, ask
 from mockserver.web.nodes.elsewhere import Elsewhere
 from mockserver.web.nodes.upstream import PASSED, Way
 from mockserver.web.nodes.whose import CONTROL, KEY, may_be_key, slot_concerned
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from mockserver.log.redis.start import Opened
 
 logger = logging.getLogger("mockserver")
+WAIT_S = 2.0
+"""How long a request waits for a slot that changes hands."""
+LOOK_S = 0.05
 
 
 class Host(Protocol):
@@ -119,10 +124,29 @@ class Membership:
         names = sorted(self.territory.peers)
         return list(await asyncio.gather(*(self._ask(name, question) for name in names)))
 
-    def streams(self, question: Question) -> list[AsyncIterator[bytes]]:
+    def gap(self, told: Iterable[Told]) -> coverage.Gap:
+        """Whose keys are missing in these answers, and whether some may be in two of them."""
+        missing, has_twice = coverage.missing(one.slots for one in told)
+        return coverage.Gap(frozenset(self.territory.owners[slot] or "nobody" for slot in missing), has_twice)
+
+    @property
+    def own(self) -> Told:
+        """For which slots this node speaks now."""
+        return Told(self.territory.name, 200, b"", coverage.bits(self.territory.ready))
+
+    async def whole(self, headers: RawHeaders) -> coverage.Gap:
+        """Wait a while until each slot has a node that answers for it. Returns what is still missing."""
+        until, asked = time.monotonic() + WAIT_S, Question("GET", b"/_mock/health", headers)
+        while True:
+            gap = self.gap((self.own, *await self.ask_all(asked)))
+            if gap == coverage.NO_GAP or time.monotonic() > until:
+                return gap
+            await self.territory.changed(LOOK_S)
+
+    def streams(self, question: Question) -> list[Stream]:
         """The same, piece by piece."""
-        ways = [way for name in sorted(self.territory.peers) if (way := self.way_to(name)) is not None]
-        return [stream(way, question, self.territory.name) for way in ways]
+        ways = [(name, way) for name in sorted(self.territory.peers) if (way := self.way_to(name)) is not None]
+        return [Stream(name, way, question, self.territory.name) for name, way in ways]
 
     async def _ask(self, name: str, question: Question) -> Told:
         way = self.way_to(name)

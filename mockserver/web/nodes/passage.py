@@ -4,12 +4,9 @@ import asyncio
 from typing import Protocol
 
 from mockserver.web.http.request import Request
-from mockserver.web.nodes.membership import Membership
+from mockserver.web.nodes.membership import LOOK_S, WAIT_S, Membership
 from mockserver.web.nodes.upstream import PASSED, BrokenError, UnreachedError, Upstream, Way, written
 
-WAIT_S = 2.0
-"""How long a request waits for a slot that changes hands."""
-_LOOK_S = 0.05
 _MISDIRECTED = b" 421 "
 _SAFE = frozenset({"GET", "HEAD"})
 
@@ -76,7 +73,7 @@ class Passage:
             if hopeless or asyncio.get_running_loop().time() > deadline:
                 self._connection.put_off(request, self._members.hindrance)
                 return
-            await territory.changed(_LOOK_S)
+            await territory.changed(LOOK_S)
 
     async def _is_passed_on(self, owner: str) -> bool:
         """Whether the client has got its answer, whatever it is."""
