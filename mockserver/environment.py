@@ -1,5 +1,6 @@
 """The variables under which programs reach the mock at the live hosts: one line for each ecosystem's own rule."""
 
+import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ def _write_ini(interceptor: Interceptor) -> None:
     ca = interceptor.authority.ca
     settings = {"curl.cainfo": ca, "openssl.cafile": ca, "auto_prepend_file": _PRELOAD / "streams.php"}
     lines = "".join(f'{name}="{value}"\n' for name, value in settings.items())
-    (interceptor.authority.folder / "mockserver.ini").write_text(lines)
+    (interceptor.authority.folder / "mockserver.ini").write_bytes(os.fsencode(lines))
 
 
 def _proxies(port: int) -> dict[str, str]:

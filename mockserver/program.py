@@ -49,7 +49,7 @@ def intercepting(mock_url: str) -> Iterator[Path]:
     """
     with _ending_orderly(), _interceptor(mock_url) as interceptor:
         shell_file = interceptor.authority.folder / "env.sh"
-        shell_file.write_text(environment(interceptor, mock_url).as_shell())
+        shell_file.write_bytes(os.fsencode(environment(interceptor, mock_url).as_shell()))
         yield shell_file
 
 

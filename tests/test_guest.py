@@ -11,11 +11,14 @@ import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Callable
+from unittest.mock import AsyncMock, patch
 
 import httpx
 import pytest
 
-from mockserver.testing import InProcessMock, MockServer
+from mockserver.runtime.intercept import Interceptor
+from mockserver.testing import CallbackReceiver, InProcessMock, MockServer
 from tests.house import CREATE, MINIMAL
 
 SERVE = [sys.executable, "-m", "mockserver", "serve", "--clock", "manual", "--port"]
@@ -182,3 +185,56 @@ def test_a_signal_is_a_good_end(how: signal.Signals) -> None:
     process.send_signal(how)
     _, errors = process.communicate(timeout=5)
     assert (process.returncode, errors) == (0, "")
+
+
+@pytest.mark.parametrize("kind", [MockServer, InProcessMock, CallbackReceiver])
+def test_whoever_replaces_asyncio_sleep_stops_nothing_and_sees_nobody_sleep(kind: type) -> None:
+    with patch("asyncio.sleep", AsyncMock()) as slept, kind() as started_later, kind() as one:
+        assert answers(one)
+        assert answers(started_later)
+    assert slept.await_count == 0
+
+
+def answers(one: "MockServer | InProcessMock | CallbackReceiver") -> bool:
+    if isinstance(one, CallbackReceiver):
+        return httpx.post(one.url, json={}).is_success
+    one.advance(seconds=5)
+    return httpx.get(f"{one.url}/v1/credits", headers=one.headers).is_success
+
+
+def in_a_fork(work: Callable[[], object]) -> str:
+    """What this comes to in a process of its own, which has but the one thread."""
+    reads, writes = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        try:
+            told = str(work())
+        except Exception as error:
+            told = str(error)
+        os.write(writes, told.encode())
+        os._exit(0)
+    os.close(writes)
+    with os.fdopen(reads) as pipe:
+        told = pipe.read()
+    os.waitpid(child, 0)
+    return told
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("kind", [MockServer, InProcessMock])
+def test_a_forked_process_is_told_that_the_mock_is_elsewhere(kind: type) -> None:
+    with kind() as mock:
+        assert f"runs in process {os.getpid()}" in in_a_fork(lambda: mock.advance(seconds=1))
+        assert in_a_fork(mock.stop) == "None"
+        assert mock.credits.available > 0
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_ends_nothing() -> None:
+    with MockServer() as mock, CallbackReceiver() as receiver, Interceptor(mock.port) as interceptor:
+        assert in_a_fork(lambda: httpx.get(f"{mock.url}/healthz").status_code) == "200"
+        assert in_a_fork(receiver.stop) == "None"
+        assert in_a_fork(interceptor.__exit__) == "None"
+        assert interceptor.authority.ca.is_file()
+        assert answers(receiver)

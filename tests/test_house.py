@@ -97,6 +97,24 @@ def test_a_file_stays_readable(module: str) -> None:
     assert len(MODULES[module].read_text().splitlines()) <= 380
 
 
+def calls(module: str, names: set[str]) -> list[ast.Call]:
+    """Where it calls an attribute of such a name."""
+    found = [node for node in ast.walk(ast.parse(MODULES[module].read_text())) if isinstance(node, ast.Call)]
+    return [call for call in found if isinstance(call.func, ast.Attribute) and call.func.attr in names]
+
+
+@pytest.mark.parametrize("module", list(MODULES))
+def test_no_text_is_read_or_written_as_the_locale_has_it(module: str) -> None:
+    assert [call.lineno for call in calls(module, {"read_text"}) if not (call.args or call.keywords)] == []
+    assert [call.lineno for call in calls(module, {"write_text"}) if len(call.args) + len(call.keywords) < 2] == []
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("mockserver.")])
+def test_the_mock_waits_by_nothing_that_tests_replace(module: str) -> None:
+    slept = [ast.unparse(call.func) for call in calls(module, {"sleep"})]
+    assert slept == (["time.sleep"] if module == "mockserver.demo" else [])
+
+
 def test_serving_loads_nothing_heavy() -> None:
     heavy = "{'httpx', 'rich', 'jinja2', 'hypothesis', 'schemathesis', 'pytest', 'sqlite3', 'redis', 'http.server'}"
     source = (

@@ -4,6 +4,8 @@ import asyncio
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable
 
+from mockserver.runtime.pause import pause
+
 Serve = Callable[[StreamReader, StreamWriter], Awaitable[None]]
 
 
@@ -28,7 +30,7 @@ class Connections:
         loop = asyncio.get_running_loop()
         for listener in server.sockets:
             loop.remove_reader(listener.fileno())
-        await asyncio.sleep(0)
+        await pause(0)
         server.close()
         while self._tasks:
             for task in self._tasks:

@@ -8,6 +8,7 @@ for is refused, so no byte can reach another host. HTTP/1.1 only.
 
 import asyncio
 import contextlib
+import os
 import socket
 import threading
 from asyncio import StreamReader, StreamWriter
@@ -58,6 +59,7 @@ class Interceptor:
         self._running = threading.Event()
 
     def __enter__(self) -> Self:
+        self._process = os.getpid()
         self.authority = Authority.of(HOSTS)
         proxy, secure = (socket.create_server((LOOPBACK, 0)) for _ in range(2))
         self.proxy_port, self.tls_port = (listener.getsockname()[1] for listener in (proxy, secure))
@@ -68,6 +70,8 @@ class Interceptor:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if os.getpid() != self._process:
+            return  # forked: the proxy runs on in the process that it belongs to
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self.authority.forget()

@@ -14,6 +14,7 @@ from mockserver.runtime.far_round import FarRound
 from mockserver.runtime.finder import Finder
 from mockserver.runtime.limits import Limits
 from mockserver.runtime.mailroom import Mailroom, Render
+from mockserver.runtime.pause import pause
 from mockserver.runtime.resident import NotHereError, Resident, UnaskedError
 from mockserver.runtime.round import Closing, Round
 from mockserver.runtime.turn import Turn
@@ -355,7 +356,7 @@ class Node:
                 resident.plan()
         except LogError as error:
             logger.error("a log can't be folded: %s", error)
-            await asyncio.sleep(_TIDY_S)
+            await pause(_TIDY_S)
         finally:
             resident.is_folding = False
 
@@ -364,9 +365,9 @@ class Node:
         while True:
             with contextlib.suppress(LogError):  # whoever asks is told
                 for _ in self.log.sweep():
-                    await asyncio.sleep(0)
+                    await pause(0)
                 self.worlds.rest_some()
-            await asyncio.sleep(_TIDY_S)
+            await pause(_TIDY_S)
 
     def _work(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

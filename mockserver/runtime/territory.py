@@ -13,6 +13,7 @@ from mockserver.log import AwayError, LogError, MovedError
 from mockserver.log.ownership import Beat, Ownership, SupersededError, owner_in
 from mockserver.log.slot import SLOTS
 from mockserver.runtime.node import Node
+from mockserver.runtime.pause import pause
 
 logger = logging.getLogger("mockserver")
 BEAT_S = 0.5
@@ -96,7 +97,7 @@ class Territory:
             except AwayError:
                 if time.monotonic() > until:
                     raise
-                await asyncio.sleep(_SOON_S)
+                await pause(_SOON_S)
 
     async def leave(self) -> None:
         """Hand everything over to the others, at once."""
@@ -268,7 +269,7 @@ class Territory:
                     found = await self._lease.index(some)
                     break
                 except AwayError:
-                    await asyncio.sleep(_SOON_S)
+                    await pause(_SOON_S)
             ours = {slot for slot in some if held.get(slot) == gained[slot]}
             self._node.worlds.take_in((name, due_ms) for slot, name, due_ms in found if slot in ours)
             self.ready |= ours

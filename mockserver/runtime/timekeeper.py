@@ -1,6 +1,5 @@
 """Moves the clocks: the server's with every world that follows it, or that of one key alone."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -8,6 +7,7 @@ from typing import NamedTuple
 from mockserver.runtime.agenda import Agenda
 from mockserver.runtime.clock import LAST_MS, MANUAL_START_MS, Clock
 from mockserver.runtime.node import Node
+from mockserver.runtime.pause import pause
 from mockserver.runtime.resident import Resident
 from mockserver.runtime.turn import Turn
 from mockserver.simulation import command as commands
@@ -197,7 +197,7 @@ class Timekeeper:
         for _ in range(_PATIENCE):
             if not any(getattr(listener, "is_pressed", False) for listener in self._node.listeners):
                 return
-            await asyncio.sleep(_LOOK_S)
+            await pause(_LOOK_S)
 
     @contextmanager
     def _recording(self, agenda: Agenda, whose: Resident) -> "Iterator[_Recorder]":

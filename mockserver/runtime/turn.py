@@ -4,6 +4,8 @@ import asyncio
 import time
 from weakref import WeakKeyDictionary
 
+from mockserver.runtime.pause import pause
+
 _LONGEST_S = 0.005
 _GATES: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 """One for each loop: however many have long work, one of them does a piece of it at a time."""
@@ -22,5 +24,5 @@ class Turn:
     async def give(self) -> None:
         if self.is_over:
             async with _GATES.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
-                await asyncio.sleep(0)
+                await pause(0)
             self._began = time.perf_counter()

@@ -42,10 +42,17 @@ class Background:
         self._name, self._make_loop = name, make_loop
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._process = 0
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it was started in this process: a fork takes no threads along."""
+        return self._process == os.getpid()
 
     def start(self) -> None:
         """Raises whatever keeps the loop from running, such as OSError where no sockets or files are to be had."""
         ready: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._process = os.getpid()
         self._thread = threading.Thread(target=self._live, args=[ready], name=self._name, daemon=True)
         self._thread.start()
         try:
@@ -55,11 +62,10 @@ class Background:
             raise
 
     def submit(self, coroutine: Coroutine[Any, Any, _Result]) -> concurrent.futures.Future[_Result]:
-        """Begin something on the loop. Raises RuntimeError where the loop does not run."""
-        if self._loop is None or threading.current_thread() is self._thread:
+        """Begin something on the loop. Raises RuntimeError where the loop does not run, or not in this process."""
+        if self._loop is None or not self.is_here or threading.current_thread() is self._thread:
             coroutine.close()
-            where = "is not running" if self._loop is None else "can't wait for itself"
-            raise RuntimeError(f"the thread {self._name} {where}")
+            raise RuntimeError(f"the thread {self._name} {self._hindrance()}")
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def run(self, coroutine: Coroutine[Any, Any, _Result], timeout_s: float = _LONGEST_S) -> _Result:
@@ -72,11 +78,18 @@ class Background:
             raise
 
     def stop(self) -> None:
-        """End the loop and the thread; what is still under way is cancelled."""
-        if self._loop is not None and self._thread is not None:
+        """End the loop and the thread, and what is under way. In a forked process there is nothing to end."""
+        if self._loop is not None and self._thread is not None and self.is_here:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
-            self._loop = self._thread = None
+        self._loop = self._thread = None
+
+    def _hindrance(self) -> str:
+        if self._loop is None:
+            return "is not running"
+        if self.is_here:
+            return "can't wait for itself"
+        return f"runs in process {self._process}, from which this one was forked; here only its URL can be asked"
 
     def _live(self, ready: "concurrent.futures.Future[None]") -> None:
         try:

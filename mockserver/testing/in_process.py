@@ -16,7 +16,7 @@ from mockserver.runtime.courier import Courier, Receipt, answered, failed, words
 from mockserver.runtime.lanes import Dispatch
 from mockserver.simulation.scenario import Fault
 from mockserver.testing.asgi import ask
-from mockserver.testing.background import Background, loop_factory
+from mockserver.testing.background import loop_factory
 from mockserver.testing.control import Control
 from mockserver.testing.server import DEFAULT_KEY, LocalMock
 from mockserver.web.app import Application
@@ -46,7 +46,6 @@ class InProcessMock(LocalMock):
         super().__init__(key=key, **{"public_url": LINKS_URL, **options})
         self.router = _new_router()
         self._application: Application | None = None
-        self._background = Background("mockserver", loop_factory())
 
     def start(self) -> Self:
         super().start()

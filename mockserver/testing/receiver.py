@@ -16,6 +16,7 @@ import h11
 import msgspec
 
 from mockserver.runtime.connections import Connections
+from mockserver.runtime.pause import pause
 from mockserver.testing.background import Background
 
 Step = int | str | tuple[Any, ...]
@@ -89,7 +90,10 @@ class CallbackReceiver:
         return self
 
     def stop(self) -> None:
-        """Close the port and every connection; what was received stays. A second time changes nothing."""
+        """Close the port and every connection; what was received stays. A second time changes nothing, nor does a
+        forked process."""
+        if self._server is not None and not self._background.is_here:
+            return
         if self._server is not None:
             self._background.run(self._connections.close(self._server))
             self._background.stop()
@@ -169,7 +173,7 @@ class CallbackReceiver:
             return
         step = self._remember(request, body)
         while isinstance(step, tuple) and step[0] == "delay":
-            await asyncio.sleep(step[1])
+            await pause(step[1])
             step = step[2]
         if step == "timeout":
             await reader.read()

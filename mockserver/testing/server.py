@@ -41,6 +41,7 @@ class LocalMock(MockTenant):
     def __init__(self, *, key: str = DEFAULT_KEY, **options: Any) -> None:
         super().__init__(self._running, key)
         self.options = _options(options)
+        self._background = Background("mockserver", loop_factory())
         self._open: Control | None = None
 
     def start(self) -> Self:
@@ -51,10 +52,11 @@ class LocalMock(MockTenant):
         return self
 
     def stop(self) -> None:
-        """End it and forget everything; where it does not run, nothing changes."""
+        """End it and forget everything; where it does not run, nothing changes. A forked process lets go of it."""
         if self._open is not None:
             self._open = None
-            self._down()
+            if self._background.is_here:
+                self._down()
 
     def reset(self) -> None:
         """Forget everything, of all keys; a manual clock goes back to its start."""
@@ -101,7 +103,6 @@ class MockServer(LocalMock):
         self.port, self._media_host = port, media_host
         self._server: Server | None = None
         self._serving: Future[None] | None = None
-        self._background = Background("mockserver")
 
     @contextmanager
     def intercepted(self, port: int | None = None) -> Iterator[dict[str, str]]:
@@ -121,7 +122,6 @@ class MockServer(LocalMock):
         application.public_url = self.options.public_url or url_of(listener, self._media_host)
         ready = threading.Event()
         self._server = Server(application, ready.set)
-        self._background = Background("mockserver", loop_factory())
         self._background.start()
         self._serving = self._background.submit(self._server.serve(sockets=[listener]))
         self._serving.add_done_callback(lambda _: ready.set())

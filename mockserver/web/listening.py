@@ -92,7 +92,7 @@ def _process(port: int) -> str | None:
         with contextlib.suppress(OSError):
             if os.readlink(link) in inodes:
                 process = link.parent.parent
-                return f"{process.name} ({(process / 'comm').read_text().strip()})"
+                return f"{process.name} ({(process / 'comm').read_text('utf-8', 'replace').strip()})"
     return None
 
 
@@ -101,6 +101,6 @@ def _inodes(port: int) -> set[str]:
     found = set()
     for table in ("tcp", "tcp6"):
         with contextlib.suppress(OSError):
-            text = Path("/proc/net", table).read_text()
+            text = Path("/proc/net", table).read_text("ascii")
             found |= set(re.findall(rf"^ *\d+: [0-9A-F]+:{port:04X} \S+ 0A (?:\S+ +){{5}}(\d+)", text, re.M))
     return found

@@ -9,10 +9,13 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from mockserver.runtime.pause import pause
 from mockserver.web.app import Application
 from mockserver.web.http.protocol import HttpProtocol
 
-_GRACE_S, _LOOK_S = 0.5, 0.02
+_GRACE_S, _LOOK_S, _TICK_S = 0.5, 0.02, 0.1
+_DAY = 864_000
+"""Of ticks."""
 
 
 class Server(uvicorn.Server):
@@ -32,7 +35,6 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 limit_concurrency=bounds.connections,
-                timeout_graceful_shutdown=1,
             )
         )
         self._on_ready = on_ready
@@ -47,23 +49,29 @@ class Server(uvicorn.Server):
         they are ended then; what else has begun is ended, too, or cut off where that takes more than a moment."""
         await self._application.leave()
         self._application.end_streams()
-        for server in self.servers:
-            server.close()
+        for listening in (*self.servers, *(sockets or ())):
+            listening.close()
         await self._end_all()
-        await super().shutdown(sockets)
+        if not self.force_exit:
+            await self.lifespan.shutdown()
 
     async def _end_all(self) -> None:
-        state, loop = self.server_state, asyncio.get_running_loop()
-        for connection in tuple(state.connections):
+        for connection in tuple(self.server_state.connections):
             connection.shutdown()
+        await self._rest()
+        for task in tuple(self.server_state.tasks):
+            task.cancel()
+        for connection in tuple(self.server_state.connections):
+            connection.abort()  # type: ignore[union-attr]
+        await pause(0)
+        await self._rest()
+
+    async def _rest(self) -> None:
+        """Wait a moment for what is to end by itself."""
+        state, loop = self.server_state, asyncio.get_running_loop()
         until_s = loop.time() + _GRACE_S
         while (state.connections or state.tasks) and loop.time() < until_s and not self.force_exit:
-            await asyncio.sleep(_LOOK_S)
-        for task in tuple(state.tasks):
-            task.cancel()
-        for connection in tuple(state.connections):
-            connection.abort()  # type: ignore[union-attr]
-        await asyncio.sleep(0)
+            await pause(_LOOK_S)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -77,6 +85,13 @@ class Server(uvicorn.Server):
         finally:
             for one, handler in before.items():
                 signal.signal(one, handler)
+
+    async def main_loop(self) -> None:
+        """uvicorn's, whatever a test has put in the place of `asyncio.sleep`."""
+        counter = 0
+        while not await self.on_tick(counter):
+            counter = (counter + 1) % _DAY
+            await pause(_TICK_S)
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second; connections are looked at once in a second."""

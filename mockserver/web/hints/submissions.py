@@ -125,7 +125,7 @@ def unmounted_model(seen: Exchanged, _: Memory) -> Found | None:
 @cache
 def known_models() -> dict[str, str]:
     """Models that the provider documents, each with the path of its operation."""
-    lines = data("openapi", "known-models.txt").read_text().splitlines()
+    lines = data("openapi", "known-models.txt").read_text("utf-8").splitlines()
     return dict(line.split(" ", 1) for line in lines if line and not line.startswith("#"))
 
 

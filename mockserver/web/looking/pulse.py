@@ -4,13 +4,13 @@ Nothing here is done for each event but to keep it; of a flood it is told that t
 the pulse says how many there are, and whoever wants them asks for those since.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import msgspec
 
+from mockserver.runtime.pause import pause
 from mockserver.simulation.event import Fired
 from mockserver.web.control.stream import written
 
@@ -80,7 +80,7 @@ class Pulse:
                     told, silent = b": still here\n\n", 0
                 if told:
                     yield told
-                await asyncio.sleep(BEAT_S)
+                await pause(BEAT_S)
         finally:
             self._dismiss(looker)
 
