@@ -93,6 +93,10 @@ def test_what_is_no_json_is_told_so(unchanged: Mock, body: bytes) -> None:
     assert unchanged.get("/_mock/requests").status_code == 200
 
 
+def test_what_is_no_utf_8_is_told_by_its_place_in_the_body(unchanged: Mock) -> None:
+    assert "in position 26: invalid" in refused(post(unchanged, b'{"model": "x", "prompt": "\xe9 "}'), 400)
+
+
 @pytest.mark.parametrize(
     ("body", "received"),
     [(b"[]", "array []"), (b"null", "null"), (b"1", "integer 1"), (b'"text"', 'string "text"'), (b"true", "boolean")],
@@ -226,6 +230,8 @@ def test_beside_the_api_errors_have_its_shape_too(unchanged: Mock, method: str, 
             {"video_urls": ["ftp://example.com/a.mp4"]},
             'video_urls[0]: received the scheme "ftp"; allowed: http, https',
         ),
+        ({"video_urls": ["https://"]}, 'video_urls[0]: received "https://"; allowed: a URL that names a host'),
+        ({"video_urls": ["https://:1/a"]}, 'video_urls[0]: received "https://:1/a"; allowed: a URL that names'),
         ({"image_urls": []}, "image_urls: received 0 items; allowed: at least 1 items"),
         (
             {"image_urls": ["https://example.com/a.png"] * 5},

@@ -72,6 +72,15 @@ def test_a_form_may_speak_in_camel_case(mock: Mock) -> None:
     assert both["file_name"] == "snake.png"
 
 
+@pytest.mark.parametrize("before", ["", "\r\n", "This is a form.\r\n", "--\r\n\r\n--Y\r\n"])
+def test_what_stands_before_and_behind_a_form_is_passed_over(mock: Mock, before: str) -> None:
+    head = '--X\r\nContent-Disposition: form-data; name="file"; filename="x.png"\r\n\r\n'
+    form = f"{before}{head}".encode() + sample() + b"\r\n--X--\r\nbehind"
+    headers = {"content-type": "multipart/form-data; boundary=X"}
+    answer = mock.post(f"{FILES}/upload/stream", content=form, headers=headers)
+    assert uploaded(answer, "uploadFileStream")["file_size"] == len(sample())
+
+
 def test_without_a_name_each_file_gets_its_own_in_the_folder_of_its_type(mock: Mock) -> None:
     first, second, video = put(mock), put(mock), put(mock, "video/mp4")
     assert first["file_name"] != second["file_name"]

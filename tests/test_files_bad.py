@@ -154,6 +154,8 @@ def test_names_and_paths_that_lead_out(shared: Mock, field: str, value: Any) -> 
         ("data:image/png;base64,QUJD", "allowed: a string that matches"),
         ("a.png", "allowed: a string that matches"),
         ("", "allowed: a string that matches"),
+        ("https://", "allowed: a string that matches"),
+        ("https:///a.png", "allowed: a string that matches"),
         ("https://example.com/" + "a" * 4_100, "at most 4096 characters"),
         ("https://example.com/mock:bytes=0/a.png", "a file of 0 bytes"),
         ("https://example.com/mock:bytes=104857601/a.mp4", "a file of 104857601 bytes; allowed: 1 to 104857600"),

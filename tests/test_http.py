@@ -186,6 +186,8 @@ def taken(client: socket.socket, content: bytes, *, times: int) -> int:
     [
         (f"GET /v1/credits HTTP/1.1\r\n{AUTH}\r\n", "no Host header"),
         (f"GET /v1/credits HTTP/1.1\r\nhost: a\r\nhost: b\r\n{AUTH}\r\n", "2 Host headers"),
+        (f"GET /v1/credits HTTP/1.1\r\nhost: a b\r\n{AUTH}\r\n", "the Host header a b"),
+        (f"GET /v1/credits HTTP/1.0\r\nhost: a/b\r\n{AUTH}\r\n", "the Host header a/b"),
         ("\x16\x03\x01\x02\x00\x01\x00", ""),
         ("GET /v1/credits HTTP/9.9\r\nhost: m\r\n\r\n", ""),
         ("GET /v1/credits\r\n\r\n", "version 0.9"),
@@ -212,7 +214,13 @@ def test_a_request_of_http_1_0_needs_no_host_and_ends_the_connection(raw: Raw) -
 @pytest.mark.parametrize("target", [TARGETS["generation"], TARGETS["control"]])
 def test_http_1_0_may_ask_to_stay(raw: Raw, target: str) -> None:
     for _ in range(2):
-        assert raw.ask(get(target, "connection: keep-alive", version="1.0")).status == 200
+        answer = raw.ask(get(target, "connection: keep-alive", version="1.0"))
+        assert (answer.status, answer.headers["connection"]) == (200, "keep-alive")
+
+
+@pytest.mark.parametrize("host", ["", "a_b.example:8787", "[::1]:80", "a%20b", "localhost:"])
+def test_what_can_be_a_host_is_one(raw: Raw, host: str) -> None:
+    assert raw.ask(f"GET /v1/credits HTTP/1.1\r\nhost: {host}\r\n{AUTH}\r\n").status == 200
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)

@@ -88,8 +88,10 @@ def _extension(rule: behaviour.Extension, url: str) -> Verdict:
 
 
 def _scheme(rule: behaviour.Scheme, url: str) -> Verdict:
-    scheme = urlsplit(url).scheme.lower()
-    return None if scheme in rule.schemes else (f"the scheme {shown(scheme)}", ", ".join(rule.schemes))
+    parts = urlsplit(url)
+    if parts.scheme.lower() not in rule.schemes:
+        return f"the scheme {shown(parts.scheme.lower())}", ", ".join(rule.schemes)
+    return None if parts.hostname else (shown(url), "a URL that names a host")
 
 
 def _length(rule: behaviour.PublicUrl, url: str) -> Verdict:

@@ -63,11 +63,17 @@ def _form_of(content_type: bytes, body: bytes) -> Form:
     config = {"MAX_MEMORY_FILE_SIZE": inf}
     boundary = boundary_of(content_type)
     parser = FormParser("multipart/form-data", take, take, partial(ended.append, True), boundary, config=config)
-    parser.write(body)
+    parser.write(_from_first(boundary, body))
     parser.finalize()
     if not ended:
         raise UnreadableError("it ends before the last boundary")
     return _sorted(parts)
+
+
+def _from_first(boundary: bytes, body: bytes) -> bytes:
+    """Without what stands before the first boundary, which is to be passed over (RFC 2046, 5.1.1)."""
+    start = 0 if body.startswith(b"--" + boundary) else body.find(b"\r\n--" + boundary)
+    return body[start + 2 :] if start > 0 else body
 
 
 def boundary_of(content_type: bytes) -> bytes:

@@ -29,10 +29,19 @@ def parsed(parse: Callable[..., _Result], *content: Any) -> _Result:
 
 def json_of(raw: bytes) -> Any:
     """A JSON text's value. Raises UnreadableError."""
-    value = parsed(_decode, raw)
+    value = parsed(_value, raw)
     if raw.count(b"[") + raw.count(b"{") > NESTED_LIMIT and not _is_flat(value):
         raise UnreadableError(f"nested too deeply, more than {NESTED_LIMIT} levels")
     return value
+
+
+def _value(raw: bytes) -> Any:
+    """msgspec tells where in its string a byte is no UTF-8; whoever looks for it counts from the beginning of all."""
+    try:
+        return _decode(raw)
+    except UnicodeDecodeError:
+        str(raw, "utf-8")
+        raise
 
 
 def _is_flat(value: Any) -> bool:

@@ -306,7 +306,7 @@ class HttpProtocol(asyncio.Protocol):
     # --- answers
 
     def head(self, status: int, headers: RawHeaders, *, closes: bool) -> bytes:
-        return head(status, self._state.default_headers, headers, closes=closes)
+        return head(status, self._state.default_headers, headers, closes=closes, stays=self._reader.stays)
 
     def write(self, parts: tuple[bytes, ...]) -> None:
         self._transport.write(b"".join(parts))

@@ -40,7 +40,7 @@ class Reader:
         self._request: Request | None = None
         self._pieces: list[bytes] = []
         self._offered: Request | None = None
-        self._had_last = False
+        self._had_last = self.stays = False
         self._renew()
 
     @property
@@ -132,8 +132,8 @@ class Reader:
             raise WrongRequestError("malformed_request", path, reason=f"version {version}")
         request = Request(method, path, raw_path, query, headers, fields, version)
         request.keep_alive = parser.should_keep_alive()
-        if b"host" not in fields or len(fields) != len(headers):
-            check_host(request)
+        self.stays = request.keep_alive and version == "1.0"
+        check_host(request)
         take_authority(request, self._target)
         if b"transfer-encoding" in fields:
             check_coding(request)

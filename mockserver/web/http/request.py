@@ -12,6 +12,7 @@ from mockserver.web.http.exchange import RawHeaders
 
 _ODD = re.compile(rb"[%?#\x80-\xff]")
 """What makes a target more than a plain path."""
+_HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[\w:.~%-]+\])(?::[0-9]*)?")
 
 
 class Request(Struct, gc=False):
@@ -59,11 +60,14 @@ def taken_apart(target: bytes) -> tuple[bytes, str, bytes]:
 
 
 def check_host(request: Request) -> None:
-    """Exactly one Host where the version asks for it (RFC 9112, 3.2)."""
-    hosts = sum(name == b"host" for name, _ in request.headers)
-    if hosts > 1 or (hosts == 0 and request.http_version == "1.1"):
-        reason = "no Host header" if hosts == 0 else f"{hosts} Host headers"
-        raise WrongRequestError("malformed_request", request.path, reason=reason)
+    """Exactly one Host where the version asks for it, and one that can be a host (RFC 9112, 3.2)."""
+    hosts = [value for name, value in request.headers if name == b"host"]
+    if _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else not hosts and request.http_version == "1.0":
+        return
+    reason = f"{len(hosts) or 'no'} Host header{'s' * (len(hosts) > 1)}"
+    if len(hosts) == 1:
+        reason = f"the Host header {hosts[0][:100].decode('latin-1')}"
+    raise WrongRequestError("malformed_request", request.path, reason=reason)
 
 
 def check_coding(request: Request) -> None:
