@@ -335,7 +335,11 @@ def test_a_dry_run_shows_the_plan_and_buys_nothing() -> None:
     assert KEY not in done.output
 
 
-def test_a_server_without_what_only_the_vendors_clients_use_is_warned_of_and_no_more() -> None:
+def test_a_server_without_what_only_the_vendors_clients_use_is_warned_of_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing is left of the run but what it was asked for."""
+    monkeypatch.chdir(tmp_path)
     only = frozenset({"SCHEMA-STATUS", "MODELS-ARE-THOSE-ALLOWED"})
     with MockServer(**FAST) as mock:
         report = judged(mock.url, profile="observed", only=only)
@@ -343,6 +347,7 @@ def test_a_server_without_what_only_the_vendors_clients_use_is_warned_of_and_no_
     assert (found.check.id, found.check.evidence) == ("SCHEMA-STATUS", "vendor")
     assert "answered 404 not_found" in reasons(report)["MODELS-ARE-THOSE-ALLOWED"]
     assert report.exit_code == 0
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_callback_url_that_leads_elsewhere_is_named() -> None:

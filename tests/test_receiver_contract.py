@@ -296,3 +296,26 @@ def test_one_of_several_that_only_waits_in_the_state_was_lost(monkeypatch: pytes
     with at_desk("correct") as origin:
         report = judged(origin, hooks(origin), only=("together/completed",))
     assert broken(report) == ["RECEIVER-PARALLEL"]
+
+
+def test_a_failure_with_a_long_message_that_is_dropped_in_silence_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    class ShortBuffer(Desk):
+        def receive(self, content_type: str, body: bytes) -> int:
+            return 200 if len(body) > 16_384 else super().receive(content_type, body)
+
+    monkeypatch.setattr("tests.receivers.correct.Receiver", ShortBuffer)
+    with at_desk("correct") as origin:
+        report = judged(origin, state_only(origin), only=("long-message",))
+    assert broken(report) == ["RECEIVER-WHOLE-BODY"]
+    assert "stayed as it was" in finding(report).received
+
+
+def test_who_does_nothing_for_failures_loses_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Deliveries(Desk):
+        def end(self, task: dict[str, Any]) -> int:
+            return super().end(task) if task["status"] == "completed" else 200
+
+    monkeypatch.setattr("tests.receivers.correct.Receiver", Deliveries)
+    with at_desk("correct") as origin:
+        report = judged(origin, state_only(origin), only=("service_error", "long-message"))
+    assert not broken(report), finding(report)

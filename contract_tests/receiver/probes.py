@@ -4,13 +4,14 @@ Each is a function of a trial that judges the checks it names; a broken promise 
 comes more than once or together.
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
 from contract_tests.exchange import Exchange
 from contract_tests.judge import BrokenPromiseError
-from contract_tests.receiver.bodies import ANSWERS, UNKNOWN_VALUES, Body
+from contract_tests.receiver.bodies import ANSWERS, UNKNOWN_VALUES, WHOLE_BODY, Body
 from contract_tests.receiver.bounds import UntoldError
 from contract_tests.receiver.delivery import Delivery, failed_inside, is_2xx, is_4xx, is_late
 from contract_tests.receiver.state import outcome
@@ -56,6 +57,8 @@ def told(body: Body) -> Probe:
             refused = body.owner == ANSWERS and not is_2xx(trial.steps[-1])
             trial.unfit |= {body.kind} if refused else set()
             raise
+        if body.owner == WHOLE_BODY and not task.succeeded:
+            await _is_no_loss(trial, task, before)
         trial.judge.that(body.owner, True, "")
         _is_no_success(trial, task, before)
         await trial.again(task, DUPLICATE, shape=body.shape)
@@ -66,6 +69,19 @@ def told(body: Body) -> Probe:
 def _effect_of(body: Body) -> str:
     """Who is broken where such a task has no effect: whoever is, where it is not accepted."""
     return EFFECT if body.owner == ANSWERS else body.owner
+
+
+async def _is_no_loss(trial: Trial, task: Ended, before: str) -> None:
+    """Whose failures always show in the state has lost one that does not."""
+    usual, until = trial.usual[False], asyncio.get_running_loop().time() + trial.bounds.patience_s
+    if trial.blind or trial.effect_since(before, task):
+        return
+    if not usual.samples:
+        await trial.sample(task.kind)
+    while (lost := usual.missing(trial.effect_since(before, task))) and asyncio.get_running_loop().time() < until:
+        await asyncio.sleep(trial.settle_s or trial.bounds.patience_s / 10)
+        await trial.look()
+    trial.require(WHOLE_BODY, not lost, f"2xx, and {lost}", "in the state like any other that failed")
 
 
 def _is_no_success(trial: Trial, task: Ended, before: str) -> None:

@@ -219,6 +219,9 @@ class _Layer:
                 "headers": {"Authorization": f"Bearer {key}"},
                 "seed": self.setting.seed,
                 "workers": 1,
+                "cache": {
+                    "enabled": False
+                },  # it lies where the run was started, and the next one would begin with it
                 "continue-on-failure": True,
                 "generation": {"max-examples": self.examples, "database": "none"},
                 "operations": [
