@@ -235,7 +235,7 @@ def serve(intercept: bool, quiet: bool, log_format: str, **arguments: Any) -> No
     with (
         contextlib.suppress(KeyboardInterrupt),  # how it is told to stop
         contextlib.nullcontext() if lines is None else contextlib.closing(lines),
-        _intercepting(address.replace("localhost", "127.0.0.1")) if intercept else contextlib.nullcontext("") as told,
+        _intercepting(options, address) if intercept else contextlib.nullcontext("") as told,
     ):
         server.Server(application, ready).run_on(sockets)
 
@@ -250,13 +250,13 @@ def _though_nobody_reads() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _intercepting(address: str) -> Iterator[str]:
+def _intercepting(options: Any, address: str) -> Iterator[str]:
     """While inside, the live hosts are stood in for; gives what the banner says of it."""
     from mockserver import program
     from mockserver.runtime.authority import InterceptionError
 
     try:
-        with program.intercepting(address) as shell_file:
+        with program.intercepting(options, address.replace("localhost", "127.0.0.1")) as shell_file:
             yield f"\n\nFor a program with the live hosts written into it, in its shell:  . {shell_file}"
     except InterceptionError as error:
         raise click.ClickException(str(error)) from error

@@ -6,7 +6,9 @@ import socket
 from pathlib import Path
 from typing import Any, TextIO
 
+import click
 import msgspec
+from click.core import ParameterSource
 from msgspec import structs
 
 from mockserver.contract.behaviour import Profile, Role
@@ -48,6 +50,21 @@ def options(host: str, arguments: dict[str, Any]) -> Options:
     """Options from the arguments of `serve`. Raises ConfigError."""
     chosen = dict(arguments)
     loopback = guard.is_loopback(host)
+    _check(host, loopback, chosen)
+    chosen["only_keys"] = tuple(dict.fromkeys(chosen["only_keys"]))
+    bounds = Bounds(**{bound: chosen.pop(name) for name, bound in BOUND_OPTIONS.items()})
+    chosen["profile"], chosen["clock"] = Profile(chosen["profile"]), Mode(chosen["clock"])
+    chosen["task_seconds"] = _task_seconds(chosen["task_seconds"], realistic=chosen.pop("realistic"))
+    try:
+        return Options(loopback=loopback, bounds=bounds, **chosen)
+    except ValueError as error:
+        name, _, reason = str(error).partition(":")
+        raise ConfigError(f"--{name.replace('_', '-')}:{reason}") from error
+
+
+def _check(host: str, loopback: bool, chosen: dict[str, Any]) -> None:
+    if not host.strip():
+        raise ConfigError(f"--host: received {host!r}; allowed: an address, such as 127.0.0.1 or 0.0.0.0")
     if not loopback and not chosen["control_token"]:
         raise ConfigError(
             f"--host {host} is not loopback: the control API then needs a token "
@@ -66,15 +83,26 @@ def options(host: str, arguments: dict[str, Any]) -> Options:
         )
     if odd := [origin for origin in chosen["cors"] if not _ORIGIN.fullmatch(origin)]:
         raise ConfigError(f"--cors: received {odd[0]!r}; allowed: *, or an origin such as http://localhost:3000")
-    bounds = Bounds(**{bound: chosen.pop(name) for name, bound in BOUND_OPTIONS.items()})
-    chosen["profile"], chosen["clock"] = Profile(chosen["profile"]), Mode(chosen["clock"])
-    if chosen.pop("realistic"):
-        chosen["task_seconds"] = None
-    try:
-        return Options(loopback=loopback, bounds=bounds, **chosen)
-    except ValueError as error:
-        name, _, reason = str(error).partition(":")
-        raise ConfigError(f"--{name.replace('_', '-')}:{reason}") from error
+    if name := next((name for name in ("node_name", "node_url") if chosen.get(name)), None):
+        _check_shared(f"--{name.replace('_', '-')}", chosen[name], chosen["log"])
+
+
+def _check_shared(option: str, received: str, log: str) -> None:
+    """A node that shares nothing with the others would be one unnoticed."""
+    if log.partition(":")[0] in ("memory", "sqlite"):
+        raise ConfigError(f"{option}: received {received!r}; allowed: beside --log redis://..., which nodes share")
+
+
+def _task_seconds(seconds: float, *, realistic: bool) -> float | None:
+    """None for what the documents estimate. The command line goes before the environment. Raises ConfigError where
+    both options came from one place, as one would be for nothing."""
+    context = click.get_current_context(silent=True)
+    if not realistic or context is None:
+        return None if realistic else seconds
+    ours, other = map(context.get_parameter_source, ("realistic", "task_seconds"))
+    if ours is other:
+        raise ConfigError("--realistic: received beside --task-seconds; allowed: one of the two")
+    return seconds if other is ParameterSource.COMMANDLINE else None
 
 
 def _has_certificate(file: Path) -> bool:
@@ -134,7 +162,7 @@ def banner(application: Application, address: str) -> str:
             f"  profile    {told.profile}",
             f"  clock      {told.clock}{_CLOCKS.get(told.clock, '')}{speed}; a task takes {pace}",
             f"  seed       {told.seed}",
-            f"  credits    {told.credits:,.10g} for each {_keys(told)}",
+            f"  credits    {told.credits:,.10g} for {_keys(told)}",
             f"  callbacks  {callbacks}",
             f"  page       {address}/_mock/",
             f"  documents  {address}/_mock/docs",
@@ -148,7 +176,9 @@ def banner(application: Application, address: str) -> str:
 
 
 def _keys(told: Options) -> str:
-    return f"of the {len(told.only_keys)} API keys there are" if told.only_keys else "new API key"
+    if len(told.only_keys) == 1:
+        return "the one API key there is"
+    return f"each of the {len(told.only_keys)} API keys there are" if told.only_keys else "each new API key"
 
 
 def _models(application: Application) -> str:

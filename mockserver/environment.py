@@ -48,8 +48,9 @@ class Environment:
         return "".join(f"export {line}\n" for line in lines)
 
 
-def environment(interceptor: Interceptor, mock_url: str) -> Environment:
-    """What makes curl, Python, Go, Java, Node, Ruby and PHP obey."""
+def environment(interceptor: Interceptor, mock_url: str, key: str | None = EXAMPLE_KEY) -> Environment:
+    """What makes curl, Python, Go, Java, Node, Ruby and PHP obey. `key` is one that the mock takes, None is none that
+    may be told."""
     _write_ini(interceptor)
     return Environment(
         replaced={
@@ -60,7 +61,11 @@ def environment(interceptor: Interceptor, mock_url: str) -> Environment:
             "MOCKSERVER_INTERCEPT": msgspec.json.encode(interceptor.ports).decode(),
             "MOCKSERVER_URL": mock_url,
         },
-        defaults={"EVOLINK_BASE_URL": mock_url, "EVOLINK_API_BASE": mock_url, "EVOLINK_API_KEY": EXAMPLE_KEY},
+        defaults={
+            "EVOLINK_BASE_URL": mock_url,
+            "EVOLINK_API_BASE": mock_url,
+            **({} if key is None else {"EVOLINK_API_KEY": key}),
+        },
         before={"PYTHONPATH": str(_PRELOAD)},
         after={"NODE_OPTIONS": f'--require "{_PRELOAD / "node.cjs"}"', "JAVA_TOOL_OPTIONS": _java(interceptor)},
     )

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from msgspec import structs
 
-from mockserver.environment import environment
+from mockserver.environment import EXAMPLE_KEY, environment
 from mockserver.runtime.authority import InterceptionError
 from mockserver.runtime.intercept import HOSTS, LOOPBACK, Interceptor
 from mockserver.simulation.ledger import UC_PER_CREDIT
@@ -34,7 +34,8 @@ def run(options: Options, command: Sequence[str], *, quiet: bool) -> int:
     told = structs.asdict(options)
     with _ending_orderly(), MockServer(**told) as mock, _interceptor(mock.url) as interceptor:
         _say(quiet, f"{' and '.join(f'https://{host}' for host in HOSTS)} lead to {mock.url}")
-        code = _run(command, environment(interceptor, mock.url).applied_to(os.environ))
+        variables = environment(interceptor, mock.url, *options.only_keys[:1])
+        code = _run(command, variables.applied_to(os.environ))
         _say(quiet, _summary(mock, interceptor))
         for hint in mock.get("/hints")["hints"]:
             _say(quiet, f"hint: {hint['text']}")
@@ -42,14 +43,15 @@ def run(options: Options, command: Sequence[str], *, quiet: bool) -> int:
 
 
 @contextlib.contextmanager
-def intercepting(mock_url: str) -> Iterator[Path]:
+def intercepting(options: Options, mock_url: str) -> Iterator[Path]:
     """While inside, programs started under the file's variables reach the mock at the live hosts.
 
-    Gives the file, for a POSIX shell to source. Raises InterceptionError.
+    Gives the file, for a POSIX shell to source; a key of the options is not written there. Raises InterceptionError.
     """
     with _ending_orderly(), _interceptor(mock_url) as interceptor:
         shell_file = interceptor.authority.folder / "env.sh"
-        shell_file.write_bytes(os.fsencode(environment(interceptor, mock_url).as_shell()))
+        key = None if options.only_keys else EXAMPLE_KEY
+        shell_file.write_bytes(os.fsencode(environment(interceptor, mock_url, key).as_shell()))
         yield shell_file
 
 

@@ -235,6 +235,8 @@ def test_the_usual_variables_are_set(led: dict[str, str]) -> None:
     )
     first, url = done.stdout.splitlines()
     assert first == f"{url} {url} sk-any-key-will-do"
+    done = run("--quiet", "--only-key", "sk-a", "--only-key", "sk-b", "--", "sh", "-c", "echo $EVOLINK_API_KEY")
+    assert done.stdout == "sk-a\n"
     own = {**os.environ, "EVOLINK_API_KEY": "sk-own", "EVOLINK_BASE_URL": "https://api.evolink.ai/v1"}
     done = run("--quiet", "--", "sh", "-c", "echo $EVOLINK_API_KEY $EVOLINK_BASE_URL", env=own)
     assert done.stdout == "sk-own https://api.evolink.ai/v1\n"
@@ -315,6 +317,13 @@ def test_serve_intercepts_for_whoever_sources_its_file(number: int, tmp_path: Pa
         running.send_signal(number)
         running.communicate(timeout=PATIENCE)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_of_its_own_is_not_written_to_that_file() -> None:
+    with program.intercepting(Options(only_keys=("sk-secret",)), "http://127.0.0.1:1") as file:
+        assert "sk-" not in file.read_text()
+    with program.intercepting(Options(), "http://127.0.0.1:1") as file:
+        assert "sk-any-key-will-do" in file.read_text()
 
 
 def test_serve_intercepts_on_loopback_only() -> None:

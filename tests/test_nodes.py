@@ -286,6 +286,19 @@ def test_what_can_not_be_is_said_at_start(redis: RedisServer, options: list[str]
     assert said in refused("--log", f"{redis.url}?prefix=pair", *options)
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("/0?prefx=a", "unexpected keyword argument 'prefx'"),
+        ("/zero", "DB: received 'zero'"),
+        ("/0?prefix=a&prefix=b", "several values"),
+        ("/0?prefix=", "prefix: received ''"),
+    ],
+)
+def test_an_address_that_means_another_place_is_said_at_start(address: str, said: str) -> None:
+    assert said in refused("--log", f"redis://127.0.0.1:1{address}")
+
+
 def test_a_redis_that_is_not_there_is_said_at_start_without_its_password() -> None:
     words = refused("--log", "redis://:hidden@127.0.0.1:1/0")
     assert "redis://***@127.0.0.1:1/0" in words

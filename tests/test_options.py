@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from contract_tests.cli import main as judges
+from mockserver import program
 from mockserver.cli import main
 from mockserver.config import banner
 from mockserver.simulation.clock import Mode
@@ -47,6 +48,47 @@ def test_tools_on_a_mock_that_is_no_address_are_wrong_usage() -> None:
 def test_a_node_that_others_can_reach_nowhere_is_wrong_usage(url: str) -> None:
     done = CliRunner().invoke(main, ["serve", "--port", "0", "--node-url", url])
     assert (done.exit_code, f"--node-url: received {url!r}" in done.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--host=", "--host: received ''"),
+        ("--realistic --task-seconds 3", "--realistic: received beside --task-seconds"),
+        ("--node-name a", "--node-name: received 'a'; allowed: beside --log redis://"),
+        ("--node-url http://a:1 --log sqlite:x.db", "--node-url: received 'http://a:1'; allowed: beside --log"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_wrong_usage(options: str, said: str) -> None:
+    done = CliRunner().invoke(main, ["serve", "--port", "0", *options.split()])
+    assert (done.exit_code, said in done.output) == (2, True), done.output
+
+
+@pytest.mark.parametrize(
+    ("variable", "option", "seconds"),
+    [("TASK_SECONDS=3", "--realistic", None), ("REALISTIC=1", "--task-seconds=3", 3.0), ("REALISTIC=1", "", None)],
+)
+def test_the_command_line_goes_before_the_environment(
+    variable: str, option: str, seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, _, value = variable.partition("=")
+    monkeypatch.setenv(f"MOCKSERVER_EXEC_{name}", value)
+    assert _options_of(*option.split(), monkeypatch=monkeypatch).task_seconds == seconds
+
+
+def test_a_key_that_is_named_twice_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = _options_of("--only-key", "sk-a", "--only-key", "sk-a", monkeypatch=monkeypatch)
+    assert "for the one API key there is" in banner(Application(options), "http://127.0.0.1:1")
+    options = _options_of("--only-key", "sk-a", "--only-key", "sk-b", monkeypatch=monkeypatch)
+    assert "for each of the 2 API keys there are" in banner(Application(options), "http://127.0.0.1:1")
+
+
+def _options_of(*line: str, monkeypatch: pytest.MonkeyPatch) -> Options:
+    """What a server of this command line would be told."""
+    told: list[Options] = []
+    monkeypatch.setattr(program, "run", lambda options, *_, **__: told.append(options))
+    assert CliRunner().invoke(main, ["exec", *line, "true"]).exit_code == 0
+    return told[0]
 
 
 @pytest.mark.parametrize("told", ["nan", "inf", "-inf"])

@@ -97,6 +97,14 @@ def test_without_the_option_a_page_is_told_what_to_do(mock: Mock) -> None:
     assert "--cors" not in mock.request("OPTIONS", CREATE).text
 
 
+@pytest.mark.parametrize(
+    ("told", "sent"), [("HTTP://B.test:80", "http://b.test"), ("https://b.test:443/", "https://b.test")]
+)
+def test_an_origin_is_named_as_a_browser_sends_it(make_mock: MakeMock, told: str, sent: str) -> None:
+    answer = make_mock(cors=(told,)).get("/v1/credits", headers={**PAGE, "origin": sent})
+    assert answer.headers["access-control-allow-origin"] == sent
+
+
 @pytest.mark.parametrize("origins", [("*",), ("http://localhost:3000",), ("http://LOCALHOST:3000/", "http://b")])
 @pytest.mark.parametrize("path", [CREATE, "/v1/credits", "/api/v1/files/quota", "/media/x/0.mp4"])
 def test_a_page_of_a_named_origin_may_ask(make_mock: MakeMock, origins: tuple[str, ...], path: str) -> None:

@@ -112,7 +112,7 @@ class MockServer(LocalMock):
         Raises InterceptionError without the extra `intercept`.
         """
         with Interceptor(port or urlsplit(self.url).port or 0) as interceptor:
-            yield environment(interceptor, self.url).applied_to(os.environ)
+            yield environment(interceptor, self.url, *self.options.only_keys[:1]).applied_to(os.environ)
 
     def _up(self) -> Control:
         """Raises OSError where the port is taken, RuntimeError where the server does not come up."""

@@ -26,9 +26,15 @@ class Address(NamedTuple):
 
     @classmethod
     def of(cls, written: str) -> "Address":
-        """`prefix` is the one parameter of ours. Raises LogError where it can't be one."""
+        """`prefix` is the one parameter of ours. Raises LogError where it can't be one, or where redis-py would pass
+        over what is written."""
         parts = urlsplit(written)
-        query = dict(parse_qsl(parts.query))
+        pairs = parse_qsl(parts.query, keep_blank_values=True)
+        query = dict(pairs)
+        if len(query) < len(pairs):
+            raise LogError("a parameter of the address: received several values; allowed: one")
+        if parts.scheme in ("redis", "rediss") and parts.path.strip("/") and not parts.path.strip("/").isdecimal():
+            raise LogError(f"DB: received {parts.path.strip('/')!r}; allowed: its number")
         prefix = query.pop("prefix", "evolink-mock")
         if _PREFIX.fullmatch(prefix) is None:
             raise LogError(f"prefix: received {prefix!r}; allowed: 1 to 64 of A-Z a-z 0-9 . _ : -")
@@ -56,7 +62,9 @@ class Address(NamedTuple):
                 return self._behind_sentinel(options)
             if kind.endswith("+cluster"):
                 return self._in_cluster(options)
-            return aio.Redis.from_url(self.url, **options)
+            client = aio.Redis.from_url(self.url, **options)
+            client.connection_pool.make_connection()  # type: ignore[no-untyped-call]  # refuses an unknown parameter
+            return client
         except (RedisError, ValueError, TypeError) as error:
             raise LogError(f"{self.shown}: {error}") from error
 

@@ -11,6 +11,7 @@ _METHODS = b"GET, HEAD, POST, PUT, DELETE"
 _EXPOSED = b"retry-after, idempotency-replayed, x-request-id, x-mock-hint, content-range, accept-ranges"
 _KNOWN_S = b"600"
 _ANY = b"*"
+_OWN_PORTS = {"http": ":80", "https": ":443"}
 HOW = "a web page of another origin may ask where `mockserver serve` is told --cors ORIGIN"
 
 
@@ -23,7 +24,7 @@ class Cors:
     """`origins` are what browsers send as Origin, such as http://localhost:3000; "*" is any."""
 
     def __init__(self, origins: Iterable[str]) -> None:
-        self._origins = frozenset(origin.rstrip("/").lower().encode() for origin in origins)
+        self._origins = frozenset(_sent(origin).encode() for origin in origins)
 
     def __bool__(self) -> bool:
         return bool(self._origins)
@@ -48,6 +49,12 @@ class Cors:
         if b"access-control-request-private-network" in fields:
             more.append((b"access-control-allow-private-network", b"true"))
         return Answer(204, [*allowed, *more], b"")
+
+
+def _sent(origin: str) -> str:
+    """As browsers send it: small letters, and no port that is the scheme's own."""
+    scheme, colon, place = origin.rstrip("/").lower().partition(":")
+    return scheme + colon + place.removesuffix(_OWN_PORTS.get(scheme, "\0"))
 
 
 def allowing(cors: Cors, app: Asgi) -> Asgi:
