@@ -12,6 +12,8 @@ Fire = Callable[[str], None]
 """Let happen what is due by now in the world of this name."""
 Planned = Callable[["Agenda", str], int | None]
 """When something happens next in a world of this name that follows this agenda's clock."""
+_GATHER_MS = 5
+"""What falls due within so long happens in one go: one round of the log for each would cost more than the work."""
 
 
 class Follower(Protocol):
@@ -119,7 +121,7 @@ class Agenda:
         self._alarm = self._alarm_ms = None
         if self._loop is None or (entry := self.first()) is None:
             return
-        wait_s = self.clock.wait_s(entry[0])
+        wait_s = self.clock.wait_s(max(entry[0], self.clock.now_ms() + _GATHER_MS))
         if wait_s is not None:
             self._alarm_ms = entry[0]
             self._alarm = self._loop.call_later(wait_s, self._ring)
