@@ -126,7 +126,9 @@ async def stalled_body(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
 
 
 def dispatch(url: str, *, delivery_id: str = "d1", timeout_ms: int = 5000, body: bytes = b"{}") -> Dispatch:
-    return Dispatch(delivery_id=delivery_id, attempt=1, url=url, render=lambda: body, timeout_ms=timeout_ms)
+    return Dispatch(
+        delivery_id=delivery_id, attempt=1, url=url, render=lambda: body, now_ms=lambda: 0, timeout_ms=timeout_ms
+    )
 
 
 @contextlib.asynccontextmanager
@@ -147,7 +149,7 @@ async def deliver(*dispatches: Dispatch, policy: TargetPolicy = LOCAL, ca_file: 
         for one in dispatches:
             sender.send(one)
             await sender.settled()
-    return [structs.replace(receipt, sent_at=None) for receipt in receipts]
+    return [structs.replace(receipt, sent_ms=None) for receipt in receipts]
 
 
 def resolving(*addresses: str) -> TargetPolicy:

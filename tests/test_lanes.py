@@ -9,6 +9,7 @@ def dispatch(owner: str) -> Dispatch:
         attempt=1,
         url="http://receiver.example/hook",
         render=lambda: b"{}",
+        now_ms=lambda: 0,
         timeout_ms=1000,
         owner=owner,
     )

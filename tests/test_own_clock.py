@@ -201,6 +201,38 @@ def test_two_keys_wait_for_their_own_deliveries_alone(make_mock: MakeMock) -> No
         assert mock.run(moving).json()["fired_count"] > 0
 
 
+def test_an_attempt_was_sent_when_it_was_however_the_clock_is_moved_meanwhile(make_mock: MakeMock) -> None:
+    mock = make_mock(allow_local_callbacks=True, task_seconds=1)
+    with Receiver(mock, "hold") as receiver:
+        clock(mock, KEY, mode="polls")
+        task = mock.task_id(callback_url=receiver.url)
+        mock.task(task)
+        receiver.wait(1)
+        mock.task(task)
+        receiver.release()
+        assert _first_attempt(mock) == (START_MS + 1000, START_MS + 1000, START_MS + 2000)
+
+
+def test_an_attempt_was_sent_when_it_was_whatever_clock_the_key_is_given_meanwhile(make_mock: MakeMock) -> None:
+    mock = make_mock(clock=Mode.REAL, allow_local_callbacks=True, task_seconds=0)
+    with Receiver(mock, "hold") as receiver:
+        mock.submit(callback_url=receiver.url)
+        receiver.wait(1)
+        seen_ms = clock(mock)["now_ms"]
+        while clock(mock)["now_ms"] == seen_ms:
+            """A moment that can be told from the one at which it was sent."""
+        clock(mock, mode="manual")
+        receiver.release()
+        due_ms, sent_ms, ended_ms = _first_attempt(mock)
+        assert due_ms <= sent_ms <= seen_ms < ended_ms
+
+
+def _first_attempt(mock: Mock) -> tuple[int, int, int]:
+    advance(mock, KEY, ms=0)
+    attempt = mock.get("/_mock/callbacks", params={"key": KEY}).json()["callbacks"][0]["attempts"][0]
+    return attempt["due_ms"], attempt["at_ms"], attempt["ended_ms"]
+
+
 # --- logs
 
 

@@ -6,7 +6,6 @@ Nothing here decides: the world plans attempts and retries, the courier sends on
 import asyncio
 import os
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,15 +23,15 @@ _SLOW_LIMIT = 4_096
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
-    """How an attempt ended: a status, or an error in words. `sent_at` is the machine's monotonic clock (ms) when it
-    began; None where it never did."""
+    """How an attempt ended: a status, or an error in words. `sent_ms` is when it began, by the clock of its task
+    at that moment: another may move it by the end. None where it never did."""
 
     delivery_id: str
     attempt: int
     status: int | None = None
     error: str | None = None
     timed_out: bool = False
-    sent_at: float | None = None
+    sent_ms: int | None = None
     owner: Any = None
 
 
@@ -159,7 +158,7 @@ class Courier:
     # --- one attempt
 
     async def _attempt(self, dispatch: Dispatch) -> Receipt:
-        timeout_s, sent_at = dispatch.timeout_ms / 1000, time.monotonic() * 1000
+        timeout_s, sent_ms = dispatch.timeout_ms / 1000, dispatch.now_ms()
         bound = asyncio.timeout(timeout_s)
         try:
             async with bound:
@@ -171,9 +170,9 @@ class Courier:
                 dispatch,
                 f"no answer within {timeout_s:g} s" if late else words(error),
                 timed_out=late,
-                sent_at=sent_at,
+                sent_ms=sent_ms,
             )
-        return answered(dispatch, status, sent_at=sent_at)
+        return answered(dispatch, status, sent_ms=sent_ms)
 
     def _trusted(self) -> ssl.SSLContext:
         """The authorities of this machine, those of certifi, and the one given. Read once, and for https alone."""
@@ -188,25 +187,25 @@ class Courier:
         return self._trust
 
 
-def answered(dispatch: Dispatch, status: int, *, sent_at: float) -> Receipt:
+def answered(dispatch: Dispatch, status: int, *, sent_ms: int) -> Receipt:
     """The receipt of an attempt that met an answer."""
     return Receipt(
         delivery_id=dispatch.delivery_id,
         attempt=dispatch.attempt,
         status=status,
-        sent_at=sent_at,
+        sent_ms=sent_ms,
         owner=dispatch.owner,
     )
 
 
-def failed(dispatch: Dispatch, error: str, *, timed_out: bool = False, sent_at: float | None = None) -> Receipt:
+def failed(dispatch: Dispatch, error: str, *, timed_out: bool = False, sent_ms: int | None = None) -> Receipt:
     """The receipt of an attempt that met no answer."""
     return Receipt(
         delivery_id=dispatch.delivery_id,
         attempt=dispatch.attempt,
         error=error[:_ERROR_LIMIT],
         timed_out=timed_out,
-        sent_at=sent_at,
+        sent_ms=sent_ms,
         owner=dispatch.owner,
     )
 

@@ -16,13 +16,14 @@ _DOUBTFUL = 4
 class Dispatch(Struct, frozen=True, kw_only=True):
     """One attempt to make. `timeout_ms` bounds all of it: name, connection, request, head of the answer.
 
-    `render` gives the body when its turn comes; `owner` is for whoever sends.
+    `render` gives the body when its turn comes, `now_ms` the time by its task's clock; `owner` is for whoever sends.
     """
 
     delivery_id: str
     attempt: int
     url: str
     render: Callable[[], bytes]
+    now_ms: Callable[[], int]
     timeout_ms: int
     owner: Any = None
 

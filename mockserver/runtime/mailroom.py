@@ -51,6 +51,7 @@ class Mailroom:
                 attempt=send.attempt,
                 url=send.url,
                 render=lambda: self._render(resident.world, send.task_id),
+                now_ms=resident.now_ms,
                 timeout_ms=send.timeout_ms,
                 owner=resident,
             )
@@ -85,7 +86,7 @@ class Mailroom:
             at_ms=now_ms,
             delivery_id=receipt.delivery_id,
             attempt=receipt.attempt,
-            sent_ms=None if receipt.sent_at is None else min(now_ms, resident.now_ms(receipt.sent_at)),
+            sent_ms=None if receipt.sent_ms is None else min(now_ms, receipt.sent_ms),
             ended_ms=now_ms + waited_ms,
             status=receipt.status,
             error=receipt.error,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from mockserver.runtime.clock import monotonic_ms
 from mockserver.runtime.courier import Courier, Receipt, answered, failed, words
 from mockserver.runtime.lanes import Dispatch
 from mockserver.simulation.scenario import Fault
@@ -107,15 +106,15 @@ class InProcessCourier(Courier):
     """
 
     async def _attempt(self, dispatch: Dispatch) -> Receipt:
-        sent_at = monotonic_ms()
+        sent_ms = dispatch.now_ms()
         try:
             status = await asyncio.to_thread(_run, _post(dispatch, dispatch.render()))
         except httpx.TimeoutException:
             late = f"no answer within {dispatch.timeout_ms / 1000:g} s"
-            return failed(dispatch, late, timed_out=True, sent_at=sent_at)
+            return failed(dispatch, late, timed_out=True, sent_ms=sent_ms)
         except Exception as error:
-            return failed(dispatch, words(error), sent_at=sent_at)
-        return answered(dispatch, status, sent_at=sent_at)
+            return failed(dispatch, words(error), sent_ms=sent_ms)
+        return answered(dispatch, status, sent_ms=sent_ms)
 
 
 def _run(sending: Coroutine[Any, Any, int]) -> int:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any
@@ -69,14 +68,14 @@ def posting(app: Application, post: Post) -> None:
     """Change how the courier makes an attempt."""
 
     async def attempt(dispatch: Dispatch) -> Receipt:
-        sent_at = time.monotonic() * 1000
+        sent_ms = dispatch.now_ms()
         try:
             async with asyncio.timeout(dispatch.timeout_ms / 1000):
                 status = (await post(dispatch)).status_code
         except Exception as error:
             timed_out = isinstance(error, TimeoutError)
-            return failed(dispatch, repr(error), timed_out=timed_out, sent_at=sent_at)
-        return replace(failed(dispatch, "", sent_at=sent_at), status=status, error=None)
+            return failed(dispatch, repr(error), timed_out=timed_out, sent_ms=sent_ms)
+        return replace(failed(dispatch, "", sent_ms=sent_ms), status=status, error=None)
 
     app.node.mailroom.courier._attempt = attempt  # type: ignore[method-assign]
 
@@ -129,7 +128,15 @@ def never_on(state: State) -> Spoil:
 
 
 def premature(resident: Resident, url: str) -> Dispatch:
-    return Dispatch(delivery_id="early", attempt=1, url=url, render=lambda: b"{}", timeout_ms=10_000, owner=resident)
+    return Dispatch(
+        delivery_id="early",
+        attempt=1,
+        url=url,
+        render=lambda: b"{}",
+        now_ms=resident.now_ms,
+        timeout_ms=10_000,
+        owner=resident,
+    )
 
 
 def early(app: Application) -> None:
