@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from msgspec import structs
@@ -33,10 +33,11 @@ def run(options: Options, command: Sequence[str], *, quiet: bool) -> int:
     """
     told = structs.asdict(options)
     with _ending_orderly(), MockServer(**told) as mock, _interceptor(mock.url) as interceptor:
+        before = Tally.of(mock)
         _say(quiet, f"{' and '.join(f'https://{host}' for host in HOSTS)} lead to {mock.url}")
         variables = environment(interceptor, mock.url, *options.only_keys[:1])
         code = _run(command, variables.applied_to(os.environ))
-        _say(quiet, _summary(mock, interceptor))
+        _say(quiet, _summary(Tally.of(mock), before, interceptor))
         for hint in mock.get("/hints")["hints"]:
             _say(quiet, f"hint: {hint['text']}")
     return code
@@ -102,15 +103,29 @@ def _handling(signals: Sequence[int], handle: Callable[[int, Any], None]) -> Ite
             signal.signal(number, handler)
 
 
-def _summary(mock: MockServer, interceptor: Interceptor) -> str:
+class Tally(NamedTuple):
+    """What a mock has seen so far; one whose log is a file, in earlier runs, too."""
+
+    requests: int
+    tasks: int
+    charged: float
+    reserved: float
+
+    @classmethod
+    def of(cls, mock: MockServer) -> "Tally":
+        newest = mock.get("/requests", limit=1)["requests"]
+        accounts = [account["user"] for account in mock.get("/ledger")["accounts"]]
+        reserved, charged = (sum(one[name] for one in accounts) / UC_PER_CREDIT for name in ("reserved", "charged"))
+        tasks = mock.get("/tasks", limit=1)["total"]
+        return cls(newest[0]["sequence"] if newest else 0, tasks, charged, reserved)
+
+
+def _summary(now: Tally, before: Tally, interceptor: Interceptor) -> str:
     """What the program did: requests, tasks, money, and what it was refused."""
-    newest = mock.get("/requests", limit=1)["requests"]
-    accounts = [account["user"] for account in mock.get("/ledger")["accounts"]]
-    reserved, charged = (sum(one[name] for one in accounts) / UC_PER_CREDIT for name in ("reserved", "charged"))
     told = [
-        f"{newest[0]['sequence'] if newest else 0} requests",
-        f"{mock.get('/tasks', limit=1)['total']} tasks",
-        f"{charged:,.10g} credits charged, {reserved:,.10g} reserved",
+        f"{now.requests - before.requests} requests",
+        f"{max(0, now.tasks - before.tasks)} tasks",
+        f"{max(0, now.charged - before.charged):,.10g} credits charged, {now.reserved:,.10g} reserved",
     ]
     if interceptor.refused:
         told.append("refused " + ", ".join(sorted(interceptor.refused)[:_REFUSED_SHOWN]))

@@ -101,6 +101,14 @@ def test_what_there_is_to_say_of_a_program_is_said_after_it(capfd: pytest.Captur
     assert "mockserver exec: hint: a key in the URL (api_key=) ends up in logs" in capfd.readouterr().err
 
 
+def test_what_an_earlier_run_did_is_not_told_of_this_one(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    kept = Options(clock=Mode.POLLS, task_seconds=3, log=f"sqlite:{tmp_path / 'kept.db'}")
+    assert program.run(kept, command_of("with_urllib.py"), quiet=False) == 0
+    assert "1 tasks; 7 credits charged, 0 reserved" in capfd.readouterr().err
+    assert program.run(kept, ["true"], quiet=False) == 0
+    assert "0 requests; 0 tasks; 0 credits charged, 0 reserved" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("name", every_program())
 def test_with_the_mock_gone_it_fails_at_once(name: str, stopped: dict[str, str]) -> None:
     command = command_of(name)
