@@ -15,7 +15,7 @@ from contract_tests.contract.document import (
 )
 from contract_tests.contract.endpoint import Endpoint, parameters_of
 from contract_tests.contract.price import Price
-from contract_tests.contract.promised import Promised, common, typed
+from contract_tests.contract.promised import Promised, common, listed, typed
 from contract_tests.contract.request import Requests
 from contract_tests.contract.speech import Speech
 
@@ -268,7 +268,8 @@ class Contract:
         schema, examples = json_schema(self.document, response), self._examples(response)
         states = {str(self.state(endpoint, one)) for one in examples} if endpoint.role == "get_task" else set()
         state = states.pop() if status < 400 and len(states) == 1 else None
-        return Promised(firm, typed(self.document, schema), common(examples), owned, state)
+        values = listed(self.document, schema, owned) if status < 400 and self.speech is None else {}
+        return Promised(firm, typed(self.document, schema), common(examples), owned, state, values)
 
     def _examples(self, response: Any) -> list[Any]:
         media = json_media(self.document, response)

@@ -1,22 +1,26 @@
 """What a document promises of an answer's shape: the types of its schema, and what each of its examples shows."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import jsonschema_rs
+
+from contract_tests.contract.document import resolved
 
 
 @dataclass(frozen=True, slots=True)
 class Promised:
     """`shown` is what every example has: an object by its names, an array by what all its elements have. `state` is
-    that of the tasks in the examples, where it is one alone: they tell nothing of tasks in another."""
+    that of the tasks in the examples, where it is one alone: they tell nothing of tasks in another. `listed` are the
+    texts that a property may be."""
 
     is_documented: bool
     schema: Any
     shown: Any
     owned: frozenset[str]
     state: Any = None
+    listed: Mapping[str, list[Any]] = field(default_factory=dict)
 
     def wrong_types(self, body: Any) -> str:
         """The first value of another type than the schema's, with its place; "" where there is none."""
@@ -28,11 +32,29 @@ class Promised:
                 return f"{place}: {error.message}"
         return ""
 
+    def wrong_values(self, body: Any) -> str:
+        """The first text that is none of those listed for its property; "" where there is none."""
+        told = body if isinstance(body, dict) else {}
+        for name, texts in self.listed.items():
+            if isinstance(told.get(name), str) and told[name] not in texts:
+                return f"{name}: {told[name]!r} is not one of {', '.join(map(str, texts))}"
+        return ""
+
     def absent(self, body: Any, state: Any = None) -> tuple[str, ...]:
         """The places of what every example shows and this body, of a task in this state, has not."""
         if self.state not in (None, state):
             return ()
         return tuple(place for place in _absent(self.shown, body, "") if place not in self.owned)
+
+
+def listed(document: dict[str, Any], schema: Any, owned: frozenset[str]) -> dict[str, list[Any]]:
+    """The documented values of each property that lists them, and that no other check looks at."""
+    properties = resolved(document, schema or {}).get("properties", {})
+    told = {name: resolved(document, one) for name, one in properties.items() if name not in owned}
+    documented = {
+        name: one for name, one in told.items() if one.get("x-evolink-evidence", "documented") == "documented"
+    }
+    return {name: one["enum"] for name, one in documented.items() if "enum" in one}
 
 
 def typed(document: dict[str, Any], schema: Any) -> Any:

@@ -58,6 +58,11 @@ def progress_as_text(body: Body) -> None:
     body["progress"] = f"{body['progress']}"
 
 
+def object_of_its_own(wire: Wire) -> None:
+    if wire.created or wire.shows:
+        wire.json = wire.json | {"object": "task"}
+
+
 def amounts_as_text(wire: Wire) -> None:
     if wire.path == "/v1/credits" and wire.status == 200:
         user = {name: f"{value}" for name, value in wire.json["data"]["user"].items()}
@@ -100,6 +105,12 @@ BAD = {
     ),
     "without_message": Bad("a 404 has no message", "ANSWER-COMPLETE", hook=answers(without_message)),
     "progress_as_text": Bad("a task's progress is a text", "ANSWER-TYPES", hook=bodies(progress_as_text)),
+    "object_of_its_own": Bad(
+        "a task is an object of no known kind",
+        "ANSWER-VALUES",
+        also=frozenset({"CALLBACK-BODY-IS-THE-TASK"}),
+        hook=answers(object_of_its_own),
+    ),
     "amounts_as_text": Bad("the user's credits are texts", "ANSWER-TYPES", hook=answers(amounts_as_text)),
     "no_retry_after": Bad("a 429 does not say until when", "RATE-LIMIT-SAYS-WHEN", hook=retry_after(None)),
     "retry_after_in_words": Bad("Retry-After is no time", "RATE-LIMIT-SAYS-WHEN", hook=retry_after("soon")),

@@ -254,6 +254,9 @@ class Case:
         prefix = "ANSWER" if known.is_documented else "LIST"
         wrong = known.wrong_types(answer.body)
         self.judge.that(f"{prefix}-TYPES", not wrong, f"{answer.status}, {wrong}")
+        if known.is_documented and known.listed:
+            unlisted = known.wrong_values(answer.body)
+            self.judge.that("ANSWER-VALUES", not unlisted, f"{answer.status}, {unlisted}")
         # No documentation says how much of the first answer a repeat shows.
         repeats = not self.judge.strict and answer.headers.get("idempotency-replayed") == "true"
         absent = () if repeats else known.absent(answer.body, self.contract.state(meant, answer.body))
