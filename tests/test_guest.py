@@ -12,6 +12,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from types import SimpleNamespace
 from unittest.mock import AsyncMock, patch
 
 import httpx
@@ -185,6 +186,18 @@ def test_a_signal_is_a_good_end(how: signal.Signals) -> None:
     process.send_signal(how)
     _, errors = process.communicate(timeout=5)
     assert (process.returncode, errors) == (0, "")
+
+
+@pytest.mark.parametrize("kind", [MockServer, InProcessMock, CallbackReceiver])
+@pytest.mark.parametrize(
+    ("module", "asked"), [("gevent.monkey", "is_module_patched"), ("eventlet.patcher", "is_monkey_patched")]
+)
+def test_where_threads_are_replaced_it_is_told_at_once(
+    kind: type, module: str, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, SimpleNamespace(**{asked: lambda name: name.startswith("thread")}))
+    with pytest.raises(RuntimeError, match=f"{module.partition('.')[0]} has replaced .* threads"):
+        kind().start()
 
 
 @pytest.mark.parametrize("kind", [MockServer, InProcessMock, CallbackReceiver])

@@ -192,3 +192,22 @@ def test_without_respx_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "respx", None)
     with pytest.raises(ImportError, match=r"needs respx: pip install 'evolink-mock\[pytest\]'"):
         InProcessMock()
+
+
+def test_of_two_mocks_in_process_the_last_one_answers_until_it_ends() -> None:
+    with InProcessMock(credits=1) as outer, httpx.Client(base_url=outer.url, headers=outer.headers) as client:
+        with InProcessMock(credits=2) as inner:
+            assert remaining(client) == 2
+            assert inner.requests
+        assert remaining(client) == 1
+
+
+def remaining(client: httpx.Client) -> float:
+    return float(client.get("/v1/credits").json()["data"]["user"]["remaining_credits"])
+
+
+def test_a_route_of_whoever_used_respx_before_keeps_its_place() -> None:
+    with respx.mock(assert_all_called=False) as theirs, InProcessMock() as mock:
+        theirs.get("https://api.evolink.ai/v1/credits").respond(503)
+        assert httpx.get(f"{mock.url}/v1/credits", headers=mock.headers).status_code == 503
+        assert httpx.get(f"{mock.url}/healthz").status_code == 200

@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import os
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -26,6 +27,18 @@ def loop_factory() -> MakeLoop | None:
     except ImportError:
         return None
     return uvloop.new_event_loop if all(map(_is_open, range(3))) else None
+
+
+def check_threads() -> None:
+    """Raises RuntimeError where gevent or eventlet has put its own in the place of threads: all of them are one, and
+    it would wait for itself."""
+    for module, asked, name in (
+        ("gevent.monkey", "is_module_patched", "threading"),
+        ("eventlet.patcher", "is_monkey_patched", "thread"),
+    ):
+        if module in sys.modules and getattr(sys.modules[module], asked)(name):
+            told = f"{module.partition('.')[0]} has replaced this process's threads, without which no mock runs in it"
+            raise RuntimeError(f"{told}: start one beside it, with `mockserver serve`, and use RunningMock(url)")
 
 
 def _is_open(number: int) -> bool:
@@ -51,6 +64,7 @@ class Background:
 
     def start(self) -> None:
         """Raises whatever keeps the loop from running, such as OSError where no sockets or files are to be had."""
+        check_threads()
         ready: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._process = os.getpid()
         self._thread = threading.Thread(target=self._live, args=[ready], name=self._name, daemon=True)
@@ -89,7 +103,7 @@ class Background:
             return "is not running"
         if self.is_here:
             return "can't wait for itself"
-        return f"runs in process {self._process}, from which this one was forked; here only its URL can be asked"
+        return f"runs in process {self._process}, from which this one was forked; a MockServer is reached by its URL"
 
     def _live(self, ready: "concurrent.futures.Future[None]") -> None:
         try:

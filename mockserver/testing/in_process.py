@@ -8,6 +8,7 @@ import asyncio
 import ssl
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakSet
 
 import httpx
 
@@ -28,6 +29,8 @@ URL = "https://api.evolink.ai"
 LINKS_URL = "https://files.evolink.ai"
 HOSTS = ("api.evolink.ai", "files-api.evolink.ai", "files.evolink.ai")
 """The generation API, the files API, and where result links lead."""
+_ROUTERS: "WeakSet[respx.MockRouter]" = WeakSet()
+"""Those of mocks."""
 
 
 class InProcessMock(LocalMock):
@@ -61,6 +64,7 @@ class InProcessMock(LocalMock):
         self.router = _new_router()
         self.router.route(scheme="https", host__in=HOSTS).mock(side_effect=self.answer)
         self.router.start()
+        _put_before_others(self.router)
 
     def release(self) -> None:
         """Let httpx send again; the mock runs on."""
@@ -148,9 +152,21 @@ def _broken(answer: Answer, fault: Fault, request: httpx.Request) -> httpx.Respo
     raise httpx.RemoteProtocolError(told, request=request)
 
 
+def _put_before_others(router: "respx.MockRouter") -> None:
+    """Of several mocks in process the last one answers, where respx would ask the first; what else uses respx keeps
+    its place."""
+    routers = [] if router.Mocker is None else router.Mocker.routers
+    first = next((place for place, one in enumerate(routers) if one in _ROUTERS), len(routers))
+    if router in routers[first + 1 :]:
+        routers.remove(router)
+        routers.insert(first, router)
+
+
 def _new_router() -> "respx.MockRouter":
     try:
         import respx
     except ImportError as error:
         raise ImportError("the mock in process needs respx: pip install 'evolink-mock[pytest]'") from error
-    return respx.MockRouter(assert_all_called=False, assert_all_mocked=True)
+    router = respx.MockRouter(assert_all_called=False, assert_all_mocked=True)
+    _ROUTERS.add(router)
+    return router

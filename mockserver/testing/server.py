@@ -117,12 +117,12 @@ class MockServer(LocalMock):
     def _up(self) -> Control:
         """Raises OSError where the port is taken, RuntimeError where the server does not come up."""
         application = Application(self.options)
+        self._background.start()
         listener = self._bound()
         url = url_of(listener, _HOST)
         application.public_url = self.options.public_url or url_of(listener, self._media_host)
         ready = threading.Event()
         self._server = Server(application, ready.set)
-        self._background.start()
         self._serving = self._background.submit(self._server.serve(sockets=[listener]))
         self._serving.add_done_callback(lambda _: ready.set())
         if not ready.wait(_START_S) or not self._server.started:
@@ -141,6 +141,7 @@ class MockServer(LocalMock):
         try:
             return bind(_HOST, self.port)
         except OSError as error:
+            self._background.stop()
             words = f"can't listen on {_HOST} port {self.port}: {error.strerror or error}; port=0 takes a free one"
             raise OSError(error.errno, words) from error
 
