@@ -25,6 +25,7 @@ def page(mock: Mock, **asked: str) -> str:
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
     assert not re.findall(r"<script|<img|<link|<iframe| on\w+=\"|javascript:|@import|url\(", answer.text)
+    assert not re.findall(r'href="/', answer.text), "behind a path of a proxy that leads elsewhere"
     return answer.text
 
 

@@ -52,6 +52,12 @@ def test_no_blank_is_lost_where_a_text_goes_on_in_the_next_line() -> None:
     assert {name: lost.findall((STATIC / name).read_text("utf-8")) for name in files} == {name: [] for name in files}
 
 
+def test_the_page_works_behind_a_path_of_a_proxy() -> None:
+    """What it asks for and leads to is told from where it is itself."""
+    rooted = re.compile(r"""(?:href=|src=|fetch\(|from )["'`]/""")
+    assert [name for name in SERVED if rooted.search((STATIC / name).read_text("utf-8"))] == []
+
+
 def test_no_other_file_is_served(mock: Mock) -> None:
     for name in ("", "none.js", "../page.py", "%2e%2e/page.py", "vendor/README.md", "..%2f..%2fapp.py"):
         assert mock.get(f"/_mock/static/{name}", key=None).status_code == 404, name

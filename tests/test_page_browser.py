@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ import pytest
 from mockserver.testing import CallbackReceiver, MockServer
 from tests.browser import Watched, chromium, needs_chromium
 from tests.house import CREATE, MINIMAL
+from tests.mounted import INVENTED
 
 pytestmark = [pytest.mark.long, needs_chromium]
 VIEWS = ("timeline", "tasks", "requests", "callbacks", "ledger", "files", "scenarios", "keys", "replay")
@@ -560,6 +562,56 @@ def test_a_lost_server_is_told_and_found_again(browser: Any) -> None:
         task_id = submit(again).json()["id"]
         page.get_by_role("row").filter(has_text=task_id[-8:]).wait_for()
     watched.close()
+
+
+def test_more_tabs_are_open_than_a_browser_has_connections_to_a_server(mock: MockServer, watched: Watched) -> None:
+    """Six of them. Whether a tab is seen is said here: without a screen all are."""
+    context = watched.page.context
+    context.add_init_script("Object.defineProperty(document, 'hidden', {get: () => window.unseen ?? false})")
+    tabs = [watched.page, *(context.new_page() for _ in range(6))]
+    for tab in tabs:
+        tab.goto(f"{mock.url}/_mock/#/tasks")
+        tab.get_by_text("live", exact=True).wait_for()
+        tab.evaluate("window.unseen = true; document.dispatchEvent(new Event('visibilitychange'))")
+    task_id = submit(mock).json()["id"]
+    tabs[0].evaluate("window.unseen = false; document.dispatchEvent(new Event('visibilitychange'))")
+    tabs[0].get_by_role("row").filter(has_text=task_id[-8:]).wait_for()
+
+
+def test_a_line_that_is_silent_for_long_is_made_anew(mock: MockServer, watched: Watched) -> None:
+    watched.page.clock.install()
+    page = watched.open()
+    page.get_by_text("live", exact=True).wait_for()
+    streams = [one for one in watched.asked if "/_mock/events" in one]
+    page.clock.fast_forward(41_000)
+    page.get_by_text("lost; trying again").wait_for()
+    page.clock.fast_forward(1_000)
+    page.get_by_text("live", exact=True).wait_for()
+    assert [one for one in watched.asked if "/_mock/events" in one] == streams * 2
+
+
+@pytest.mark.parametrize("view", ["keys", "tasks", "requests"])
+def test_beside_an_open_panel_a_key_is_told_in_full(mock: MockServer, watched: Watched, view: str) -> None:
+    short = {"authorization": "Bearer alice"}
+    httpx.post(f"{mock.url}{CREATE}", json=MINIMAL, headers=short).raise_for_status()
+    page = watched.open(f"#/{view}?open=hints")
+    told = page.get_by_role("row").nth(1).get_by_text(re.compile("^key [0-9a-f]{6}$"))
+    told.wait_for()
+    assert told.evaluate("e => e.parentElement.scrollWidth <= e.parentElement.clientWidth")
+
+
+def test_a_document_of_long_names_fits_on_a_phone(browser: Any, tmp_path: Path) -> None:
+    document = json.loads((INVENTED / "video.json").read_text())
+    (path,) = document["paths"]
+    document["paths"][path]["post"]["operationId"] = "create" * 20
+    document["paths"]["/v1/" + "other" * 20] = {"put": {"responses": {"200": {"description": "No task"}}}}
+    (tmp_path / "video.json").write_text(json.dumps(document))
+    with MockServer(specs=[tmp_path]) as mock:
+        watched = Watched(browser, mock, width=360)
+        for query in ("", f"?operation={'create' * 20}"):
+            page = watched.open(f"docs{query}")
+            assert page.evaluate("document.documentElement.scrollWidth") == 360
+        watched.close()
 
 
 def test_nothing_is_asked_for_while_nothing_happens(mock: MockServer, watched: Watched) -> None:

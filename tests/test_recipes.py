@@ -97,6 +97,10 @@ def test_a_mock_is_found_wherever_it_is_told_to_listen(tmp_path: Path) -> None:
     assert step(script, tmp_path, HOLDS, MOCKSERVER_OPTIONS="--host localhost") == 3  # nothing was sent to it
 
 
+def test_a_mock_beside_nothing_is_wrong_usage(tmp_path: Path) -> None:
+    assert step("ci/with-mock.sh", tmp_path, HOLDS) == 2
+
+
 @pytest.mark.long
 def test_the_action_installs_itself_tests_and_judges(tmp_path: Path) -> None:
     """Its two steps, with what GitHub gives them; pip needs to reach its index."""

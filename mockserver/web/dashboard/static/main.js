@@ -3,7 +3,7 @@
 import { html, render, useEffect } from "./vendor/htm-preact.js";
 import { get, recall } from "./core/api.js";
 import { useLive, useShared } from "./core/hooks.js";
-import { listen } from "./core/live.js";
+import { listen, seen } from "./core/live.js";
 import { parse } from "./core/route.js";
 import { notice, set, state } from "./core/store.js";
 import { apply } from "./core/theme.js";
@@ -86,6 +86,7 @@ apply();
 recall();
 state.route = parse(location.hash);
 addEventListener("hashchange", navigated);
+document.addEventListener("visibilitychange", seen);
 document.getElementById("page").replaceChildren();
 render(html`<${App} />`, document.getElementById("page"));
 enter();

@@ -21,13 +21,13 @@ export function recall() {
   state.token = sessionStorage.getItem(KEPT);
 }
 
-/** The answer to a request below /_mock, as it comes. Throws Refusal. */
+/** The answer to a request below /_mock, where the page is, also behind a proxy's path. Throws Refusal. */
 export async function ask(method, path, { params, body, raw, signal } = {}) {
   const headers = { "x-mock-page": "1" };
   if (state.token) headers.authorization = `Bearer ${state.token}`;
   if (body !== undefined) headers["content-type"] = "application/json";
   const sent = raw ?? (body === undefined ? undefined : JSON.stringify(body));
-  const answer = await fetch(`/_mock/${path}${query(params)}`, { method, headers, body: sent, signal }).catch(unheard);
+  const answer = await fetch(`${path}${query(params)}`, { method, headers, body: sent, signal }).catch(unheard);
   if (answer.ok) return answer;
   if (answer.status === 401) set({ login: "needed" });
   throw new Refusal(answer.status, await words(answer));

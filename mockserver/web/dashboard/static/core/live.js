@@ -9,6 +9,7 @@ const KEPT_REQUESTS = 2_000;
 const PAGE = 1_000;
 const PAUSE_MS = 300;
 const FLOODED_MS = 1_000;
+const SILENCE_MS = 40_000;
 
 /** What an event is about, by the first part of its type. */
 const TOPICS = {
@@ -24,6 +25,7 @@ const TOPICS = {
 };
 const EVERYTHING = [...new Set(Object.values(TOPICS).flat())];
 
+let listening;
 let leaving = null;
 let tries = 0;
 
@@ -32,10 +34,16 @@ export const lookAgain = () => touch(EVERYTHING);
 
 /** Listen to a key, or to all (null), instead of whatever was listened to. */
 export function listen(key) {
+  listening = key;
   leaving?.abort();
-  const mine = new AbortController();
-  leaving = mine;
-  run(key, mine.signal);
+  leaving = new AbortController();
+  if (!document.hidden) run(key, leaving.signal);
+}
+
+/** A tab that nobody sees gives its connection back: a browser has six to a server, for all its tabs. */
+export function seen() {
+  if (document.hidden) leaving?.abort();
+  else if (listening !== undefined) listen(listening);
 }
 
 async function run(key, signal) {
@@ -59,11 +67,24 @@ async function once(key, signal) {
   set({ line: "live", login: "done" });
   tries = 0;
   lookAgain(); // at what happened while nobody listened
-  for (;;) {
-    const { value, done } = await text.read();
-    if (done || signal.aborted) return;
-    take(read(value), key);
+  try {
+    for (;;) {
+      const { value, done } = await within(SILENCE_MS, text.read());
+      if (done || signal.aborted) return;
+      take(read(value), key);
+    }
+  } finally {
+    text.cancel().catch(() => {}); // it is gone already
   }
+}
+
+/** The mock says every 15 s at least that it is there: silence is a server that stands still, or a dead line. */
+function within(ms, promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("silence")), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
 function take(events, key) {

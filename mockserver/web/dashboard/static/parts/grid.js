@@ -102,29 +102,29 @@ export function Grid({
   </div>`;
 }
 
-function headCell({ name, title, width, grow, align, narrow }) {
+function headCell({ name, title, width, grow, shrink, align, narrow }) {
   return html`<div
     class=${`cell ${align ?? ""} ${narrow ?? ""}`}
     role="columnheader"
     key=${name}
-    style=${flex(grow, width)}
+    style=${flex(grow, width, shrink)}
   >
     ${title}
   </div>`;
 }
 
-function cell({ name, width, grow, align, narrow, cell: content }, row) {
+function cell({ name, width, grow, shrink, align, narrow, cell: content }, row) {
   return html`<div
     class=${`cell ${align ?? ""} ${narrow ?? ""}`}
     role="gridcell"
     key=${name}
-    style=${flex(grow, width)}
+    style=${flex(grow, width, shrink)}
   >
     ${row ? content(row) : html`<span class="waiting" aria-hidden="true"></span>`}
   </div>`;
 }
 
-const flex = (grow, width) => ({ flex: grow ? `${grow} 1 ${width}` : `0 0 ${width}` });
+const flex = (grow, width, shrink = 1) => ({ flex: grow ? `${grow} ${shrink} ${width}` : `0 0 ${width}` });
 
 function keepInView(scroller, index, rowHeight) {
   const top = index * rowHeight;

@@ -57,14 +57,14 @@ export function CallbacksView({ route }) {
     {
       name: "key",
       title: "Key",
-      width: "80px",
+      width: "108px",
       narrow: "wide-only",
       cell: (one) => html`<${Key} tenant=${one.tenant} />`,
     },
     {
       name: "again",
       title: "",
-      width: "96px",
+      width: "108px",
       narrow: "wide-only",
       cell: (one) => html`<${SendAgain} delivery=${one} />`,
     },

@@ -41,7 +41,7 @@ export function FilesView({ route }) {
     {
       name: "key",
       title: "Key",
-      width: "80px",
+      width: "108px",
       narrow: "wide-only",
       cell: (one) => html`<${Key} tenant=${one.tenant} />`,
     },

@@ -12,14 +12,14 @@ import { PagedGrid } from "../parts/grid.js";
 const number = (name, title, value, narrow = "wide-only") => ({
   name,
   title,
-  width: "90px",
+  width: "82px",
   align: "number",
   narrow,
   cell: value,
 });
 
 const COLUMNS = [
-  { name: "key", title: "Key", width: "100px", grow: 1, cell: (one) => html`<${Key} tenant=${one.tenant} />` },
+  { name: "key", title: "Key", width: "108px", grow: 1, shrink: 0, cell: (one) => html`<${Key} tenant=${one.tenant} />` },
   {
     name: "state",
     title: "State",

@@ -82,7 +82,7 @@ function Books({ accounts }) {
   if (!accounts.length)
     return html`<${Empty} title="No key has an account yet: each gets one with its first request." />`;
   const columns = [
-    { name: "key", title: "Key", width: "110px", grow: 1, cell: (one) => html`<${Key} tenant=${one.tenant} />` },
+    { name: "key", title: "Key", width: "110px", grow: 1, shrink: 0, cell: (one) => html`<${Key} tenant=${one.tenant} />` },
     ...Object.entries(NAMES).map(([name, title]) => ({
       name,
       title,

@@ -49,7 +49,7 @@ const COLUMNS = [
   {
     name: "key",
     title: "Key",
-    width: "80px",
+    width: "108px",
     narrow: "wide-only",
     cell: (one) => html`<${Key} tenant=${one.tenant} />`,
   },
