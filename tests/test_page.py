@@ -54,7 +54,7 @@ def test_no_blank_is_lost_where_a_text_goes_on_in_the_next_line() -> None:
 
 def test_the_page_works_behind_a_path_of_a_proxy() -> None:
     """What it asks for and leads to is told from where it is itself."""
-    rooted = re.compile(r"""(?:href=|src=|fetch\(|from )["'`]/""")
+    rooted = re.compile(r"""(?:href=|src=|fetch\(|from )["'`]/|location\.origin""")
     assert [name for name in SERVED if rooted.search((STATIC / name).read_text("utf-8"))] == []
 
 

@@ -21,6 +21,9 @@ export function recall() {
   state.token = sessionStorage.getItem(KEPT);
 }
 
+/** Where the API is: what stands before `/_mock/` in the page's own address. */
+export const base = () => new URL("..", location.href).href.replace(/\/$/, "");
+
 /** The answer to a request below /_mock, where the page is, also behind a proxy's path. Throws Refusal. */
 export async function ask(method, path, { params, body, raw, signal } = {}) {
   const headers = { "x-mock-page": "1" };

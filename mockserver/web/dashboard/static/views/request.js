@@ -1,7 +1,7 @@
 // One exchange: what came, what was answered, and where it was refused, why.
 
 import { html } from "../vendor/htm-preact.js";
-import { ask } from "../core/api.js";
+import { ask, base } from "../core/api.js";
 import { curl } from "../core/curl.js";
 import { read } from "../core/exact.js";
 import { keyName, tail } from "../core/format.js";
@@ -25,7 +25,7 @@ export function RequestPanel({ sequence }) {
       <${Reason} request=${one} />
       ${hints(one).map((text, index) => html`<p class="hint" key=${index}>${text}</p>`)}
       <p class="acts">
-        <${Copy} text=${() => curl(one, location.origin)} label="Copy as curl" />
+        <${Copy} text=${() => curl(one, base())} label="Copy as curl" />
         ${one.task_id && html`<button type="button" onClick=${() => go({ open: `task:${one.task_id}` })}>Task ${tail(one.task_id)}</button>`}
       </p>
       <h3>Received</h3>
@@ -42,7 +42,7 @@ export function RequestPanel({ sequence }) {
       />
       <details>
         <summary>As curl</summary>
-        <${Code} value=${curl(one, location.origin)} label="As curl" />
+        <${Code} value=${curl(one, base())} label="As curl" />
       </details>`
   }</${Panel}>`;
 }
