@@ -71,6 +71,7 @@ ID_CASES = {
         (WHOLE_ID,), probes.alike(str, lambda one: f"{one}0"), "an id that is the beginning of another"
     ),
     "ids/same-ending": Probe((WHOLE_ID,), probes.alike(str, probes.a_second_later), "two ids with the same ending"),
+    "ids/same-second": Probe((WHOLE_ID,), probes.same_second, "two tasks that were created in the same second"),
     "ids/long": Probe(
         (WHOLE_ID,),
         probes.alike(lambda one: f"{one}{'x' * 90}1", lambda one: f"{one[:-1]}2"),

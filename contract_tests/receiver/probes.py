@@ -181,15 +181,24 @@ def alike(name: Callable[[str], str], other: Callable[[str], str]) -> Play:
         twin = await trial.task(named=name)
         tasks = [twin, await trial.task(named=lambda _: other(twin.id))]
         for task in tasks:
-            await _of_any_id(trial, task)
+            await _of_any_id(trial, task, Delivery(task.body))
 
     return run
 
 
-async def _of_any_id(trial: Trial, task: Ended) -> None:
+async def same_second(trial: Trial) -> None:
+    """Two tasks that were created in the same second, as busy accounts have them: all but the ids is the same."""
+    twin = await trial.task()
+    other = await trial.task(named=lambda task_id: in_the_second_of(twin.id, task_id))
+    created = {name: value for name, value in twin.fields.items() if name == "created"}
+    for task in (twin, other):
+        await _of_any_id(trial, task, Delivery(task.with_fields(**created)))
+
+
+async def _of_any_id(trial: Trial, task: Ended, delivery: Delivery) -> None:
     trial.note(f"completed: first callback of {task.id}")
     before = trial.state
-    exchange = await trial.deliver(Delivery(task.body))
+    exchange = await trial.deliver(delivery)
     if is_4xx(exchange):
         trial.note("refused, as its id may be")
         raise UntoldError
@@ -203,3 +212,9 @@ def a_second_later(task_id: str) -> str:
     name, _, ending = task_id.rpartition("-")
     prefix, _, second = name.rpartition("-")
     return f"{prefix}-{int(second) + 1}-{ending}"
+
+
+def in_the_second_of(task_id: str, other: str) -> str:
+    """The first id with the ending of the other, where ids have one."""
+    begin, dash, _ = task_id.rpartition("-")
+    return f"{begin}{dash}{other.rpartition('-')[2]}"

@@ -72,6 +72,7 @@ CELLS = (
     Cell("ids/letter-case", "ids.AnyCase", "WHOLE-ID"),
     Cell("ids/one-in-the-other", "ids.Beginning", "WHOLE-ID"),
     Cell("ids/same-ending", "ids.Ending", "WHOLE-ID"),
+    Cell("ids/same-second", "ids.Second", "WHOLE-ID"),
     Cell("ids/long", "ids.Truncated", "WHOLE-ID"),
     *_each("at-once", "checks_then_acts", "DUPLICATE-AT-ONCE"),
     *(

@@ -41,6 +41,13 @@ class Ending(Keyed):
         return task_id.rpartition("-")[2]
 
 
+class Second(Keyed):
+    """Knows a task by the second in which it was created."""
+
+    def key(self, task_id: str) -> str:
+        return task_id.rpartition("-")[0]
+
+
 class Truncated(Keyed):
     """Stores ids in a column of 64 characters."""
 
