@@ -12,6 +12,8 @@ from contract_tests.contract.mounted import contract_of
 from mockserver.contract.document import Document, DocumentError, parse
 from mockserver.contract.made_up import made_up
 from mockserver.contract.template import of_task, regex
+from mockserver.web.app import registry_of
+from mockserver.web.options import Options
 from tests.conftest import MakeMock
 from tests.house import Mock
 from tests.invented import TEXT, operation, written
@@ -197,3 +199,188 @@ def test_aliases_that_stand_for_more_than_fits_are_refused() -> None:
     bomb = "\n".join(["openapi: 3.1.0", "paths: {}", "x0: &x0 [lol]", *lines])
     with pytest.raises(DocumentError, match="its aliases stand for more than 1,000,000 values"):
         parse(bomb.encode(), "bomb.yaml")
+
+
+# --- errors
+
+
+def answers(job: dict[str, Any], **errors: Any) -> dict[str, Any]:
+    """An operation that makes a job, with these error responses: a schema each, as `_422` or `default`."""
+    made = operation(ASK, job)
+    for name, schema in errors.items():
+        content = {schema.get("x-type", "application/json"): {"schema": schema, **schema.get("x-media", {})}}
+        made["responses"][name.removeprefix("_")] = {"description": "No", "content": content}
+    return made
+
+
+WHERE = of({"loc": {"type": "array", "items": TEXT}, "msg": TEXT, "type": TEXT}, "loc", "msg", "type")
+FORMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "a list of what is wrong": ("_422", of({"detail": {"type": "array", "items": WHERE}})),
+    "a text": ("_400", of({"error": TEXT, "docUrl": TEXT}, "error")),
+    "a problem": ("_400", of({"title": TEXT, "detail": TEXT, "status": {"type": "integer"}}, "title", "detail")),
+    "a code and a message": (
+        "default",
+        of({"error": of({"code": or_null(TEXT), "message": TEXT}, "code", "message")}),
+    ),
+    "a text that is listed": ("4XX", of({"errors": {"type": "array", "minItems": 1, "items": TEXT}}, "errors")),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_refusal_has_the_form_and_the_status_of_its_document(provider: Any, name: str) -> None:
+    status, form = FORMS[name]
+    mock = provider({"/jobs": {"post": answers(JOB, **{status: form})}, "/jobs/{id}": {"get": got(JOB)}}, model="m")
+    refused = mock.post("/jobs", {"prompt": 7})
+    assert refused.status_code == (422 if status == "_422" else 400)
+    jsonschema_rs.Draft202012Validator(form).validate(refused.json())
+    told = refused.text
+    assert "prompt: received integer 7; allowed: string" in told or name == "a text that is listed"
+    if name == "a problem":
+        assert refused.json()["status"] == 400
+
+
+def test_an_example_of_an_error_is_given_as_it_stands_but_for_its_message(provider: Any) -> None:
+    said = {"title": "Wrong", "detail": "Something", "kind": "bad-input"}
+    form = of({"title": TEXT, "detail": TEXT}, "title", "detail")
+    form |= {"x-type": "application/problem+json", "x-media": {"example": said}}
+    mock = provider({"/jobs": {"post": answers(JOB, _400=form)}, "/jobs/{id}": {"get": got(JOB)}}, model="m")
+    refused = mock.post("/jobs", {})
+    assert refused.headers["content-type"] == "application/problem+json"
+    message = "prompt: received nothing; allowed: a value (the field is required)"
+    assert refused.json() == said | {"detail": message}
+
+
+def test_a_form_that_no_error_of_ours_fits_is_left_alone(provider: Any) -> None:
+    form = of({"token": {"type": "string", "pattern": "^[0-9]{12}$"}}, "token")
+    mock = provider({"/jobs": {"post": answers(JOB, _400=form)}, "/jobs/{id}": {"get": got(JOB)}}, model="m")
+    assert mock.post("/jobs", {}).json()["error"]["code"] == "invalid_request"
+
+
+def test_the_judge_knows_the_answers_of_any_other_status(provider: Any, tmp_path: Path) -> None:
+    form = of({"message": TEXT}, "message") | {"x-type": "application/problem+json"}
+    provider({"/jobs": {"post": answers(JOB, default=form)}, "/jobs/{id}": {"get": got(JOB)}}, model="m")
+    contract = contract_of([tmp_path])
+    promised = contract.promised(contract.create, 418)
+    assert promised is not None
+    assert promised.media == ("application/problem+json",)
+
+
+# --- what a request has beside its body
+
+
+PROJECT = {"name": "team", "in": "path", "required": True, "schema": one_of("blue", "red")}
+VERSION = {"name": "version", "in": "query", "required": True, "schema": {"type": "integer", "minimum": 2}}
+TRACE = {"name": "X-Trace", "in": "header", "required": True, "schema": {"type": "string", "format": "uuid"}}
+NO_TRACE = "X-Trace: received nothing; allowed: a value (the header parameter is required)"
+NO_VERSION = "version: received nothing; allowed: a value (the query parameter is required)"
+UUID = "7f1c0b0e-3c3a-4d55-9c62-0c0f6a4a2f11"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "told"),
+    [
+        ("/blue/jobs?version=2", {"X-Trace": UUID}, None),
+        (
+            "/blue/jobs?version=2",
+            {},
+            NO_TRACE,
+        ),
+        ("/blue/jobs?version=2", {"X-Trace": "7"}, 'X-Trace: received "7"; allowed: a string of format uuid'),
+        (
+            "/blue/jobs",
+            {"X-Trace": UUID},
+            NO_VERSION,
+        ),
+        ("/blue/jobs?version=1", {"X-Trace": UUID}, "version: received 1; allowed: at least 2"),
+        ("/blue/jobs?version=x", {"X-Trace": UUID}, 'version: received string "x"; allowed: integer'),
+        ("/green/jobs?version=2", {"X-Trace": UUID}, 'team: received "green"; allowed: "blue", "red"'),
+    ],
+)
+def test_parameters_are_judged(provider: Any, path: str, headers: dict[str, str], told: str | None) -> None:
+    made = operation(ASK, JOB, parameters=[VERSION, TRACE])
+    paths = {"/{team}/jobs": {"parameters": [PROJECT], "post": made}, "/jobs/{id}": {"get": got(JOB)}}
+    response = provider(paths, model="m").post(path, {"prompt": "A cat"}, headers=headers)
+    assert response.status_code == (200 if told is None else 400)
+    assert told is None or response.json()["error"]["message"] == told
+
+
+def test_the_judge_sends_the_parameters_that_have_to_be_there(provider: Any, tmp_path: Path) -> None:
+    made = operation(ASK, JOB, parameters=[VERSION, TRACE])
+    paths = {"/{team}/jobs": {"parameters": [PROJECT], "post": made}, "/jobs/{id}": {"get": got(JOB)}}
+    mock = provider(paths, model="m")
+    create = contract_of([tmp_path]).create
+    assert create.sent == "/blue/jobs?version=2"
+    assert mock.post(create.sent, {"prompt": "A cat"}, headers=create.headers).status_code == 200
+    assert create.ends("http://127.0.0.1:1/prefix/red/jobs?version=3")
+
+
+def test_what_only_answers_tell_is_not_asked_for_and_what_only_requests_tell_not_answered(provider: Any) -> None:
+    told = {"readOnly": True}
+    thing = of(
+        {
+            "id": TEXT | told,
+            "status": one_of(*STATES) | told,
+            "prompt": TEXT,
+            "secret": {"type": "string", "writeOnly": True},
+        },
+        *("id", "status", "prompt", "secret"),
+    )
+    mock = provider({"/things": {"post": operation(thing, thing)}, "/things/{id}": {"get": got(thing)}}, model="m")
+    accepted = mock.post("/things", {"prompt": "A cat", "secret": "x"})
+    assert accepted.status_code == 200
+    assert accepted.json().keys() == {"id", "status", "prompt"}
+    assert "secret: received nothing" in mock.post("/things", {"prompt": "A cat"}).json()["error"]["message"]
+
+
+def test_an_example_of_the_judge_needs_nothing_that_only_answers_tell(provider: Any, tmp_path: Path) -> None:
+    thing = of({"id": TEXT | {"readOnly": True}, "status": one_of(*STATES), "prompt": TEXT}, "id", "prompt")
+    provider({"/things": {"post": operation(thing, thing)}, "/things/{id}": {"get": got(thing)}}, model="m")
+    requests = contract_of([tmp_path]).requests
+    assert (requests.example().keys(), requests.required) == ({"prompt"}, ("prompt",))
+
+
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        ({"type": "integer"}, 'id: received string "task-unified-1757169743-7cvnl5zw"; allowed: integer'),
+        ({"type": "string", "pattern": "^job_"}, "allowed: a string that matches ^job_"),
+        ({"type": "string", "format": "uuid"}, "allowed: a string of format uuid"),
+        (TEXT, None),
+    ],
+)
+def test_ids_of_another_form_than_the_document_has_are_told(
+    provider: Any, tmp_path: Path, schema: dict[str, Any], told: str | None
+) -> None:
+    job = of({"id": schema, "status": one_of(*STATES)}, "id", "status")
+    provider({"/jobs": {"post": operation(ASK, job)}, "/jobs/{id}": {"get": got(job)}}, model="m")
+    faults = registry_of(Options(specs=(tmp_path,))).faults
+    assert [one.place for one in faults] == ([] if told is None else ["#/paths/~1jobs/post/responses/200"])
+    assert told is None or told in faults[0].message
+
+
+def test_a_callback_that_every_submission_needs_goes_to_nobody(provider: Any, tmp_path: Path) -> None:
+    asked = of({"prompt": TEXT, "hook": URI}, "prompt", "hook")
+    provider({"/jobs": {"post": operation(asked, JOB)}, "/jobs/{id}": {"get": got(JOB)}}, model="m", callback="hook")
+    assert contract_of([tmp_path]).requests.example()["hook"] == "https://nobody.invalid/"
+
+
+def test_without_a_word_for_working_a_task_that_waits_is_pending(provider: Any, tmp_path: Path) -> None:
+    job = of({"id": TEXT, "status": one_of("queued", "done", "error")}, "id", "status")
+    provider({"/jobs": {"post": operation(ASK, job)}, "/jobs/{id}": {"get": got(job)}}, model="m")
+    contract = contract_of([tmp_path])
+    assert contract.state(contract.create, {"id": "x", "status": "queued"}) == "pending"
+
+
+def test_a_trigger_word_may_stand_in_a_prompt_further_inside(provider: Any) -> None:
+    asked = of({"input": of({"prompt": TEXT}, "prompt")}, "input")
+    mock = provider({"/jobs": {"post": operation(asked, JOB)}, "/jobs/{id}": {"get": got(JOB)}}, model="m")
+    task_id = mock.post("/jobs", {"input": {"prompt": "mock:fail=service_error"}}).json()["id"]
+    mock.advance(10)
+    assert mock.get(f"/jobs/{task_id}").json()["status"] == "error"
+
+
+def test_the_judge_makes_up_texts_as_long_as_they_have_to_be(provider: Any, tmp_path: Path) -> None:
+    fields = {"secret": {"type": "string", "minLength": 12}, "mail": {"type": "string", "format": "email"}}
+    asked = of(fields, *fields)
+    provider({"/jobs": {"post": operation(asked, JOB)}, "/jobs/{id}": {"get": got(JOB)}}, model="m")
+    assert contract_of([tmp_path]).requests.example().keys() == fields.keys()

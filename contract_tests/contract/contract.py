@@ -9,6 +9,7 @@ from contract_tests.contract.document import (
     contract_document,
     json_media,
     json_schema,
+    json_types,
     operations,
     property_at,
     resolved,
@@ -259,17 +260,19 @@ class Contract:
         return self._promised[name]
 
     def _promise(self, endpoint: Endpoint, status: int) -> Promised | None:
-        response = endpoint.raw.get("responses", {}).get(str(status))
+        responses = endpoint.raw.get("responses", {})
+        names = (str(status), f"{status // 100}XX", "default")
+        response = next((resolved(self.document, responses[one]) for one in names if one in responses), None)
         if response is None:
             return None
-        response = resolved(self.document, response)
         owned = _OWNED.get(endpoint.role, frozenset()) if status < 400 else _OWNED_ERRORS
         firm = endpoint.is_documented and response.get("x-evolink-evidence") == "documented"
         schema, examples = json_schema(self.document, response), self._examples(response)
         states = {str(self.state(endpoint, one)) for one in examples} if endpoint.role == "get_task" else set()
         state = states.pop() if status < 400 and len(states) == 1 else None
         values = listed(self.document, schema, owned) if status < 400 and self.speech is None else {}
-        return Promised(firm, typed(self.document, schema), common(examples), owned, state, values)
+        kinds = json_types(response)
+        return Promised(firm, typed(self.document, schema), common(examples), owned, state, values, kinds)
 
     def _examples(self, response: Any) -> list[Any]:
         media = json_media(self.document, response)

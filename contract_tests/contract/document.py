@@ -9,6 +9,13 @@ from typing import Any
 import yaml
 
 UC_PER_CREDIT = 10_000
+FORMATS = {
+    "date": "2025-09-06",
+    "date-time": "2025-09-06T14:42:23Z",
+    "email": "somebody@example.com",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+}
+"""What stands for a text of each format, where a document has no example of one."""
 """1 credit in its smallest unit (facts, section 6)."""
 METHODS = ("get", "post", "put", "delete", "patch")
 BUILT_IN = "evolink.yaml"
@@ -88,6 +95,26 @@ def property_at(document: dict[str, Any], schema: Any, path: str) -> Schema | No
 def json_schema(document: dict[str, Any], response: Any) -> Any:
     """The schema of a JSON body, as it stands; None where there is none."""
     return json_media(document, response).get("schema")
+
+
+def as_sent(document: dict[str, Any], node: Any) -> Any:
+    """A schema, and whatever stands below it, with no property required that is for answers alone (readOnly)."""
+    if isinstance(node, list):
+        return [as_sent(document, one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    copy = {key: as_sent(document, one) for key, one in node.items()}
+    properties, required = node.get("properties"), node.get("required")
+    if isinstance(properties, dict) and isinstance(required, list):
+        told = {name for name, one in properties.items() if flat(document, one).get("readOnly") is True}
+        copy["required"] = [name for name in required if name not in told]
+    return copy
+
+
+def json_types(body: dict[str, Any]) -> tuple[str, ...]:
+    """The media types that a JSON body may have, `application/json` where nothing else is said."""
+    named = (name.partition(";")[0].strip().lower() for name in body.get("content", {}))
+    return tuple(name for name in named if name.endswith("json")) or ("application/json",)
 
 
 def json_media(document: dict[str, Any], body: Any) -> dict[str, Any]:

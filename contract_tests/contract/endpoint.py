@@ -7,9 +7,10 @@ from functools import cache, cached_property
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode
 
+from contract_tests.contract.document import FORMATS
+
 _PARAMETER = re.compile(r"\{([^{}/]+)\}")
 _SAMPLES = {"integer": 1, "number": 1, "boolean": True}
-_FORMATS = {"uuid": "00000000-0000-4000-8000-000000000000", "date": "2025-09-06", "date-time": "2025-09-06T14:42:23Z"}
 _KINDS = ("path", "query", "header")
 
 
@@ -86,7 +87,7 @@ def _sample(parameter: dict[str, Any]) -> Any:
     said = [*(parameter[key] for key in ("example",) if key in parameter), *named]
     said += [schema[key] for key in ("const", "example", "default") if key in schema]
     said += [*schema.get("examples", ()), *schema.get("enum", ())]
-    usual = _FORMATS.get(schema.get("format", ""), _SAMPLES.get(str(schema.get("type")), "x"))
+    usual = FORMATS.get(schema.get("format", ""), _SAMPLES.get(str(schema.get("type")), "x"))
     return said[0] if said else schema.get("minimum", usual)
 
 

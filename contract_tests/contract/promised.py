@@ -13,7 +13,7 @@ from contract_tests.contract.document import resolved
 class Promised:
     """`shown` is what every example has: an object by its names, an array by what all its elements have. `state` is
     that of the tasks in the examples, where it is one alone: they tell nothing of tasks in another. `listed` are the
-    texts that a property may be."""
+    texts that a property may be, `media` the types that the body may have."""
 
     is_documented: bool
     schema: Any
@@ -21,6 +21,7 @@ class Promised:
     owned: frozenset[str]
     state: Any = None
     listed: Mapping[str, list[Any]] = field(default_factory=dict)
+    media: tuple[str, ...] = ("application/json",)
 
     def wrong_types(self, body: Any) -> str:
         """The first value of another type than the schema's, with its place; "" where there is none."""

@@ -7,10 +7,12 @@ from typing import Any
 
 import jsonschema_rs
 
-from contract_tests.contract.document import Schema, flat, json_media
+from contract_tests.contract.document import FORMATS, Schema, as_sent, flat, json_media
 
 _MADE_UP: dict[str, Any] = {"string": "A cat", "integer": 1, "number": 1, "boolean": True, "array": [], "object": {}}
 _LINK = "https://example.com/{kind}.{ending}"
+_NOBODYS = "https://nobody.invalid/"
+"""No host is called so (RFC 2606)."""
 _ENDINGS = {"video": "mp4", "image": "jpg", "audio": "mp3"}
 
 
@@ -22,11 +24,12 @@ class Requests:
         self._document, self._model, self.callback = document, model, callback
         self._media = json_media(document, operation.get("requestBody"))
         self.schema: Schema = flat(document, self._media.get("schema", {}))
-        self._validator = self._made(self._media.get("schema", {}))
+        self._validator = self._made(as_sent(document, self._media.get("schema", {})), sent=True)
         self.fits: Callable[[Any], bool] = self._validator.is_valid
 
-    def _made(self, schema: Any) -> jsonschema_rs.Draft202012Validator:
-        whole: dict[str, Any] = {**schema, "components": self._document.get("components", {})}
+    def _made(self, schema: Any, *, sent: bool = False) -> jsonschema_rs.Draft202012Validator:
+        components = self._document.get("components", {})
+        whole = {**schema, "components": as_sent(self._document, components) if sent else components}
         return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
 
     def validator(self, schema: Any) -> Callable[[Any], bool]:
@@ -55,7 +58,8 @@ class Requests:
 
     @property
     def required(self) -> tuple[str, ...]:
-        return tuple(self.schema.get("required", ()))
+        named = self.schema.get("required", ())
+        return tuple(one for one in named if not self.properties.get(one, {}).get("readOnly"))
 
     @cached_property
     def examples(self) -> tuple[dict[str, Any], ...]:
@@ -114,6 +118,11 @@ class Requests:
         """The fields of the first example that lead to media of this kind, by their names."""
         return tuple(name for name, value in self.examples[0].items() if kind in name and _links(value))
 
+    @property
+    def nobodys_callback(self) -> dict[str, Any]:
+        """Where a callback goes that nobody waits for, if every submission has to name one."""
+        return {str(self.callback): _NOBODYS} if self.callback in self.required else {}
+
     def _own(self, example: dict[str, Any]) -> dict[str, Any] | None:
         """An example of this model, or of one that it may stand for; without where to report the end."""
         named = example.get("model")
@@ -121,12 +130,14 @@ class Requests:
             if named is not None and self.fits({**example, "model": self._model}) is False:
                 return None
             example = {**example, "model": self._model}
-        return {name: value for name, value in example.items() if name != self.callback}
+        own = {name: value for name, value in example.items() if name != self.callback}
+        return own | self.nobodys_callback
 
     def _made_up(self) -> Iterator[dict[str, Any]]:
         body = {name: self._value(name, self.properties.get(name, {})) for name in self.required}
         if "model" in self.properties:
             body["model"] = self._model
+        body |= self.nobodys_callback
         if self.fits(body):
             yield body
 
@@ -143,13 +154,16 @@ class Requests:
         if kind == "object":
             inner = {one: flat(self._document, part) for one, part in schema.get("properties", {}).items()}
             return {one: self._value(one, inner.get(one, {})) for one in schema.get("required", ())}
+        if kind == "string" and schema.get("format") in FORMATS:
+            return FORMATS[schema["format"]]
         return _link(name) if schema.get("format") == "uri" else _bounded(kind, schema)
 
 
 def _bounded(kind: str, schema: Schema) -> Any:
     value = _MADE_UP.get(kind)
     if isinstance(value, str):
-        return (value * schema.get("minLength", 1))[: schema.get("maxLength", len(value))]
+        least = schema.get("minLength", 0)
+        return (value * max(1, least))[: schema.get("maxLength", max(len(value), least))]
     return max(value, schema["minimum"]) if isinstance(value, int) and "minimum" in schema else value
 
 

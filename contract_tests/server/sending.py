@@ -37,6 +37,7 @@ class Sending(RequestsTransport):
         self.declined: OverBudgetError | None = None
         requests_ = target.contract.requests
         self._takes, self._callback = requests_.fits, requests_.callback
+        self._nobodys = requests_.nobodys_callback
         self._endings = {
             one["field"]: one["allowed"][0] for one in target.contract.rules if one["rule"] == "extension"
         }
@@ -98,7 +99,7 @@ class Sending(RequestsTransport):
             if self._fits(name, body.get(name)):
                 body = {**body, name: _reachable(body[name], ending)}
         if self._callback is not None and self._fits(self._callback, body.get(self._callback)):
-            body = {name: value for name, value in body.items() if name != self._callback}
+            body = {name: value for name, value in body.items() if name != self._callback} | self._nobodys
         case.body = body
 
     def _fits(self, name: str, value: Any) -> bool:

@@ -53,6 +53,11 @@ class ErrorAnswer(Struct, frozen=True):
     message: str | None
 
     @property
+    def media(self) -> str:
+        """The media type of its body, if not plain JSON."""
+        return ""
+
+    @property
     def code(self) -> str:
         return str(_told(self.body)[0].get("code"))
 

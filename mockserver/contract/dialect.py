@@ -215,7 +215,8 @@ class Speech:
         if missing:
             said = f"of {', '.join(map(str, allowed))}" if allowed else "without an enum"
             raise self._document.error(self._place, f"words: no word for {', '.join(missing)} in a status {said}")
-        return {"processing": told["pending"], **told}
+        told.setdefault("processing", told["pending"])
+        return told
 
     def _found(self, schema: Any, named: str | None, usual: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
         """The place that a dialect names, if this answer has it; else the first usual one, the outermost first."""

@@ -15,6 +15,8 @@ _KEYWORDS_OF = {
     "number": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"},
     "object": {"properties", "required", "additionalProperties", "maxProperties", "minProperties"},
 }
+_ID = "task-unified-1757169743-7cvnl5zw"
+"""The form of ids, whatever a document asks for."""
 _KIND = {"integer": "number"}
 
 
@@ -35,6 +37,18 @@ class Fault(NamedTuple):
 def of_error(error: DocumentError) -> Fault:
     """The fault that keeps something from being served."""
     return Fault(error.file, error.place, error.message)
+
+
+def of_ids(document: Document, place: str, schema: dict[str, Any]) -> Iterator[Fault]:
+    """What the schema of an id has against those of the mock, which are served all the same."""
+    try:
+        validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True, offline=True)
+    except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
+        return
+    for error in validator.iter_errors(_ID):
+        told = of_schema_error(error)._replace(field="id").words
+        yield Fault(document.file, place, f"the mock's ids do not keep to the schema of {told}")
+        return
 
 
 def faults(document: Document) -> Iterator[Fault]:

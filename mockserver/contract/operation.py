@@ -12,11 +12,14 @@ from mockserver.contract.answer import ErrorTable, error_table, example_bodies
 from mockserver.contract.behaviour import UPLOADS, Polling, Profile, Role, TaskBehaviour, read, task_behaviour
 from mockserver.contract.dialect import Speech
 from mockserver.contract.document import PREFIX, Document, json_media, needed
+from mockserver.contract.error_form import spoken_errors
 from mockserver.contract.inference import Base, Inferred, Note
 from mockserver.contract.names import Names, names_of
 from mockserver.contract.objection import Objection, of_schema_error, unusable
+from mockserver.contract.parameters import Parameters
 from mockserver.contract.query import Query
 from mockserver.contract.rules import RuleSet
+from mockserver.contract.sent import as_sent
 from mockserver.contract.shape import (
     CREDITS_SOURCES,
     FILE_LIST_SOURCES,
@@ -60,11 +63,10 @@ class Request:
 
     def __init__(self, document: Document, schema: dict[str, Any], *, required: bool) -> None:
         self._document = document
-        self.schema = document.flat(schema)
+        self.schema = as_sent(document, document.flat(schema))
         self.required = required
-        self._validator = jsonschema_rs.Draft202012Validator(
-            {**schema, "components": document.raw.get("components", {})}, validate_formats=True, offline=True
-        )
+        whole = as_sent(document, {**schema, "components": document.raw.get("components", {})})
+        self._validator = jsonschema_rs.Draft202012Validator(whole, validate_formats=True, offline=True)
 
     def objection(self, body: Any) -> Objection | None:
         """The first thing that the schema has against this body; None where it is valid.
@@ -122,6 +124,8 @@ class Operation(Struct, frozen=True, kw_only=True, eq=False):
     status: int = 200
     speech: Speech | None = None
     polling: Polling | None = None
+    asked: Parameters | None = None
+    """What else a request of another provider has to carry."""
     named_by: str | None = None
     """The parameter of the query string that names the task, where the path does not."""
 
@@ -237,6 +241,8 @@ def mount_operation(
         refuse_other_than_tasks(document, method, raw, place)
     inferred = Inferred(document, raw, path, base, callback_field(speech))
     behaviour = inferred.behaviour()
+    errors = inferred.errors(example_bodies(document, raw))
+    idempotency = frozenset({behaviour.idempotency.header.lower()})
     operation = Operation(
         document=document.file,
         id=raw.get("operationId", f"{method} {path}"),
@@ -245,7 +251,7 @@ def mount_operation(
         role=Role.CREATE_TASK,
         request=read_request(document, raw, place),
         shape=shape_of(document, document.ok_schema(raw, place), profile, place, speech),
-        errors=inferred.errors(example_bodies(document, raw)),
+        errors=errors if speech is None else spoken_errors(document, raw, errors),
         parameters=base.parameters,
         behaviour=behaviour,
         rules=RuleSet(behaviour.rules),
@@ -254,6 +260,7 @@ def mount_operation(
         notes=tuple(inferred.notes),
         status=document.ok_status(raw),
         speech=speech,
+        asked=None if speech is None else Parameters(document, raw, document.raw["paths"][path], idempotency),
     )
     if not operation.models:
         raise UnservedError(document, place, "no enum, default or example of `model` says which model it is for")

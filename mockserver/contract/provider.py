@@ -10,8 +10,10 @@ from mockserver.contract.answer import ErrorAnswer, ErrorTable, example_bodies
 from mockserver.contract.behaviour import Profile, Role, read
 from mockserver.contract.dialect import MARK, Dialect, Speech
 from mockserver.contract.document import Document, DocumentError, json_media, types
+from mockserver.contract.error_form import spoken_errors
 from mockserver.contract.inference import Base, Note
 from mockserver.contract.operation import Operation, find_operation, mount_operation, shape_of
+from mockserver.contract.parameters import Parameters
 from mockserver.contract.query import Query
 from mockserver.contract.rules import RuleSet
 from mockserver.contract.shape import Shape, Source
@@ -104,6 +106,7 @@ def _following(
     """An operation about a task that is there."""
     _, raw = find_operation(document, *one)
     method, path = one
+    named = _naming(document, one, role, speech)
     status = document.ok_status(raw)
     return Operation(
         document=document.file,
@@ -113,7 +116,7 @@ def _following(
         role=role,
         request=None,
         shape=_shape(document, one, role, profile, speech, status),
-        errors=ErrorTable(list(_errors(reading, example_bodies(document, raw)))),
+        errors=spoken_errors(document, raw, _errors(reading, example_bodies(document, raw))),
         parameters={},
         behaviour=None,
         rules=RuleSet(()),
@@ -121,8 +124,15 @@ def _following(
         query=Query(document, {}),
         status=status,
         speech=speech,
-        named_by=_naming(document, one, role, speech),
+        asked=_asked(document, one, named),
+        named_by=named,
     )
+
+
+def _asked(document: Document, one: tuple[str, str], named: str | None) -> Parameters:
+    """What else it takes; whether there is such a task is for the world to say."""
+    _, raw = find_operation(document, *one)
+    return Parameters(document, raw, document.raw["paths"][one[1]], frozenset({named or ""}))
 
 
 def _naming(document: Document, one: tuple[str, str], role: Role, speech: Speech) -> str | None:

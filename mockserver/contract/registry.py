@@ -6,17 +6,17 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from mockserver.contract.answer import NEEDED_OF_FILES, ErrorTable, general_table
 from mockserver.contract.behaviour import Failure, GeneralRefusal, Profile, RequestId, Role, read
 from mockserver.contract.dialect import MARK
 from mockserver.contract.document import PREFIX, Document, DocumentError
-from mockserver.contract.faults import Fault, faults, of_error
+from mockserver.contract.faults import Fault, faults, of_error, of_ids
 from mockserver.contract.inference import Base
 from mockserver.contract.models import Models
 from mockserver.contract.naming import Naming
-from mockserver.contract.operation import Operation, Place, models_of, mount_operation, read_operation
+from mockserver.contract.operation import Operation, Place, find_operation, models_of, mount_operation, read_operation
 from mockserver.contract.provider import mount_provider
 from mockserver.contract.shape import Shape
 from mockserver.contract.template import regex, same_path
@@ -132,13 +132,17 @@ class Registry:
                 self.covered.append(Covered(document.file, method, path, covering.document))
                 continue
             try:
-                self.operations.append(mount_operation(document, method, path, self.profile, base))
+                mounted = mount_operation(document, method, path, self.profile, base)
             except DocumentError as error:
                 self._leave(document, method, path, raw, error)
+                continue
+            self.operations.append(mounted)
+            self._doubt_ids(document, mounted)
 
     def _mount_providers(self, document: Document, base: Base) -> set[Place]:
         """Add the operations of other providers' tasks, and say which of a document's those are."""
         served: set[Place] = set()
+        base = structs.replace(base, errors=ErrorTable([*base.errors, self.general["unsupported_media_type"]]))
         for method, path, raw in document.operations():
             if MARK not in raw:
                 continue
@@ -151,11 +155,19 @@ class Registry:
             self.operations += [
                 one for one in added if one.role is Role.CREATE_TASK or one.place not in self._taken()
             ]
+            self._doubt_ids(document, added[0])
             served |= {(one.method, same_path(one.path)) for one in added}
             details = next((one.shape for one in added if one.role is Role.GET_TASK), None)
             if details is not None:
                 self._details |= dict.fromkeys(added[0].models, details)
         return served
+
+    def _doubt_ids(self, document: Document, operation: Operation) -> None:
+        """Note what the document has against the ids that its tasks will have."""
+        place, raw = find_operation(document, operation.method, operation.path)
+        answer = document.ok_schema(raw, place)
+        at = operation.speech.places(answer).get("id", "id") if operation.speech else "id"
+        self.faults += of_ids(document, f"{place}/responses/{operation.status}", operation.shape.schema_at(at))
 
     def _taken(self) -> set[Place]:
         return {one.place for one in self.operations}

@@ -194,6 +194,8 @@ class Shape:
         whole = self._document.flat(schema, self._place)
         required = needed(whole) if self._complete else ()
         for name, child in whole.get("properties", {}).items():
+            if self._document.flat(child, self._place).get("writeOnly") is True:
+                continue
             value = self._value(child, f"{path}.{name}".lstrip("."), variant, slots)
             if not value and name in required:
                 value = _literal(made_up(self._document, child))

@@ -98,7 +98,9 @@ class Target(Struct, frozen=True, kw_only=True):
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a name, as the system resolves it."""
+    """The addresses of a name, as the system resolves it; nobody is asked for one that never has any (RFC 6761)."""
+    if host.rstrip(".").lower().endswith(".invalid"):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 

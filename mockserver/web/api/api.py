@@ -19,7 +19,7 @@ from mockserver.simulation.task import Event, Task
 from mockserver.simulation.world import World
 from mockserver.web.api.body import TaskBodies
 from mockserver.web.api.identity import Headers, names_of, tenant_asking
-from mockserver.web.api.intake import Call, Intake, Order, task_asked
+from mockserver.web.api.intake import Call, Intake, Order, judge_parameters, task_asked
 from mockserver.web.api.listing import Listing
 from mockserver.web.api.matter import Matter
 from mockserver.web.api.refused import RefusedError, error, on_the_wire, retry_after, scripted, too_many_tenants
@@ -79,6 +79,7 @@ class Api:
         resident.touched = now / 1000
         call = Call(resident, route, headers, body, resident.now_ms(now), query)
         try:
+            judge_parameters(call)
             answer = self._roles[call.operation.role](call)
         except RefusedError as refused:
             answer = refused.answer

@@ -119,7 +119,7 @@ class Intake:
         subject = Subject(
             operation="",
             model=str(body.get("model", "")),
-            prompt=str(body.get("prompt") or ""),
+            prompt=_prompt(body),
             urls=tuple(_media_urls(body)),
             task_id=task_id,
         )
@@ -210,7 +210,7 @@ class Intake:
         """What the trigger words ask for; one that means nothing is refused, not passed over."""
         if MARK not in call.body:
             return None
-        return self._scripts.triggers(str(body.get("prompt") or ""), _media_urls(body))
+        return self._scripts.triggers(_prompt(body), _media_urls(body))
 
     def _judge(self, operation: Operation, body: dict[str, Any], table: MediaTable | None) -> None:
         size_of = None if table is None else lambda url: media_of(url, table).bytes
@@ -230,15 +230,33 @@ class Intake:
         return key
 
 
+def judge_parameters(call: Call) -> None:
+    """Refuse a request of another provider whose path, query string or headers its document forbids."""
+    if call.operation.asked is None:
+        return
+    objection = call.operation.asked.objection(call.route.path_values, call.query, call.headers)
+    if objection is not None:
+        raise invalid(call.operation, objection)
+
+
 def task_asked(call: Call) -> str:
     """The id of the task that a request is about, from its path or its query string."""
     name = call.operation.named_by
     if name is None:
         return call.route.path_values[TASK_ID]
     found = dict(pairs(call.query)).get(name)
-    if not found:
+    if found is None:
         raise invalid(call.operation, Objection(name, "nothing", "the id of a task"))
     return found
+
+
+def _prompt(body: Any, depth: int = 0) -> str:
+    """The prompt of a request; other providers have it inside, as `input.prompt`."""
+    if not isinstance(body, dict):
+        return ""
+    if body.get("prompt") or depth > 3:
+        return str(body.get("prompt") or "")
+    return next((found for one in body.values() if (found := _prompt(one, depth + 1))), "")
 
 
 def _concerns(when: When, names: frozenset[str], subject: Subject) -> bool:

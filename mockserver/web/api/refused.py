@@ -25,7 +25,7 @@ class RefusedError(Exception):
 
 def error(answer: ErrorAnswer, **values: Any) -> Answer:
     """A documented error; `values` fill the template of its message."""
-    return json_answer(answer.status, answer.render(**values))
+    return json_answer(answer.status, answer.render(**values), media_type=answer.media)
 
 
 def invalid(operation: Operation, objection: Objection) -> RefusedError:

@@ -63,8 +63,9 @@ def spoilt(answer: Answer) -> Answer | None:
     return None
 
 
-def json_answer(status: int, body: bytes, task_id: str | None = None) -> Answer:
-    return Answer(status, [_JSON_TYPE, (b"content-length", b"%d" % len(body))], body, task_id=task_id)
+def json_answer(status: int, body: bytes, task_id: str | None = None, media_type: str = "") -> Answer:
+    kind = (b"content-type", media_type.encode()) if media_type else _JSON_TYPE
+    return Answer(status, [kind, (b"content-length", b"%d" % len(body))], body, task_id=task_id)
 
 
 async def send_answer(send: Callable[[Any], Awaitable[None]], answer: Answer, *, more: bool = False) -> None:
