@@ -291,3 +291,18 @@ def test_whatever_a_file_holds_is_read_or_refused(
     path.write_text(json.dumps({"log": {key: told}} if key == "entries" else {key: told}))
     with contextlib.suppress(RecordingError):
         load(path, contract_document())
+
+
+@pytest.mark.parametrize("places", [slice(None), slice(0, 1), slice(1, 3)], ids=["all", "the first", "some"])
+def test_a_body_that_was_not_kept_is_no_empty_one(talked: Exchanges, tmp_path: Path, places: slice) -> None:
+    """Browsers save archives without the bodies, or lose some; what they do tell is the size."""
+    told = json.loads(har(talked).removeprefix(b"\xef\xbb\xbf"))
+    without = told["log"]["entries"][::-1][places]
+    for entry in without:
+        entry["response"]["content"] = {"size": 229, "mimeType": "application/json"}
+    (tmp_path / "t.har").write_text(json.dumps(told))
+    done = run(tmp_path)
+    shown = (done.output + done.stderr).replace("\n", "")
+    assert done.exit_code == (3 if len(without) == len(talked) else 0), done.output
+    assert f"{len(without)} answers" in shown
+    assert "did not keep" in shown

@@ -20,6 +20,7 @@ from contract_tests.exchange import Exchange
 
 _LIMIT = 128 * 1024 * 1024
 """Bytes of a file."""
+UNKEPT = "the body was not kept"
 _NO_KEY = 401
 _WITHHELD = {403: {"authorization": "Bearer 2"}}
 """Tools take keys out of what they keep: where the answer was no 401 there was one, and where it was 403, another."""
@@ -41,6 +42,12 @@ class _Content(msgspec.Struct, rename={"mime_type": "mimeType"}):
     text: str | None = None
     encoding: str = ""
     mime_type: str = ""
+    size: Any = None
+
+    @property
+    def is_kept(self) -> bool:
+        """Browsers save archives without the bodies, if asked to, or where they have none left."""
+        return self.text is not None or not isinstance(self.size, int | float) or self.size <= 0
 
 
 class _HarRequest(msgspec.Struct, rename={"post_data": "postData"}):
@@ -158,6 +165,7 @@ def _of_har(log: _HarLog, path: Path) -> Archive:
             _typed(one.request.post_data) | _named(one.request.headers),
             _text(one.request.post_data, {}),
             (one.response.status, _named(one.response.headers), _text(one.response.content, {})),
+            failure="" if one.response.content.is_kept else UNKEPT,
         )
         for one in entries
     ]
@@ -182,13 +190,18 @@ def _of_cassette(interactions: list[_Interaction], path: Path) -> Archive:
 
 
 def _exchange(
-    line: tuple[str, str], headers: dict[str, str], body: str, answer: tuple[int, dict[str, str], str]
+    line: tuple[str, str],
+    headers: dict[str, str],
+    body: str,
+    answer: tuple[int, dict[str, str], str],
+    *,
+    failure: str = "",
 ) -> Exchange:
     status, told, text = answer
     urlsplit(line[1])  # ValueError for an address that is none
     if status != _NO_KEY and "authorization" not in headers:
         headers = headers | _WITHHELD.get(status, {"authorization": "Bearer 1"})
-    return Exchange(*line, headers, body, status or None, told, text)
+    return Exchange(*line, headers, body, status or None, told, text, failure=failure)
 
 
 def _text(body: Any, headers: dict[str, str]) -> str:

@@ -48,6 +48,8 @@ def drift(source: Path, overlay: Path | None) -> None:
     _say(console, f"{len(recordings)} recordings, compared with the document and with the fake ({profile})")
     if loaded.others:
         _say(console, f"left out: what was exchanged with {_hosts(loaded)}, which no operation of the document is of")
+    if loaded.unkept:
+        _say(console, f"left out: {loaded.unkept} answers whose bodies the archive did not keep")
     for one in (*found, *_news(differing, found)):
         _tell(console, one)
     change = proposed(found, document, _seen(recordings))
@@ -67,7 +69,8 @@ def _loaded(source: Path, document: dict[str, Any]) -> Source:
         raise click.BadParameter(f"{error}") from error
     if not loaded.recordings:
         of_others = f" of an operation of the document, only of {_hosts(loaded)}" if loaded.others else ""
-        click.echo(f"Could not judge: there are no recordings in {source}{of_others}", err=True)
+        unkept = f": of {loaded.unkept} answers the archive did not keep the bodies" if loaded.unkept else ""
+        click.echo(f"Could not judge: there are no recordings in {source}{of_others}{unkept}", err=True)
         sys.exit(COULD_NOT_JUDGE)
     return loaded
 

@@ -22,10 +22,12 @@ class RecordingError(Exception):
 
 class Source(msgspec.Struct, frozen=True):
     """`recordings` by the name of their file, and their number in it where it holds several; `others` are the hosts
-    that archives have exchanges with and that serve none of the document, with how many."""
+    that archives have exchanges with and that serve none of the document, with how many; `unkept` is the number of
+    answers of which they have no body."""
 
     recordings: dict[str, Recording]
     others: Counter[str]
+    unkept: int = 0
 
 
 def load(source: Path, document: Mapping[str, Any]) -> Source:
@@ -41,7 +43,7 @@ def load(source: Path, document: Mapping[str, Any]) -> Source:
     for path in files:
         name = path.name if source in (path.parent, path) else path.relative_to(source).as_posix()
         recordings |= _read(path, name, document, others)
-    return Source(recordings, others)
+    return Source(recordings, others, others.pop(archive.UNKEPT, 0))
 
 
 def _read(path: Path, name: str, document: Mapping[str, Any], others: Counter[str]) -> dict[str, Recording]:
@@ -54,7 +56,9 @@ def _read(path: Path, name: str, document: Mapping[str, Any], others: Counter[st
         raise RecordingError(f"{path}: {error}") from error
     exchanges, elsewhere = archive.of_api(found.exchanges, document)
     others.update(elsewhere)
-    return dict(_numbered(name, kept(exchanges, found.began)))
+    whole = [one for one in exchanges if one.failure != archive.UNKEPT]
+    others[archive.UNKEPT] += len(exchanges) - len(whole)
+    return dict(_numbered(name, kept(whole, found.began)))
 
 
 def _recording(told: Any, path: Path) -> Recording:
