@@ -116,7 +116,18 @@ def test_an_unknown_status_of_a_task_is_named(recorded: Path) -> None:
     (found,) = of_document(recorded)
     assert (found.kind, found.place) == (Kind.SCHEMA, "status")
     assert found.documented == "pending, processing, completed, failed"
-    assert "Task.properties.status" in run(recorded).output
+    shown = run(recorded).output
+    assert "Task.properties.status" in shown
+    assert "concerns    TASK-STATUS-KNOWN (documented)" in shown
+
+
+def test_an_unknown_reason_of_a_failure_is_named(recorded: Path) -> None:
+    alter(recorded, "get-200", lambda body: body["error"].update(code="gpu_on_fire"), having="failed")
+    (found,) = of_document(recorded)
+    assert (found.kind, found.received) == (Kind.FAILURE, "gpu_on_fire")
+    done = run(recorded)
+    assert "concerns    TASK-ERROR-CODE-KNOWN (documented)" in done.output
+    assert done.output.endswith("Drift: 1\n"), done.output
 
 
 def test_another_status_is_named(recorded: Path) -> None:
@@ -295,6 +306,8 @@ def test_the_contradicted_checks_are_named() -> None:
     assert named("") == (whole,)
     assert named("", 404) == (other,)
     assert named("progress") == ()
+    spoken = check("SPOKEN", "the query, 200, `status`")
+    assert concerned(Drift(Kind.SCHEMA, "getTask", 200, "status", "", "", ()), (spoken, other)) == (spoken,)
     code = Drift(Kind.CODE, "getTask", 404, "error.code", "", "", ())
     assert concerned(code, every) == (other,)
 

@@ -15,6 +15,9 @@ from contract_tests.drift.shape import Beyond, Location, resolved, sightings
 from contract_tests.exchange import as_text, cut
 
 _JSON = "application/json"
+FAILURES = "x-evolink-failures"
+_SPOKEN = {"createVideoGeneration": "the submission", "getTask": "the query", "getCredits": "the credits"}
+"""What the sources of checks call the operations that every document has."""
 _SHOWN = 300
 _VALUES = 50
 _ERRORS = 20
@@ -31,6 +34,7 @@ class Kind(StrEnum):
     OPERATION = "the document has no such operation"
     STATUS = "the document has no such status"
     CODE = "the document gives no such code for this status"
+    FAILURE = "the document lists no such reason of a failure"
     SCHEMA = "the answer does not fit its schema"
     FIELD = "the document has no such field"
     FAKE = "the fake answers differently"
@@ -63,7 +67,8 @@ class Drift:
     @property
     def name(self) -> tuple[str, ...]:
         """Two drifts of one name are one, seen twice."""
-        varies = {Kind.SCHEMA: self.documented, Kind.CODE: self.received, Kind.FAKE: self.received}
+        varies = {Kind.SCHEMA: self.documented, Kind.FAKE: self.received}
+        varies |= dict.fromkeys((Kind.CODE, Kind.FAILURE), self.received)
         return (self.kind, self.operation, f"{self.status}", self.place, varies.get(self.kind, ""))
 
 
@@ -117,9 +122,11 @@ def merged(drifts: Iterator[Drift]) -> tuple[Drift, ...]:
 
 def concerned(drift: Drift, checks: Sequence[Check]) -> tuple[Check, ...]:
     """The checks whose source is the very place that drifted: the operation, the status, and the field or none."""
-    place = f"{drift.operation}, {drift.status}"
+    if drift.kind is Kind.FAILURE:
+        return tuple(one for one in checks if one.source == FAILURES)
+    places = [f"{name}, {drift.status}" for name in (drift.operation, _SPOKEN.get(drift.operation)) if name]
     field = "" if drift.kind is Kind.CODE else drift.place.replace("[]", "")
-    return tuple(one for one in checks if _is_source(one.source, place, field))
+    return tuple(one for one in checks for place in places if _is_source(one.source, place, field))
 
 
 def _is_source(source: str, place: str, field: str) -> bool:
@@ -156,6 +163,16 @@ def _judged(name: str, one: Recording, document: dict[str, Any]) -> Iterator[Dri
     if _JSON in response.get("content", {}):
         for drift in _judged_body(body, (*where, "content", _JSON), document):
             yield replace(drift, operation=operation.id, status=status, recordings=(name,))
+    if operation.role == "get_task":
+        yield from _unknown_failure(name, operation.id, body, document.get(FAILURES, {}))
+
+
+def _unknown_failure(name: str, operation: str, body: Any, known: Mapping[str, Any]) -> Iterator[Drift]:
+    """A task that failed says why in a word that the document lists."""
+    error = body.get("error") if isinstance(body, dict) and body.get("status") == "failed" else None
+    code = error.get("code") if isinstance(error, dict) else None
+    if isinstance(code, str) and code not in known:
+        yield Drift(Kind.FAILURE, operation, 200, "error.code", code, ", ".join(known), (name,))
 
 
 def _is_news(request: Request, status: int) -> bool:
