@@ -3,13 +3,19 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
 
 from contract_tests.cli import main
+from contract_tests.client.behaviours.behaviour import PLAIN, Behaviour
+from contract_tests.client.behaviours.fates import NoCredits
+from contract_tests.client.campaign import Campaign
+from contract_tests.client.fitting import Fitting
 from contract_tests.client.inprocess import judge_client
+from contract_tests.client.run import REAL, Ending, Run
 from contract_tests.contract.mounted import contract_of
 from contract_tests.judge import Judge, Outcome
 from tests.any_client import (
@@ -64,6 +70,21 @@ FAMILIES = {
     "audio": ("/v1/audios/generations", {"model": "hum", "prompt": "A lighthouse"}, INVENTED / "audio.json"),
     "video": ("/v1/videos/generations", {"model": "flicker", "prompt": "A lighthouse"}, INVENTED / "video.json"),
 }
+
+
+def test_what_is_drawn_rests_on_nothing_that_another_provider_leaves_unsaid() -> None:
+    """It goes by what this API leaves open: a right client was told the end without the result."""
+    contract = contract_of([PROVIDERS / "sketch.yaml"])
+    plain = Run(PLAIN, (), Ending(None, 0), REAL, contract=contract)
+    campaign = Campaign(cast(Any, None), cast(Any, None), str, fitting=Fitting(plain))
+
+    @settings(database=None)
+    @given(campaign.strategy())
+    def says(behaviour: Behaviour) -> None:
+        assert all(one.is_anybodys for one in behaviour.openings)
+        assert not behaviour.has(NoCredits)
+
+    says()
 
 
 def judged(client: AnyClient, spec: Path, model: str | None) -> Judge:

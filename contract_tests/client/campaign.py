@@ -132,7 +132,7 @@ class Campaign:
         if not examples or self.is_stuck:
             return
         collected: list[Behaviour] = []
-        _given(self._strategy(), collected.append, examples, seed)
+        _given(self.strategy(), collected.append, examples, seed)
         self._play(dict.fromkeys(one for one in collected if one not in self.runs))
         for behaviour in collected:
             for check_id in broken(self._known(self.runs[behaviour])):
@@ -141,9 +141,10 @@ class Campaign:
         for behaviour in collected:
             self._judge(behaviour)
 
-    def _strategy(self) -> SearchStrategy[Behaviour]:
+    def strategy(self) -> SearchStrategy[Behaviour]:
+        """What is drawn for this client: what it can meet, and its document says."""
         drawn = behaviours(callbacks=self.fitting.plain.names_a_callback, asked=self.fitting.asked)
-        return drawn.filter(lambda one: not self.fitting.too_late(one))
+        return drawn.filter(lambda one: not self.fitting.too_late(one) and not self.fitting.unsaid(one))
 
     def _play(self, todo: Iterable[Behaviour]) -> None:
         fitted: dict[Behaviour, list[Behaviour]] = {}
@@ -179,7 +180,7 @@ class Campaign:
                 raise _BreaksError
 
         try:
-            _given(self._strategy(), holds, examples, seed)
+            _given(self.strategy(), holds, examples, seed)
         except _BreaksError:
             self._judge(smallest[-1], only=check_id)
 

@@ -50,7 +50,7 @@ class Fitting:
         """Why this client can't meet it; empty where it can."""
         cell = cell_of(behaviour)
         needs = cell.needs if cell else ""
-        if missing := self._unsaid(behaviour) or self._unasked(behaviour) or self.too_late(behaviour):
+        if missing := self.unsaid(behaviour) or self._unasked(behaviour) or self.too_late(behaviour):
             return missing
         if "callbacks" in needs and not self.plain.names_a_callback:
             return "it names no callback URL"
@@ -76,7 +76,7 @@ class Fitting:
             return ""
         return f"it first looks {first_s:.0f} s after the submission, so that it never sees a running task"
 
-    def _unsaid(self, behaviour: Behaviour) -> str:
+    def unsaid(self, behaviour: Behaviour) -> str:
         """What the document does not say that the behaviour rests on; empty where it does."""
         contract = self.plain.contract
         if contract.speech is not None and not all(one.is_anybodys for one in behaviour.openings):
