@@ -384,3 +384,29 @@ def test_the_judge_makes_up_texts_as_long_as_they_have_to_be(provider: Any, tmp_
     asked = of(fields, *fields)
     provider({"/jobs": {"post": operation(asked, JOB)}, "/jobs/{id}": {"get": got(JOB)}}, model="m")
     assert contract_of([tmp_path]).requests.example().keys() == fields.keys()
+
+
+BOX = of({"kind": {"const": "box"}, "size": {"type": "number", "maximum": 10}}, "kind", "size")
+BALL = of({"kind": {"const": "ball"}, "radius": {"type": "number"}}, "kind", "radius")
+
+
+@pytest.mark.parametrize(
+    ("shape", "told"),
+    [
+        ({"kind": "box", "size": 99}, "shape.size: received 99; allowed: at most 10"),
+        ({"kind": "ball"}, "shape.radius: received nothing; allowed: a value (the field is required)"),
+        ({"kind": "cone"}, 'shape.kind: received "cone"; allowed: "box", "ball"'),
+        ({}, "shape: received {}; allowed: exactly one of the forms that the document describes"),
+    ],
+)
+def test_the_form_that_a_value_names_says_what_is_wrong(provider: Any, shape: Any, told: str) -> None:
+    asked = of({"shape": {"oneOf": [BOX, BALL]}}, "shape")
+    mock = provider({"/jobs": {"post": operation(asked, JOB)}, "/jobs/{id}": {"get": got(JOB)}}, model="m")
+    assert mock.post("/jobs", {"shape": shape}).json()["error"]["message"] == told
+
+
+def test_a_field_that_is_left_unevaluated_is_told_by_its_name(provider: Any) -> None:
+    asked = of({"prompt": TEXT}, "prompt", unevaluatedProperties=False)
+    mock = provider({"/jobs": {"post": operation(asked, JOB)}, "/jobs/{id}": {"get": got(JOB)}}, model="m")
+    message = mock.post("/jobs", {"prompt": "A cat", "colour": 1}).json()["error"]["message"]
+    assert message.startswith("colour: received a field that is not known here")

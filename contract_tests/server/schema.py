@@ -24,6 +24,7 @@ from contract_tests.exchange import Exchange
 from contract_tests.judge import BrokenPromiseError
 from contract_tests.server.probes.probe import PLENTY, Need, Setting
 from contract_tests.server.sending import Sending
+from contract_tests.server.talk.reading import parsed
 
 IDS = {
     "not_a_server_error": "SCHEMA-NO-SERVER-ERROR",
@@ -144,14 +145,20 @@ class _Layer:
     def _says_something(self, check_id: str, exchange: Exchange | None) -> bool:
         """What a wrong key, or a purse too small, is refused for says nothing of the request; nor does a refusal
         where nothing was ever accepted."""
-        if check_id == _ACCEPTS and exchange is not None and self._creates(exchange) and not exchange.request_body:
-            return False  # the document forgot to say that a body is required
+        if check_id == _ACCEPTS and exchange is not None and self._creates(exchange) and not self._is_valid(exchange):
+            return False
         if check_id not in (_ACCEPTS, _REFUSES) or self.setting.target.control is not None:
             return True
         if not self.has_key or (exchange is not None and exchange.status in _SAYS_NOTHING):
             return False
         creates = self._creates(exchange)
         return not creates or exchange is None or exchange.status in _TAKEN or self.setting.target.took_valid
+
+    def _is_valid(self, exchange: Exchange) -> bool:
+        """Whether a submission is valid by all that the document says: some forget to say that a body is required,
+        and what is drawn passes over the format of what may be null."""
+        body, is_json = parsed(exchange.request_body)
+        return bool(exchange.request_body) and (not is_json or self.setting.contract.requests.fits(body))
 
     def _creates(self, exchange: Exchange | None) -> bool:
         create = self.setting.contract.create

@@ -36,7 +36,7 @@ def of_schema_error(error: Any) -> Objection:
     kind, limit, instance = error.kind.name, error.kind.value, error.instance
     if kind == "required":
         return Objection(_join(field, str(limit)), "nothing", "a value (the field is required)")
-    if kind == "additionalProperties":
+    if kind in ("additionalProperties", "unevaluatedProperties"):
         unexpected = error.kind.unexpected
         return Objection(_join(field, str(unexpected[0])), "a field that is not known here", "only known fields")
     if kind in ("anyOf", "oneOf") and (told := _of_forms(error)) is not None:
@@ -55,9 +55,26 @@ def _of_forms(error: Any) -> Objection | None:
         return None
     meant = [form for form in forms if form[0].kind.name != "type" or form[0].instance_path != place]
     if meant:
-        return of_schema_error(meant[0][0]) if len(meant) == 1 else None
+        return of_schema_error(meant[0][0]) if len(meant) == 1 else _of_named(meant, len(place) + 1)
     types = [_WORDS["type"][1](form[0].kind.value) for form in forms]
     return of_schema_error(forms[0][0])._replace(allowed=" or ".join(dict.fromkeys(types)))
+
+
+def _of_named(forms: list[list[Any]], depth: int) -> Objection | None:
+    """What the form has against a value that it names by a field of one value (`kind: box`); of a name that no form
+    has, all that there are."""
+    told = [next((one for one in form if _names(one, depth)), None) for form in forms]
+    open_ones = [form for form, one in zip(forms, told, strict=True) if one is None]
+    if open_ones:
+        return of_schema_error(open_ones[0][0]) if len(open_ones) == 1 else None
+    wrong = [of_schema_error(one) for one in told]
+    if len({one.field for one in wrong}) > 1:
+        return None
+    return wrong[0]._replace(allowed=", ".join(dict.fromkeys(one.allowed for one in wrong)))
+
+
+def _names(error: Any, depth: int) -> bool:
+    return error.kind.name in ("const", "enum") and len(error.instance_path) == depth
 
 
 def of_schema(error: Any) -> Objection:
