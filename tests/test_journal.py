@@ -70,6 +70,23 @@ def test_the_journal_is_bounded(make_mock: MakeMock) -> None:
     assert all(len(one["body"]) == 150 for one in entries)
 
 
+def test_what_the_journal_has_forgotten_of_a_key_is_told(make_mock: MakeMock) -> None:
+    """A key that asks on and on pushes out what another one sent: that it "never came" would be untrue."""
+    mock = make_mock(bounds=Bounds(journal_entries=3))
+    expected = {"key": KEY, "path": CREATE}
+    mock.submit()
+    assert "forgotten" not in mock.post("/_mock/requests/verify", expected).json()
+    for _ in range(4):
+        mock.get("/v1/credits", key=OTHER_KEY)
+    told = check(mock.post("/_mock/requests/verify", expected), "verifyRequests", "control")
+    assert told == {"verified": False, "matched": 0, "forgotten": 1}
+    listed = [{}, {"key": KEY}, {"key": OTHER_KEY}, {"key": "sk-of-nobody"}]
+    records = [check(mock.get("/_mock/requests", params=one), "listRequests", "control") for one in listed]
+    assert [one.get("forgotten") for one in records] == [2, 1, 1, None]
+    mock.post("/_mock/reset", {"key": KEY})
+    assert "forgotten" not in mock.post("/_mock/requests/verify", expected).json()
+
+
 SECRETS = {
     "authorization": f"Bearer {KEY}",
     "cookie": f"session={KEY}; theme=dark",

@@ -130,6 +130,18 @@ def test_a_scenario_of_the_server_is_in_force_at_every_node_at_once(pair: list[N
         assert {submit(one.url, f"{key}-busy")[0] for one in pair for key in KEYS} == {200}
 
 
+def test_a_node_that_began_just_now_hears_of_a_scenario_too(pair: list[Node]) -> None:
+    """The one that is told of it knows of the others by its last beat."""
+    a, b = pair
+    busy = {"name": "busy", "rules": [{"then": {"answer": {"status": 429}}}]}
+    calls = [("POST", "/_mock/scenarios", busy, ["busy"]), ("DELETE", "/_mock/scenarios?name=busy", None, [])]
+    for method, path, body, in_force in calls:
+        b.stop()
+        b.start()
+        assert "unanswered" not in ask(a.url, method, path, body=body)[1]
+        assert [one["name"] for one in ask(b.url, "GET", "/_mock/scenarios")[1]["scenarios"]] == in_force
+
+
 def test_a_key_may_have_a_clock_of_its_own_and_the_server_has_not(pair: list[Node]) -> None:
     for node, other in (pair, pair[::-1]):
         for key in KEYS:

@@ -166,6 +166,20 @@ def test_a_missing_required_field_is_the_documented_400(mounted: Mock, name: str
 
 
 @each_document
+def test_a_refusal_that_the_example_knows_nothing_of_is_told_in_its_own_words(mounted: Mock, name: str) -> None:
+    """The document's example of the status speaks of a prompt that is missing, or of too many requests."""
+    _, method, path = CREATING[name]
+    key = {"idempotency-key": "order-7"}
+    error = mounted.request(method, path, json=minimal_body(name), headers=key).json()["error"]
+    assert error["message"].startswith('Idempotency-Key: received "order-7"; allowed: 16 to 96 letters')
+    mounted.account(concurrent_tasks=0)
+    error = send(mounted, name, minimal_body(name)).json()["error"]
+    assert error["message"] == "Too many tasks of this account are unfinished; wait until one ends"
+    mounted.account(concurrent_tasks=None, requests_per_minute=0)
+    assert "unfinished" not in send(mounted, name, minimal_body(name)).json()["error"]["message"]
+
+
+@each_document
 def test_what_was_inferred_is_told(mounted: Mock, name: str) -> None:
     aspects = {note.aspect for note in operation(mounted, name).notes}
     assert {"price", "estimated time", "results", "callback"} <= aspects

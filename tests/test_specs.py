@@ -190,6 +190,18 @@ def test_a_path_in_a_missing_file_leaves_its_document_out(tmp_path: Path) -> Non
     assert left_out(tmp_path) == {"oil.json": "the reference gone.yaml can't be followed: No such file or directory"}
 
 
+def test_the_example_of_a_status_does_not_speak_for_what_it_knows_nothing_of(
+    make_mock: MakeMock, tmp_path: Path
+) -> None:
+    whole, kind = of_models(PATH, "oil"), "invalid_request_error"
+    said = {"error": {"code": "missing_text", "message": "Missing required parameter: prompt", "type": kind}}
+    post = whole["paths"][PATH]["post"]
+    post["responses"]["400"] = {"description": "-", "content": {"application/json": {"example": said}}}
+    mock = make_mock(specs=(written(tmp_path, m=whole),))
+    refused = mock.request("POST", PATH, json={"model": "oil"}, headers={"idempotency-key": "order-7"})
+    assert refused.json()["error"]["message"].startswith('Idempotency-Key: received "order-7"; allowed: 16 to 96')
+
+
 # --- 3.0, and YAML as it is meant
 
 

@@ -77,7 +77,8 @@ class Inferred(Struct):
     def errors(self, own: dict[int, dict[str, Any]]) -> ErrorTable:
         """The errors: the document's bodies where it has an example of the status, else the built-in ones.
 
-        `own` are the examples by status. Messages that name a field come from the built-in templates.
+        `own` are the examples by status. Messages that name a field come from the built-in templates, and so does
+        what is said of another reason than the first of its status: the example knows nothing of it.
         """
         answers = [self._error(answer, own.get(answer.status)) for answer in self.base.errors]
         known = {answer.status for answer in answers}
@@ -88,7 +89,8 @@ class Inferred(Struct):
         documented = self.base.errors.find(answer.status, None)
         if own is None or documented is None or documented.code != answer.code:
             return answer
-        return ErrorAnswer(answer.refusal, answer.status, own, answer.message)
+        message = answer.message if answer.refusal == documented.refusal else answer.words
+        return ErrorAnswer(answer.refusal, answer.status, own, message)
 
     # --- one rule after the other
 

@@ -278,6 +278,8 @@ def _missed(expected: dict[str, Any], answer: dict[str, Any]) -> str:
             f"  {one['place']}: expected {one['expected']!r}, received {one['received']!r}"
             for one in answer["nearest"]["differences"]
         ]
-    elif not answer["matched"]:
+    elif not answer["matched"] and not answer.get("forgotten"):
         lines.append("no request came with this key at all")
+    if "forgotten" in answer:
+        lines.append(f"{answer['forgotten']} older requests of this key are forgotten: see --max-journal-entries")
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 """The requests that came, newest last, bounded; and whether one like this was among them."""
 
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 from urllib.parse import unquote
@@ -158,6 +158,7 @@ class Journal:
         self.limit, self.body_limit, self._by_time = limit, body_limit, by_time
         self.veil = Veil() if veil is None else veil
         self._entries: deque[Entry] = deque(maxlen=limit)
+        self._dropped: Counter[str | None] = Counter()
         self._sequence = 0
         self.listeners: list[Callable[[Entry], None]] = []
 
@@ -181,6 +182,8 @@ class Journal:
         )
         packed = _pack(exchange)
         entry = Entry(self._sequence, at_ms, unix_ms(), answer.tenant, method, path, answer.status, packed, self.veil)
+        if len(self._entries) == self.limit:
+            self._dropped[self._entries[0].tenant] += 1
         self._entries.append(entry)
         for listener in self.listeners:
             listener(entry)
@@ -195,8 +198,16 @@ class Journal:
         """Oldest first; of one tenant, or of all."""
         return (entry for entry in tuple(self._entries) if tenant in (None, entry.tenant))
 
+    def dropped(self, tenant: str | None = None) -> int:
+        """How many entries of one tenant, or of all, gave way to newer ones."""
+        return self._dropped.total() if tenant is None else self._dropped[tenant]
+
     def forget(self, tenant: str | None = None) -> None:
         """Drop one tenant's entries, or all."""
+        if tenant is None:
+            self._dropped.clear()
+        else:
+            self._dropped.pop(tenant, None)
         kept = () if tenant is None else (one for one in self._entries if one.tenant != tenant)
         self._entries = deque(kept, maxlen=self.limit)
 

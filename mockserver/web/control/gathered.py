@@ -59,7 +59,10 @@ async def _answers(
     """This node's part, those of the others, and whose keys are in none of them."""
     until = time.monotonic() + WAIT_S
     while True:
-        own, others = await own_part(), await members.ask_all(asked)
+        own = await own_part()
+        if plan.tells:
+            await members.territory.refresh()
+        others = await members.ask_all(asked)
         silent = {one.node for one in others if not one.status or one.status >= 500}
         gap = members.gap((own, *others)) if plan.of_worlds else NO_GAP
         is_settled = gap.owners <= silent and not gap.has_twice

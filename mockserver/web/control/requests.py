@@ -28,7 +28,8 @@ class RequestCalls:
         limit = limit_asked(request)
         entries = entries[:limit] if "after" in request.query_params else entries[-limit:]
         make = Entry.line if flag_asked(request, "summary") else Entry.record
-        return json_response({"requests": await self._records(entries, make)})
+        name = self._desk.name_asked(request)
+        return json_response({"requests": await self._records(entries, make), **self._forgotten(name)})
 
     async def get_request(self, request: Request, body: Any) -> Response:
         """One exchange; of a refused one also why, from both sides."""
@@ -38,6 +39,10 @@ class RequestCalls:
             raise WrongError(404, "request_not_found", "The journal has no request of this number, or no longer")
         record = entry.record()
         return json_response({**record, **present(reason=reason(self._desk.registry, record))})
+
+    def _forgotten(self, name: str | None) -> Record:
+        """Nothing, while the journal still has all."""
+        return {"forgotten": dropped} if (dropped := self._desk.journal.dropped(name)) else {}
 
     async def _records(self, entries: Iterable[Entry], make: Callable[[Entry], Record]) -> list[Record]:
         """Made in turns with what others ask, one list at a time: many who want long ones make nobody wait."""
@@ -68,7 +73,7 @@ class RequestCalls:
         expected = self._desk.journal.veil.over_all(wanted, msgspec.json.encode(wanted))  # as the records are
         async with self._verifying:
             matched, nearest = await _compared(expected, self._desk.journal.entries(name))
-        answer: dict[str, Any] = {"verified": counted(body, matched), "matched": matched}
+        answer: dict[str, Any] = {"verified": counted(body, matched), "matched": matched, **self._forgotten(name)}
         if nearest is not None and not matched:
             entry, found = nearest
             answer["nearest"] = {"request": entry.record(), "differences": found}

@@ -37,7 +37,8 @@ class Span(NamedTuple):
 class Plan(NamedTuple):
     """How one call is made of many. `records` is the name of a list whose parts are put in order by `order`; from the
     end of it where the last are listed. `with_key` says whether it is gathered for one key, too, `of_worlds` whether
-    each key's part of it comes from the node that has the key, so that none may be missing."""
+    each key's part of it comes from the node that has the key, so that none may be missing; `tells` whether who began
+    a moment ago has to hear of it, too."""
 
     records: str = ""
     order: Callable[[Content], Any] | None = None
@@ -45,6 +46,7 @@ class Plan(NamedTuple):
     from_end: bool = False
     with_key: bool = False
     of_worlds: bool = False
+    tells: bool = False
 
 
 PLANS: dict[str, Plan] = {
@@ -58,15 +60,15 @@ PLANS: dict[str, Plan] = {
     "list_scenarios": Plan("scenarios"),
     "verify_requests": Plan(with_key=True),
     "get_request": Plan(with_key=True),
-    "reset": Plan(of_worlds=True),
-    "add_scenario": Plan(),
-    "remove_scenarios": Plan(),
+    "reset": Plan(of_worlds=True, tells=True),
+    "add_scenario": Plan(tells=True),
+    "remove_scenarios": Plan(tells=True),
 }
 
 
 def merged(plan: Plan, span: Span, query: bytes, answers: Iterable[Content]) -> Content:
     """One list out of those of the nodes; the first is of the node that gathers."""
-    first, *others = answers
+    first, *others = answers = list(answers)
     records = list(first[plan.records])
     for other in others:
         records += [one for one in other[plan.records] if plan.records != "scenarios" or one.get("tenant")]
@@ -79,17 +81,23 @@ def merged(plan: Plan, span: Span, query: bytes, answers: Iterable[Content]) -> 
     told = {**first, plan.records: records}
     if "total" in first:
         told["total"] = sum(one["total"] for one in (first, *others))
-    return told
+    return told | _forgotten(answers)
 
 
 def verified(expected: Content, answers: list[Content], counted: Callable[[Content, int], bool]) -> Content:
     """Whether a request came to any node, as often as is expected."""
     matched = sum(one["matched"] for one in answers)
-    told: Content = {"verified": counted(expected, matched), "matched": matched}
+    told: Content = {"verified": counted(expected, matched), "matched": matched, **_forgotten(answers)}
     nearest = [one["nearest"] for one in answers if "nearest" in one]
     if nearest and not matched:
         told["nearest"] = min(nearest, key=lambda one: len(one["differences"]))
     return told
+
+
+def _forgotten(answers: Iterable[Content]) -> Content:
+    """How many requests the journals no longer have; nothing while they have all."""
+    forgotten = sum(one.get("forgotten", 0) for one in answers)
+    return {"forgotten": forgotten} if forgotten else {}
 
 
 def read(body: bytes) -> Any:
