@@ -19,6 +19,7 @@ from mockserver.testing import (
     MockTenant,
     UnknownError,
 )
+from mockserver.testing.tenant import _missed
 from mockserver.web.app import OptionsError
 from tests.house import CREATE, MINIMAL, START_MS
 
@@ -260,6 +261,12 @@ def test_a_request_that_did_not_come_is_told_with_the_nearest(mock: MockServer) 
         mock.verify(path=CREATE, body={"prompt": "Sun"})
     with pytest.raises(AssertionError, match="1 requests fitted"):
         mock.verify(path=CREATE, count=2)
+
+
+def test_where_the_journal_has_forgotten_it_is_not_said_that_nothing_came() -> None:
+    told = _missed({"path": CREATE}, {"verified": False, "matched": 0, "forgotten": 7})
+    assert told.endswith("7 older requests of this key are forgotten: see --max-journal-entries")
+    assert "at all" not in told
 
 
 # --- callbacks and their receiver
