@@ -242,6 +242,14 @@ def test_a_server_may_do_as_it_likes_where_no_documentation_speaks(
     assert held in {one.check.id for one in report.of(Outcome.HELD)}
 
 
+def test_a_server_that_bills_as_was_observed_is_told_of_and_not_accused() -> None:
+    """The live service names another rule than the documented example does."""
+    with MockServer(profile="observed", **FAST) as mock:
+        report = judged(mock.url, profile="documented", layers=(Layer.BEHAVIOUR,))
+    assert not report.of(Outcome.BROKEN)
+    assert {one.check.id for one in report.of(Outcome.WARNED)} == {"BILLING-PRICE", "BILLING-RULE-NAMED"}
+
+
 # --- the money
 
 
