@@ -1,6 +1,6 @@
 // The small things that every view is made of. What they show is text, never markup.
 
-import { html, useState } from "../vendor/htm-preact.js";
+import { html, useLayoutEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { count, day, exact, keyName, oneLine, readable, statusClass, timeOfDay } from "../core/format.js";
 import { notice } from "../core/store.js";
 
@@ -32,10 +32,26 @@ export function Line({ text, limit }) {
   return html`<span class="line" title=${String(text ?? "").slice(0, 500)}>${oneLine(text ?? "", limit)}</span>`;
 }
 
-/** A button that does something on the server: waits for it, and tells what went wrong. */
+/** Who had the focus on something that goes finds it on what was around that. */
+function useLeaving() {
+  const ref = useRef(null);
+  useLayoutEffect(() => () => {
+    const one = ref.current;
+    if (one && one === document.activeElement) one.closest(".panel, main")?.focus({ preventScroll: true });
+  }, []);
+  return ref;
+}
+
+/**
+ * A button that does something on the server: waits for it, and tells what went wrong. It keeps the focus meanwhile,
+ * which `disabled` would take.
+ */
 export function Act({ label, act, done, kind, title, disabled }) {
   const [busy, setBusy] = useState(false);
+  const ref = useLeaving();
+  const isOff = Boolean(busy || disabled);
   const clicked = async () => {
+    if (isOff) return;
     setBusy(true);
     try {
       const told = await act();
@@ -49,7 +65,8 @@ export function Act({ label, act, done, kind, title, disabled }) {
     type="button"
     class=${kind}
     title=${title}
-    disabled=${busy || disabled}
+    ref=${ref}
+    aria-disabled=${isOff ? "true" : undefined}
     aria-busy=${busy}
     onClick=${clicked}
   >

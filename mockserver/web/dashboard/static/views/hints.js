@@ -15,6 +15,10 @@ export function HintBar() {
   if (waved > hints.length) setWaved(0);
   if (!fresh.length) return null;
   const newest = fresh.at(-1);
+  const wave = (event) => {
+    setWaved(hints.length);
+    event.currentTarget.closest("main").focus({ preventScroll: true }); // the button goes with the bar
+  };
   return html`<div class="hint-bar" role="status">
     <span class="hint-word">Hint</span>
     <button type="button" class="hint-text" onClick=${() => follow(newest)}>${newest.text}</button>
@@ -24,7 +28,7 @@ export function HintBar() {
         ${`${counted(hints.length, "hint")}`}
       </button>`
     }
-    <button type="button" class="close small" aria-label="Wave the hint away" onClick=${() => setWaved(hints.length)}>
+    <button type="button" class="close small" aria-label="Wave the hint away" onClick=${wave}>
       ✕
     </button>
   </div>`;
