@@ -287,6 +287,48 @@ def test_everything_is_reached_by_keyboard(mock: MockServer, watched: Watched) -
     watched.calm()
 
 
+FOCUS = "(document.activeElement.ariaLabel || document.activeElement.innerText || '').slice(0, 40).trim()"
+
+
+def pressed(page: Any, name: str) -> None:
+    button(page, name).focus()
+    page.keyboard.press("Enter")
+
+
+def test_the_focus_stays_on_what_was_pressed(mock: MockServer, watched: Watched) -> None:
+    submit(mock, prompt="mock:seconds=60")
+    page = watched.open("#/scenarios")
+    for name in ("+1 s", "+10 s", "Put in force for every key"):
+        with page.expect_response(lambda answer: answer.request.method == "POST"):
+            pressed(page, name)
+        page.wait_for_function("name => document.querySelector('[aria-busy=true]') === null", arg=name)
+        assert page.evaluate(FOCUS) == name
+    pressed(page, "Run")
+    button(page, "Pause").wait_for()
+    assert page.evaluate(FOCUS) == "Pause"
+    pressed(page, "Switch off")
+    page.get_by_text("None: everything goes").wait_for()
+    assert page.evaluate("document.activeElement.tagName") == "MAIN"
+    watched.calm()
+
+
+def test_a_lever_that_goes_leaves_the_focus_in_its_panel(mock: MockServer, watched: Watched) -> None:
+    task_id = submit(mock).json()["id"]
+    page = watched.open("#/tasks")
+    page.get_by_role("row").filter(has_text=task_id[-8:]).focus()
+    page.keyboard.press("Enter")
+    pressed(page, "Cancel")
+    button(page, "Cancel").wait_for(state="detached")
+    assert page.evaluate(FOCUS) == f"Task {task_id[-8:]}"
+    page.get_by_role("complementary").get_by_role("button", name="…").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Change").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("complementary").wait_for(state="detached")
+    assert page.evaluate("document.activeElement.dataset.index") == "0"
+    watched.calm()
+
+
 FILL = "one => getComputedStyle(one).backgroundColor + getComputedStyle(one).backgroundImage"
 WIDTH = "document.querySelector('.grid .bar-completed').getBoundingClientRect().width"
 
@@ -561,6 +603,40 @@ def test_a_lost_server_is_told_and_found_again(browser: Any) -> None:
         page.get_by_text("live", exact=True).wait_for()
         task_id = submit(again).json()["id"]
         page.get_by_role("row").filter(has_text=task_id[-8:]).wait_for()
+    watched.close()
+
+
+def test_a_task_that_was_forgotten_is_told_so(mock: MockServer, watched: Watched) -> None:
+    task_id = submit(mock).json()["id"]
+    page = watched.open(f"#/timeline?open=task:{task_id}")
+    page.get_by_text("It waits until it is started").wait_for()
+    httpx.post(f"{mock.url}/_mock/reset", json={})
+    page.get_by_role("complementary").get_by_role("alert").wait_for()
+    assert not page.get_by_text("It waits until it is started").is_visible()
+
+
+HIDDEN = """hidden => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_a_server_begun_anew_unseen_has_no_request_of_the_one_before(browser: Any) -> None:
+    mock = MockServer()
+    mock.start()
+    port = int(mock.url.rpartition(":")[2])
+    watched = Watched(browser, mock)
+    page = watched.open("#/requests")
+    row = page.get_by_role("row")
+    submit(mock, prompt=None)
+    row.filter(has_text="400").wait_for()
+    page.evaluate(HIDDEN, True)
+    mock.stop()
+    with MockServer(port=port) as again:
+        tail = submit(again).json()["id"][-8:]
+        page.evaluate(HIDDEN, False)
+        row.filter(has_text=tail).wait_for()
+        assert row.filter(has_text="400").count() == 0
     watched.close()
 
 

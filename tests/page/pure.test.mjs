@@ -13,7 +13,7 @@ const { anchored, moveTo, visible, windowAround } = await at("parts/window.js");
 const { fit, following, ticks, x, at: momentAt, zoom } = await at("timeline/scale.js");
 const { bars, marks, moments, placed, refusals } = await at("timeline/marks.js");
 const { credits, duration, keyName, readable, tail } = await at("core/format.js");
-const { fitting, grouped } = await at("core/group.js");
+const { fitting, goesOn, grouped } = await at("core/group.js");
 const { changes } = await at("views/account-form.js");
 const { nowOf, untilNext } = await at("core/clock.js");
 
@@ -278,4 +278,12 @@ test("a refusal is in the picture, also where there is no task yet", () => {
   ];
   assert.deepEqual(refusals(others, []), [5, 2000]);
   assert.deepEqual(refusals(others, [TASK]), [2000]);
+});
+
+test("a journal that counts from 1 again is another, however long it has become", () => {
+  const known = [1, 2].map((sequence) => ({ sequence, real_ms: 1_000 + sequence }));
+  const later = { sequence: 3, real_ms: 1_003 };
+  assert.ok(goesOn(known, [known[1], later]));
+  assert.ok(!goesOn(known, [1, 2, 3].map((sequence) => ({ sequence, real_ms: 9_000 + sequence }))));
+  assert.ok(!goesOn(known, []));
 });

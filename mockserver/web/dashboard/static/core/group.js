@@ -27,3 +27,9 @@ export function fitting(requests, search, only) {
 function line(one) {
   return `${one.method} ${one.path} ${one.query ?? ""} ${one.status} ${one.model ?? ""} ${one.message ?? ""} ${one.task_id ?? ""} ${one.fault ?? ""} ${one.tenant ?? ""}`.toLowerCase();
 }
+
+/** Whether a journal that was read afresh is the one that is known: its newest request stands there as it did. */
+export function goesOn(known, read) {
+  const newest = known.at(-1);
+  return read.some((one) => one.sequence === newest?.sequence && one.real_ms === newest.real_ms);
+}

@@ -1,6 +1,7 @@
 // The one stream that keeps the page true. It comes again by itself; nothing is asked for on a timer while it stands.
 
 import { ask, get } from "./api.js";
+import { goesOn } from "./group.js";
 import { reader } from "./sse.js";
 import { set, state, touch } from "./store.js";
 
@@ -66,6 +67,7 @@ async function once(key, signal) {
   const text = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   set({ line: "live", login: "done" });
   tries = 0;
+  known.isUnsure = true; // another process may answer there now, which counts its requests from 1
   lookAgain(); // at what happened while nobody listened
   try {
     for (;;) {
@@ -122,7 +124,7 @@ async function readRequests(last, key) {
   if (reading) return;
   reading = true;
   try {
-    while (known.last < wanted) await readOn(known);
+    while (known.last < wanted || known.isUnsure) await readOn(known);
   } catch {
     // the next pulse tries again
   } finally {
@@ -149,14 +151,17 @@ export async function readOfAll(key) {
 
 async function readOn(mine) {
   const before = wanted;
-  const fresh = mine.last === 0 || mine.isFlooded ? {} : { after: mine.last };
+  const isUnsure = mine.isUnsure;
+  const fresh = mine.last === 0 || mine.isFlooded || isUnsure ? {} : { after: mine.last };
   const { requests } = await get("requests", { key: mine.key, summary: true, limit: PAGE, ...fresh });
   if (mine !== known) return;
   const newest = requests.at(-1)?.sequence ?? 0;
-  const old = state.requests.filter((one) => !requests.length || one.sequence < requests[0].sequence);
+  const kept = isUnsure && !goesOn(state.requests, requests) ? [] : state.requests;
+  const old = kept.filter((one) => !requests.length || one.sequence < requests[0].sequence);
+  mine.isUnsure = false;
   mine.isFlooded = requests.length === PAGE; // then what lies between is passed over
   mine.last = mine.isFlooded ? newest : Math.max(before, newest);
-  if (requests.length) {
+  if (requests.length || kept !== state.requests) {
     set({ requests: [...old, ...requests].slice(-KEPT_REQUESTS) });
     touch(["requests"]);
   }

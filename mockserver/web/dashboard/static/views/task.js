@@ -19,7 +19,7 @@ export function TaskPanel({ id }) {
     [id],
     ["requests"],
   );
-  return html`<${Panel} title=${`Task ${tail(id)}`} error=${!task && error}>${task && html`<${TaskBody} task=${task} requests=${journal?.requests ?? []} isLive=${true} />`}</${Panel}>`;
+  return html`<${Panel} title=${`Task ${tail(id)}`} error=${(!task || error?.status === 404) && error}>${task && html`<${TaskBody} task=${task} requests=${journal?.requests ?? []} isLive=${true} />`}</${Panel}>`;
 }
 
 /** The same out of a replay file: nothing to steer, no journal. */

@@ -40,7 +40,7 @@ export function TimelineView({ route }) {
 }
 
 function PickKey({ accounts }) {
-  return html`<${Empty} title="These keys have clocks of their own, so they do not share one axis.">
+  return html`<${Empty} title="These keys do not all go by one clock, so they share no axis.">
     <p class="pick">${accounts
       .slice(0, 40)
       .map(
