@@ -250,6 +250,33 @@ def test_an_example_of_an_error_is_given_as_it_stands_but_for_its_message(provid
     assert refused.json() == said | {"detail": message}
 
 
+def test_an_example_does_not_speak_for_what_it_knows_nothing_of(provider: Any) -> None:
+    """Neither for another status, as that of `default` would, nor for another reason of its own."""
+
+    def form(message: str, code: str) -> dict[str, Any]:
+        said = {"message": message, "code": code}
+        return of({"message": TEXT, "code": TEXT}, "message") | {"x-media": {"example": said}}
+
+    errors = {"_429": form("Slow down", "rate"), "default": form("The prompt is too long", "bad_prompt")}
+    mock = provider({"/jobs": {"post": answers(JOB, **errors)}, "/jobs/{id}": {"get": got(JOB)}}, model="m")
+    unknown = mock.post("/jobs", {"prompt": "A cat"}, key=None)
+    assert unknown.json() == {"message": "No valid API key came with the request", "code": "unauthorized"}
+    mock.scenario({"times": 1, "then": {"answer": {"status": 400}}})
+    assert mock.post("/jobs", {"prompt": "A cat"}).json() == {"message": "Bad Request", "code": "invalid_request"}
+    mock.account(requests_per_minute=0)
+    assert mock.post("/jobs", {"prompt": "A cat"}).json() == {"message": "Slow down", "code": "rate"}
+    mock.account(requests_per_minute=None, concurrent_tasks=0)
+    assert "unfinished" in mock.post("/jobs", {"prompt": "A cat"}).json()["message"]
+
+
+def test_a_code_that_a_document_does_not_list_is_left_out(provider: Any) -> None:
+    said = {"message": "The prompt is too long", "code": "bad_prompt"}
+    form = of({"message": TEXT, "code": one_of("bad_prompt", "rate")}, "message") | {"x-media": {"example": said}}
+    mock = provider({"/jobs": {"post": answers(JOB, default=form)}, "/jobs/{id}": {"get": got(JOB)}}, model="m")
+    told = mock.post("/jobs", {"prompt": "A cat"}, key=None).json()
+    assert told == said | {"message": "No valid API key came with the request"}
+
+
 def test_a_form_that_no_error_of_ours_fits_is_left_alone(provider: Any) -> None:
     form = of({"token": {"type": "string", "pattern": "^[0-9]{12}$"}}, "token")
     mock = provider({"/jobs": {"post": answers(JOB, _400=form)}, "/jobs/{id}": {"get": got(JOB)}}, model="m")

@@ -153,6 +153,24 @@ def test_an_answer_that_was_asked_for_names_the_model_that_came(mock: Mock) -> N
     assert mock.submit().json()["error"]["message"] == f"This API key may not use the model {MODEL}"
 
 
+@pytest.mark.parametrize(
+    ("operation", "status", "told"),
+    [
+        ("submission", 400, "video_urls: received 2 items; allowed: exactly 1"),
+        ("upload", 400, "file: received content of no known type; allowed: image/jpeg, image/png"),
+        ("upload", 413, "The request body is longer than 20971520 bytes"),
+    ],
+)
+def test_an_answer_that_was_asked_for_is_the_documents_example_where_it_has_nothing_to_name(
+    mock: Mock, operation: str, status: int, told: str
+) -> None:
+    mock.scenario({"when": {"operation": operation}, "then": {"answer": {"status": status}}})
+    upload = {"file_url": "https://example.com/winter.jpg"}
+    answer = mock.submit() if operation == "submission" else mock.post("/api/v1/files/upload/url", upload)
+    body = answer.json()
+    assert (answer.status_code, body.get("error", {}).get("message", body.get("msg"))) == (status, told)
+
+
 def test_a_rule_that_names_nothing_leaves_results_alone(mock: Mock) -> None:
     task_id = mock.task_id()
     mock.advance(6)

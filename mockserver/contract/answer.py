@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from functools import cache
+from string import Formatter
 from typing import Any
 
 import msgspec
@@ -67,13 +69,18 @@ class ErrorAnswer(Struct, frozen=True):
         told, name = _told(self.body)
         return self.message or str(told[name])
 
+    def is_told_by(self, values: dict[str, Any]) -> bool:
+        """Whether its template says more than the example: one that nothing fills says less."""
+        named = frozenset[str]() if self.message is None else _named(self.message)
+        return self.message is not None and (not named or not named.isdisjoint(values))
+
     def render(self, *, message: str | None = None, extra: dict[str, Any] | None = None, **values: Any) -> bytes:
         """The example, its message filled in or replaced, `extra` over what the example has of it."""
         told, words = _told(self.body)
         error = dict(told)
         if message is not None:
             error[words] = message
-        elif self.message is not None:
+        elif self.message is not None and self.is_told_by(values):
             error[words] = self.message.format_map(_Blanks(values))
         error.update({key: value for key, value in (extra or {}).items() if key in error})
         return msgspec.json.encode(error if told is self.body else {**self.body, "error": error})
@@ -84,6 +91,12 @@ class _Blanks(dict[str, Any]):
 
     def __missing__(self, key: str) -> str:
         return f"({key})"
+
+
+@cache
+def _named(template: str) -> frozenset[str]:
+    """What the placeholders of a template are called."""
+    return frozenset(name for _, name, _, _ in Formatter().parse(template) if name is not None)
 
 
 class ErrorTable:
@@ -141,7 +154,7 @@ def _answer(document: Document, place: str, answer: ErrorAnswer) -> ErrorAnswer:
     if not _is_error(answer.body):
         raise document.error(place, "the example is no error: it has no error.message (or success: false and msg)")
     try:
-        answer.render()
+        (answer.message or "").format_map(_Blanks())
     except (ValueError, LookupError, AttributeError, TypeError) as error:
         raise document.error(f"{place}/{PREFIX}message", f"no template: {error}") from error
     return answer

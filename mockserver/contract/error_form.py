@@ -1,6 +1,7 @@
 """An error as another provider tells it: the body that its document has, with our message and code in it."""
 
 from collections.abc import Iterable, Iterator
+from http import HTTPStatus
 from typing import Any
 
 import jsonschema_rs
@@ -31,26 +32,28 @@ Place = tuple[str | int, ...]
 
 
 class SpokenError(ErrorAnswer, frozen=True, kw_only=True):
-    """`form` is a body of the document, `message_at` and `code_at` are where ours go; `is_said` where it is an
-    example of the document's, whose own message stands where ours says no more."""
+    """`form` is a body of the document, `message_at` and `code_at` are where ours go; `stands` where its own message
+    does as long as ours says no more: in an example of this very status, for what is most likely meant by that."""
 
     form: Any
     message_at: Place | None
     code_at: Place | None
     media_type: str = ""
-    is_said: bool = False
+    stands: bool = False
 
     @property
     def media(self) -> str:
         return self.media_type
 
     def render(self, *, message: str | None = None, extra: dict[str, Any] | None = None, **values: Any) -> bytes:
+        is_told, form = message is not None or self.is_told_by(values), self.form
+        if not is_told and self.message is not None:
+            message = HTTPStatus(self.status).phrase  # our own example has names of this API in it
         told = msgspec.json.decode(super().render(message=message, extra=extra, **values))
         error = told.get("error", told)
-        form = self.form
-        if not self.is_said or message is not None or self.message is not None:
+        if is_told or not self.stands:
             form = _put(form, self.message_at, error.get("message", error.get("msg")))
-        return msgspec.json.encode(form if self.is_said else _put(form, self.code_at, error.get("code")))
+        return msgspec.json.encode(_put(form, self.code_at, error.get("code")))
 
 
 def spoken_errors(document: Document, operation: dict[str, Any], errors: Iterable[ErrorAnswer]) -> ErrorTable:
@@ -58,15 +61,16 @@ def spoken_errors(document: Document, operation: dict[str, Any], errors: Iterabl
     the form that it gives for the status, if it gives one."""
     responses = operation.get("responses", {})
     by_422 = "422" in responses and "400" not in responses
-    moved = (structs.replace(one, status=422) if by_422 and one.refusal in _INVALID else one for one in errors)
-    return ErrorTable([_spoken(document, responses, one) or one for one in moved])
+    moved = [structs.replace(one, status=422) if by_422 and one.refusal in _INVALID else one for one in errors]
+    first = {one.status: one for one in reversed(moved)}
+    return ErrorTable([_spoken(document, responses, one, one is first[one.status]) or one for one in moved])
 
 
-def _spoken(document: Document, responses: dict[str, Any], answer: ErrorAnswer) -> SpokenError | None:
+def _spoken(document: Document, responses: dict[str, Any], answer: ErrorAnswer, is_first: bool) -> SpokenError | None:
     """None where the document gives no form that the error fits."""
-    names = (str(answer.status), f"{answer.status // 100}XX", f"{answer.status // 100}xx", "default")
-    response = next((document.resolved(responses[one]) for one in names if one in responses), {})
-    content = response.get("content", {})
+    status = str(answer.status)
+    names = (status, f"{status[0]}XX", f"{status[0]}xx", "default")
+    content = next((document.resolved(responses[one]) for one in names if one in responses), {}).get("content", {})
     media, schema = json_media(content), json_media(content).get("schema", {})
     named = [document.resolved(one).get("value") for one in media.get("examples", {}).values()]
     said = [one for one in (media.get("example"), *named) if isinstance(one, dict)]
@@ -74,14 +78,17 @@ def _spoken(document: Document, responses: dict[str, Any], answer: ErrorAnswer) 
         return None
     form = said[0] if said else made_up(document, schema)
     message = _find(form, _MESSAGES, str) if said else next(_places(document, schema, _MESSAGES, "string"), None)
-    code = next(_places(document, schema, _CODES, "string"), None)
+    is_example = bool(said) and status in responses
+    code = None if is_example else next(_places(document, schema, _CODES, "string"), None)
     form = form if said else _filled(document, schema, form, answer.status, message)
     kind = next((one for one in content if json_media({one: media})), JSON)
     kind = "" if JSON in content or kind == "*/*" else kind
+    stands = is_example and is_first
     spoken = SpokenError(
-        **structs.asdict(answer), form=form, message_at=message, code_at=code, media_type=kind, is_said=bool(said)
+        **structs.asdict(answer), form=form, message_at=message, code_at=code, media_type=kind, stands=stands
     )
-    return spoken if _keeps(document, schema, spoken) else None
+    forms = (spoken, structs.replace(spoken, code_at=None))  # a code of ours may be none of those that it lists
+    return next((one for one in forms if _keeps(document, schema, one)), None)
 
 
 def _filled(document: Document, schema: Any, form: Any, status: int, message: Place | None) -> Any:
