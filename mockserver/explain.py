@@ -33,7 +33,7 @@ def _operation(told: Explained) -> Iterator[str]:
     yield f"{operation.method} {operation.path}  ({operation.document})"
     yield f"  models      {', '.join(told.served) or 'none'}"
     if told.elsewhere:
-        yield f"  elsewhere   {', '.join(told.elsewhere)}: a document that names fewer models serves them"
+        yield f"  elsewhere   {', '.join(f'{model}: {file} serves it' for model, file in told.elsewhere.items())}"
     if operation.request is not None:
         yield f"  request     {', '.join(f'{one.name}*' if one.is_required else one.name for one in told.fields)}"
     yield f"  answer      {told.answer}"

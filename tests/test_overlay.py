@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
+from mockserver.contract.behaviour import Profile
 from mockserver.contract.document import DocumentError
+from mockserver.contract.fault import Fault
 from mockserver.contract.overlay import load_overlay
 from mockserver.contract.reading.specs import load_any
 from mockserver.data import data
+from mockserver.web.app import registry_of
+from mockserver.web.options import Options
 from tests.conftest import MakeMock
 from tests.house import Mock
 
@@ -82,8 +86,101 @@ def test_without_its_overlay_the_document_says_nothing_of_it(make_mock: MakeMock
 
 def test_a_misspelt_rule_is_told_with_file_and_place(make_mock: MakeMock, tmp_path: Path) -> None:
     mock = overlaid(make_mock, tmp_path, {"rule": "requird_when", "field": "style", "evidence": "documented"})
-    faults = [fault for fault in mock.app.registry.faults if fault.file == "m.json"]
-    assert any("requird_when" in fault.message for fault in faults)
+    told = mock.app.registry.faults[0]
+    assert told[:2] == ("m.overlay.yaml", "#/models/m/x-evolink-rules")
+    assert "requird_when" in told.message
+
+
+PRICES: dict[str, tuple[dict[str, Any], str]] = {
+    "no profile": ({"billing_rule": "per_call"}, "received billing_rule; allowed: a price by its profile"),
+    "misspelt": (
+        {"documented": {"evidence": "assumed", "billing_rule": "per_call", "credit": "1"}},
+        "documented.credit: received a key that is not known here",
+    ),
+    "no number": (
+        {"documented": {"evidence": "assumed", "billing_rule": "per_call", "credits": "three"}},
+        "documented: received 'three'; allowed: a number such as",
+    ),
+    "bounds": (
+        {
+            "documented": {
+                "evidence": "assumed",
+                "billing_rule": "per_second",
+                "credits_per_second": "1",
+                "minimum_seconds": 9,
+                "maximum_seconds": 3,
+            }
+        },
+        "minimum_seconds is more than maximum_seconds (at documented)",
+    ),
+}
+
+
+@pytest.mark.parametrize("price", PRICES)
+def test_a_price_that_means_nothing_is_told_where_it_was_written(tmp_path: Path, price: str) -> None:
+    written, words = PRICES[price]
+    [told] = faults_of(tmp_path, {"x-evolink-price": written})
+    assert told[:2] == ("m.overlay.yaml", "#/models/m/x-evolink-price")
+    assert told.message.startswith(words)
+
+
+def faults_of(folder: Path, keys: dict[str, Any], **model: Any) -> list[Fault]:
+    """What is wrong with an overlay of these keys for a document with this `model`."""
+    path = document(folder)
+    whole = json.loads(path.read_text())
+    media = whole["paths"]["/v1/images/generations"]["post"]["requestBody"]["content"]["application/json"]
+    media["schema"]["properties"] |= {"quality": {"enum": ["low", "high"]}, **({"model": model} if model else {})}
+    path.write_text(json.dumps(whole))
+    path.with_suffix(".overlay.yaml").write_text(json.dumps({"overlay": 1, "models": {"m": keys}}))
+    return registry_of(Options(specs=(folder,))).faults
+
+
+def times(**factor: Any) -> dict[str, Any]:
+    price = {
+        "evidence": "assumed",
+        "billing_rule": "per_call",
+        "credits": "1",
+        "factors": [{"factor": "2", **factor}],
+    }
+    return {"x-evolink-price": {"documented": price}}
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (times(field="qualty", equals="high"), "received the field qualty, which no request has; allowed: quality"),
+        (times(field="quality", equals="hgh"), 'quality: received "hgh", which it never is; allowed: "low", "high"'),
+        (
+            {"x-evolink-length": {"evidence": "assumed", "seconds_field": "qual", "default_seconds": 5}},
+            "received the field qual, which no request has; allowed: quality",
+        ),
+        (
+            {"x-evolink-rules": [{"rule": "at_least_one_of", "fields": ["model", "qualt"], "evidence": "assumed"}]},
+            "received the field qualt, which no request has; allowed: quality",
+        ),
+    ],
+)
+def test_a_name_that_no_request_has_is_told(tmp_path: Path, keys: dict[str, Any], words: str) -> None:
+    [told] = faults_of(tmp_path, keys)
+    assert (told.file, told.message) == ("m.overlay.yaml", words)
+
+
+def test_a_name_that_requests_have_is_no_fault(tmp_path: Path) -> None:
+    assert faults_of(tmp_path, times(field="quality", equals="high")) == []
+
+
+def test_an_overlay_finds_a_model_that_is_a_constant(tmp_path: Path) -> None:
+    assert faults_of(tmp_path, times(field="quality", equals="high"), const="m") == []
+    told = registry_of(Options(specs=(tmp_path,))).of_model("m")
+    assert told is not None
+    assert told.task_behaviour.prices[Profile.DOCUMENTED].factors
+
+
+def test_an_overlay_beside_nothing_is_told(tmp_path: Path) -> None:
+    document(tmp_path)
+    (tmp_path / "n.overlay.yaml").write_text("overlay: 1\nmodels: {m: {}}")
+    [told] = registry_of(Options(specs=(tmp_path,))).faults
+    assert told == ("n.overlay.yaml", "", "no document of this name is beside this overlay")
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ BROKEN = {
     "item.json": ('{"paths": {"/x": []}}', "received no object; allowed: the operations of a path by their method"),
     "operation.json": ('{"paths": {"/x": {"post": 5}}}', "received int; allowed: object"),
     "answers.json": ('{"paths": {"/x": {"post": {"responses": []}}}}', "responses: received array; allowed: object"),
-    "schemas.json": ('{"paths": {}, "components": {"schemas": {"A": 1}}}', "schemas[...]: received int; allowed: "),
+    "schemas.json": ('{"paths": {}, "components": {"schemas": {"A": 1}}}', "schemas.A: received int; allowed: "),
     "binary.yaml": ("\x00\x01", "not readable as JSON or YAML: "),
     "empty.yaml": ("", "not an OpenAPI document: it has no paths"),
     "deep.json": ('{"paths":' + "[" * 5000 + "]" * 5000 + "}", "n"),
@@ -126,6 +126,73 @@ def test_an_overlay_that_is_for_nothing_is_told(tmp_path: Path) -> None:
     written(tmp_path, oil=of_models(PATH, "oil"))
     (tmp_path / "oil.overlay.yaml").write_text("overlay: 1\nmodels: {oyl: {}}")
     assert left_out(tmp_path) == {"oil.overlay.yaml": "oil.json is for none of these models alone"}
+
+
+def test_of_two_documents_that_name_one_model_the_one_that_goes_unused_is_told(tmp_path: Path) -> None:
+    written(tmp_path, oil=of_models(PATH, "oil"), oil2=of_models(PATH, "oil"), both=of_models(PATH, "oil", "ink"))
+    [told] = mounted(tmp_path).faults
+    assert told.file == "oil2.json"
+    assert told.message == "the model oil is served by oil.json, which names it too and was read earlier"
+
+
+def test_the_place_of_what_is_no_schema_is_told(tmp_path: Path) -> None:
+    whole = of_models(PATH, "oil", size={"properties": {"width": {"enum": "wide"}}})
+    with pytest.raises(DocumentError, match=r"#/paths/.*json\.schema\.properties\.size\.properties\.width\.enum"):
+        one_document(tmp_path, whole)
+
+
+def test_a_type_that_is_none_is_told_behind_a_reference(tmp_path: Path) -> None:
+    whole = of_models(PATH, "oil")
+    media = whole["paths"][PATH]["post"]["requestBody"]["content"]["application/json"]
+    whole["components"] = {"schemas": {"Oil": {**media["schema"], "properties": {"size": {"type": "int"}}}}}
+    media["schema"] = {"$ref": "#/components/schemas/Oil"}
+    told = {one.message.partition("allowed: ")[2] for one in one_document(tmp_path, whole).faults}
+    assert "array, boolean, integer, null, number, object, string, or a list of them" in told
+    assert not any(one.endswith("under ") for one in told)
+
+
+OUTLINES: dict[str, tuple[dict[str, Any], str]] = {
+    "capitals": ({"/x": {"POST": {}}}, "received POST; allowed: methods in small letters (post)"),
+    "no slash": ({"x": {}}, "received the path x; allowed: one that begins with /"),
+    "one id twice": (
+        {"/x": {"get": {"operationId": "x"}}, "/y": {"get": {"operationId": "x"}}},
+        "x is also the operationId of #/paths/~1x/get; allowed: one of its own",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OUTLINES)
+def test_an_outline_that_nobody_can_call_is_told(tmp_path: Path, name: str) -> None:
+    paths, words = OUTLINES[name]
+    whole = of_models(PATH, "oil")
+    whole["paths"] |= paths
+    assert [one.message for one in one_document(tmp_path, whole).faults] == [words]
+
+
+def test_examples_that_stand_elsewhere_are_followed(tmp_path: Path) -> None:
+    """A reference is no body of null; one that leads to nothing valid is told."""
+    whole = of_models(PATH, "oil")
+    media = whole["paths"][PATH]["post"]["requestBody"]["content"]["application/json"]
+    media["examples"] = {name: {"$ref": f"#/components/examples/{name}"} for name in ("good", "bad", "bare")}
+    good, bad = {"value": {"model": "oil"}}, {"value": {"model": "ink"}}
+    whole["components"] = {
+        "examples": {"good": good, "bad": bad, "bare": {"model": "oil"}},
+        "requestBodies": {"Oil": whole["paths"][PATH]["post"]["requestBody"]},
+    }
+    whole["paths"][PATH]["post"]["requestBody"] = {"$ref": "#/components/requestBodies/Oil"}
+    told = {one.place.rpartition("/")[2]: one.message for one in one_document(tmp_path, whole).faults}
+    assert told.keys() == {"bad", "bare"}
+    assert told["bare"] == "the example has no `value`"
+
+
+def test_a_default_or_example_that_its_own_field_refuses_is_told(tmp_path: Path) -> None:
+    size = {"type": "string", "enum": ["s", "l"], "default": "m", "example": "s"}
+    count = {"type": "integer", "example": "2"}
+    told = one_document(tmp_path, of_models(PATH, "oil", size=size, count=count)).faults
+    assert [(one.place.rpartition("/properties/")[2], one.message.partition(": ")[2]) for one in told] == [
+        ("size/default", 'size: received "m"; allowed: "s", "l"'),
+        ("count/example", 'count: received string "2"; allowed: integer'),
+    ]
 
 
 # --- files beside

@@ -255,14 +255,20 @@ def read(document: Document, node: dict[str, Any], key: str, kind: Any, place: s
     try:
         return msgspec.convert(node[name], kind)
     except (msgspec.ValidationError, ValueError, ZeroDivisionError) as error:
-        raise document.error(f"{place}/{name}", misfit.words(error)) from error
+        raise document.error(f"{place}/{name}", misfit.words(error, node[name], kind)) from error
 
 
 def prices(document: Document, operation: dict[str, Any], place: str) -> dict[Profile, Price]:
     """The price of each profile; one that is not named has the other's."""
+    written, known = operation.get(f"{PREFIX}price"), ", ".join(Profile)
+    odd = [one for one in written if one not in list(Profile)] if isinstance(written, dict) else []
+    if odd:
+        raise document.error(
+            f"{place}/{PREFIX}price", f"received {odd[0]}; allowed: a price by its profile ({known})"
+        )
     told: dict[Profile, Price] = read(document, operation, "price", dict[Profile, Price], place)
     if not told:
-        raise document.error(f"{place}/{PREFIX}price", f"names no profile; known are {', '.join(Profile)}")
+        raise document.error(f"{place}/{PREFIX}price", f"names no profile; known are {known}")
     return {one: told.get(one, next(iter(told.values()))) for one in Profile}
 
 

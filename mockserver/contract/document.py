@@ -56,6 +56,11 @@ class DocumentError(Exception):
         self.file, self.place, self.message = file, place, message
 
 
+def place_of(method: str, path: str) -> str:
+    """Where an operation stands: a JSON pointer."""
+    return f"#/paths/{path.replace('~', '~0').replace('/', '~1')}/{method.lower()}"
+
+
 class Document(Struct, frozen=True):
     """A parsed document and the file it came from."""
 
@@ -65,6 +70,8 @@ class Document(Struct, frozen=True):
     """References to other files that could not be followed, and why."""
     neighbours: frozenset[Path] = frozenset()
     """The other files that were taken in."""
+    laid: Mapping[str, tuple[str, str]] = msgspec.field(default_factory=dict)
+    """What overlays laid over it: the place of each key, and the file and place where it was written."""
 
     def with_raw(self, raw: dict[str, Any]) -> "Document":
         """The same document, read otherwise."""
@@ -163,7 +170,14 @@ class Document(Struct, frozen=True):
         return self.resolved(schema, place) if isinstance(schema, bool) else schema
 
     def error(self, place: str, message: str) -> DocumentError:
-        return DocumentError(self.file, place, message)
+        return DocumentError(*self.origin(place), message)
+
+    def origin(self, place: str) -> tuple[str, str]:
+        """(file, place) where it was written what stands at a place."""
+        for over, (file, own) in self.laid.items():
+            if f"{place}/".startswith(f"{over}/"):
+                return file, own + place[len(over) :]
+        return self.file, place
 
     def _target(self, reference: str, place: str) -> Any:
         if not isinstance(reference, str) or not reference.startswith("#/"):

@@ -53,14 +53,14 @@ class PriceTold(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """All of it. `served` are the models that come here, `elsewhere` those that another document serves."""
+    """All of it. `served` are the models that come here, `elsewhere` those that go to another document."""
 
     operation: Operation
     summary: str
     said: str
     evidence: str
     served: list[str]
-    elsewhere: list[str]
+    elsewhere: dict[str, str]
     fields: list[Field]
     answer: str
     notes: tuple[Note, ...]
@@ -75,15 +75,15 @@ def explained(registry: Registry, operation: Operation) -> Explained:
     """`operation` as this registry serves it."""
     document = registry.document_of(operation)
     raw = document.raw["paths"][operation.path][operation.method.lower()]
-    serving = {model: registry.of_model(model) is operation for model in operation.models}
+    serving = {model: registry.of_model(model) or operation for model in operation.models}
     behaviour = operation.behaviour
     return Explained(
         operation=operation,
         summary=str(raw.get("summary", "")),
         said=str(raw.get("description", "")),
         evidence=_evidence(raw, operation),
-        served=[model for model, is_here in serving.items() if is_here],
-        elsewhere=[model for model, is_here in serving.items() if not is_here],
+        served=[model for model, one in serving.items() if one is operation],
+        elsewhere={model: one.document for model, one in serving.items() if one is not operation},
         fields=list(_fields(document, operation)),
         answer=operation.shape.described(),
         notes=operation.notes,

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import Any
 
 import jsonschema_rs
 
-from mockserver.contract.document import KEYS, PREFIX, Document, DocumentError
+from mockserver.contract.document import KEYS, PREFIX, Document, DocumentError, place_of
+from mockserver.contract.fault import Fault
 from mockserver.contract.objection import of_schema, of_schema_error, unusable
+from mockserver.contract.outline import of_outline
 
 _KEYWORDS_OF = {
     "string": {"maxLength", "minLength", "pattern"},
@@ -24,14 +27,6 @@ _KIND = {"integer": "number"}
 def _schemas() -> jsonschema_rs.Draft202012Validator:
     """What a schema has to be itself; only mounted documents are asked."""
     return jsonschema_rs.Draft202012Validator({"$ref": "https://json-schema.org/draft/2020-12/schema"}, offline=True)
-
-
-class Fault(NamedTuple):
-    """One thing wrong, and where: a JSON pointer into the file."""
-
-    file: str
-    place: str
-    message: str
 
 
 def of_error(error: DocumentError) -> Fault:
@@ -58,6 +53,8 @@ def faults(document: Document) -> Iterator[Fault]:
         yield from _of_keys(document, place, node)
         if _is_schema(place):
             yield from _of_schema(document, place, node)
+            yield from _of_values(document, place, node)
+    yield from of_outline(document)
     yield from _of_examples(document)
 
 
@@ -110,12 +107,34 @@ def _of_schema(document: Document, place: str, node: dict[str, Any]) -> Iterator
                 yield Fault(document.file, f"{place}/{key}", f"{key} has no effect on type {kind}")
 
 
+def _of_values(document: Document, place: str, node: dict[str, Any]) -> Iterator[Fault]:
+    """A default or an example of a field that the field itself does not allow."""
+    schema = {key: value for key, value in node.items() if key not in ("default", "example", "examples")}
+    if "$ref" in str(schema) or not node.keys() & {"default", "example"}:
+        return
+    try:
+        validator = jsonschema_rs.Draft202012Validator(schema, offline=True)
+    except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
+        return
+    for key in ("default", "example"):
+        for breach in islice(validator.iter_errors(node[key]) if key in node else (), 1):
+            told = of_schema_error(breach)
+            field = place.rpartition("/")[2] + ("" if told.field == "body" else f".{told.field}")
+            yield Fault(
+                document.file,
+                f"{place}/{key}",
+                f"the {key} breaks its own schema: {told._replace(field=field).words}",
+            )
+
+
 def _of_examples(document: Document) -> Iterator[Fault]:
     """Request examples that their own schema refuses."""
     for method, path, operation in document.operations():
-        place = f"#/paths/{path.replace('/', '~1')}/{method.lower()}/requestBody"
-        body = operation.get("requestBody")
-        content = body.get("content", {}) if isinstance(body, dict) else {}
+        place = f"{place_of(method, path)}/requestBody"
+        try:
+            content = document.resolved(operation.get("requestBody", {})).get("content", {})
+        except DocumentError:
+            continue  # told of the reference itself
         for media_type, media in content.items():
             schema = media.get("schema") if isinstance(media, dict) else None
             if isinstance(schema, dict):
@@ -123,9 +142,9 @@ def _of_examples(document: Document) -> Iterator[Fault]:
 
 
 def _of_media(document: Document, media: dict[str, Any], schema: dict[str, Any], place: str) -> Iterator[Fault]:
-    named = {f"examples/{name}": one.get("value") for name, one in media.get("examples", {}).items()}
-    if "example" in media:
-        named["example"] = media["example"]
+    named, valueless = _named(document, media)
+    for name in valueless:
+        yield Fault(document.file, f"{place}/{name}", "the example has no `value`")
     try:
         validator = jsonschema_rs.Draft202012Validator(
             {**schema, "components": document.raw.get("components", {})}, validate_formats=True, offline=True
@@ -137,3 +156,18 @@ def _of_media(document: Document, media: dict[str, Any], schema: dict[str, Any],
         for breach in validator.iter_errors(value):
             told = of_schema_error(breach).words
             yield Fault(document.file, f"{place}/{name}", f"the example breaks its own schema: {told}")
+
+
+def _named(document: Document, media: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The example bodies by their place, and the places that have none."""
+    named, valueless = {}, []
+    for name, one in media.get("examples", {}).items():
+        try:
+            example = document.resolved(one)
+        except DocumentError:
+            continue  # told of the reference itself
+        if "value" in example:
+            named[f"examples/{name}"] = example["value"]
+        elif "externalValue" not in example:
+            valueless.append(f"examples/{name}")
+    return named | ({"example": media["example"]} if "example" in media else {}), valueless

@@ -103,7 +103,7 @@ class Inferred(Struct):
         return rule
 
     def _own_prices(self) -> dict[Profile, Price] | None:
-        written = self._own("price", dict[Profile, Price])
+        written = self._own("price", dict)  # by profile: `prices` says which there are
         return None if written is None else rules.prices(self.document, self.operation, self.place)
 
     def _builtin(self, aspect: str, rule: Any) -> Any:

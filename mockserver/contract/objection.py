@@ -80,7 +80,7 @@ def _names(error: Any, depth: int) -> bool:
 def of_schema(error: Any) -> Objection:
     """What is wrong with a schema: a jsonschema-rs ValidationError of it against JSON Schema itself, in words."""
     objection = of_schema_error(error)
-    if error.kind.name == "anyOf" and error.instance_path[-1:] == ["type"]:
+    if error.kind.name in ("anyOf", "") and error.instance_path[-1:] == ["type"]:  # "" behind a reference
         return objection._replace(allowed="array, boolean, integer, null, number, object, string, or a list of them")
     return objection._replace(allowed="a regular expression") if error.kind.name == "format" else objection
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from mockserver.contract.answer import ErrorTable, error_table, example_bodies
 from mockserver.contract.behaviour import UPLOADS, Polling, Profile, Role, TaskBehaviour, read, task_behaviour
 from mockserver.contract.dialect import Speech
-from mockserver.contract.document import PREFIX, Document, json_media, needed
+from mockserver.contract.document import PREFIX, Document, json_media, needed, place_of
 from mockserver.contract.error_form import spoken_errors
 from mockserver.contract.inference import Base, Inferred, Note
 from mockserver.contract.names import Names, names_of
@@ -275,8 +275,7 @@ def shape_of(document: Document, schema: Any, profile: Profile, place: str, spee
 
 
 def find_operation(document: Document, method: str, path: str) -> tuple[str, dict[str, Any]]:
-    place = f"#/paths/{path.replace('~', '~0').replace('/', '~1')}/{method.lower()}"
-    return place, document.raw["paths"][path][method.lower()]
+    return place_of(method, path), document.raw["paths"][path][method.lower()]
 
 
 def read_request(document: Document, raw: dict[str, Any], place: str = "#") -> Request | None:

@@ -6,14 +6,27 @@ The published document stays untouched; what an overlay says is read as if it st
 import copy
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from mockserver.contract.document import KEYS, Document, DocumentError, read_value
+from msgspec import structs
+
+from mockserver.contract.document import KEYS, Document, DocumentError, place_of, read_value
+from mockserver.contract.operation import models_of
 
 _FORMAT = 1
 _SECTIONS = ("operations", "models")
-Overlay = dict[str, dict[str, Any]]
-"""Model, or METHOD and path of an operation -> x-evolink-* keys."""
+
+
+class Entry(NamedTuple):
+    """The x-evolink-* keys for a model or an operation, and where they stand."""
+
+    file: str
+    place: str
+    keys: dict[str, Any]
+
+
+Overlay = dict[str, Entry]
+"""By model, or by METHOD and path of an operation."""
 
 
 def load_overlay(path: Path) -> Overlay:
@@ -26,11 +39,11 @@ def load_overlay(path: Path) -> Overlay:
         raise DocumentError(
             path.name, "#", f"not an overlay: it needs `overlay: {_FORMAT}` and `models` or `operations`"
         )
-    return {name: keys for section in _SECTIONS for name, keys in _section(path.name, raw, section)}
+    return {name: entry for section in _SECTIONS for name, entry in _section(path.name, raw, section)}
 
 
-def _section(file: str, raw: dict[str, Any], section: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(name, keys) of a section. Raises DocumentError where one means nothing."""
+def _section(file: str, raw: dict[str, Any], section: str) -> Iterator[tuple[str, Entry]]:
+    """What a section has by name. Raises DocumentError where something means nothing."""
     entries = raw.get(section, {})
     if not isinstance(entries, dict):
         raise DocumentError(file, f"#/{section}", "received no object; allowed: x-evolink-* keys by name")
@@ -40,20 +53,23 @@ def _section(file: str, raw: dict[str, Any], section: str) -> Iterator[tuple[str
         for key in keys:
             if key not in KEYS:
                 raise DocumentError(file, f"#/{section}/{name}", f"unknown key {key}")
-        yield name, keys
+        yield name, Entry(file, f"#/{section}/{str(name).replace('~', '~0').replace('/', '~1')}", keys)
 
 
 def overlaid(document: Document, overlays: list[Overlay]) -> Document:
     """The document with the keys of the overlays laid over the operations of their models; later ones win."""
-    keys = {model: extra for overlay in overlays for model, extra in overlay.items()}
-    touched = [one for one in document.operations() if keys.keys() & _names(document, *one)]
+    entries = {name: entry for overlay in overlays for name, entry in overlay.items()}
+    touched = [one for one in document.operations() if entries.keys() & _names(document, *one)]
     if not touched:
         return document
-    raw = copy.deepcopy(document.raw)
+    raw, laid = copy.deepcopy(document.raw), dict(document.laid)
     for method, path, operation in touched:
-        for name in sorted(keys.keys() & _names(document, method, path, operation)):
-            raw["paths"][path][method.lower()].update(keys[name])
-    return document.with_raw(raw)
+        place = place_of(method, path)
+        for name in sorted(entries.keys() & _names(document, method, path, operation)):
+            file, own, keys = entries[name]
+            raw["paths"][path][method.lower()].update(keys)
+            laid |= {f"{place}/{key}": (file, f"{own}/{key}") for key in keys}
+    return structs.replace(document, raw=raw, laid=laid)
 
 
 def _names(document: Document, method: str, path: str, operation: dict[str, Any]) -> set[str]:
@@ -64,9 +80,7 @@ def _names(document: Document, method: str, path: str, operation: dict[str, Any]
 def _models(document: Document, operation: dict[str, Any]) -> set[str]:
     """The model that an operation is for; those of a family's overview are not meant."""
     try:
-        schema = document.flat(document.request_schema(operation) or {})
-        model = document.flat(schema.get("properties", {}).get("model", {}))
+        named = models_of(document, document.flat(document.request_schema(operation) or {}))
     except (DocumentError, AttributeError):
         return set()
-    named = model.get("enum") or [model.get("default", model.get("example"))]
     return set(named) if len(named) == 1 else set()

@@ -92,6 +92,8 @@ class Price(Told, frozen=True, kw_only=True):
             raise ValueError(f"a price has at least one of {names}")
         if min(map(Fraction, parts)) < 0 or min(self.minimum_seconds, self.maximum_seconds or 0) < 0:
             raise ValueError("a price can't be negative")
+        if self.maximum_seconds is not None and self.maximum_seconds < self.minimum_seconds:
+            raise ValueError("minimum_seconds is more than maximum_seconds")
         if (self.credits_per_token is None) != (self.tokens is None):
             raise ValueError("credits_per_token and tokens go together")
         self.amount_uc(Quantities())

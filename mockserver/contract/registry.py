@@ -12,9 +12,11 @@ from mockserver.contract.answer import NEEDED_OF_FILES, ErrorTable, general_tabl
 from mockserver.contract.behaviour import Failure, GeneralRefusal, Profile, RequestId, Role, read
 from mockserver.contract.dialect import MARK
 from mockserver.contract.document import PREFIX, Document, DocumentError
-from mockserver.contract.faults import Fault, faults, of_error, of_ids
+from mockserver.contract.fault import Fault
+from mockserver.contract.faults import faults, of_error, of_ids
 from mockserver.contract.inference import Base
 from mockserver.contract.models import Models
+from mockserver.contract.named import of_named_fields, of_twins
 from mockserver.contract.naming import Naming
 from mockserver.contract.operation import Operation, Place, find_operation, models_of, mount_operation, read_operation
 from mockserver.contract.provider import mount_provider
@@ -102,6 +104,7 @@ class Registry:
         self._plain = _plain_routes(self.operations)
         self._literal = _methods_by_path(self._plain)
         self.by_model = Models(self.operations, self.unserved)
+        self.faults += of_twins(self.operations, self.by_model, document.file)
         self._task_shape = self.of_role(Role.GET_TASK).shape
 
     def _with_files(self, document: Document) -> "_Files":
@@ -137,6 +140,7 @@ class Registry:
                 self._leave(document, method, path, raw, error)
                 continue
             self.operations.append(mounted)
+            self.faults += of_named_fields(document, mounted)
             self._doubt_ids(document, mounted)
 
     def _mount_providers(self, document: Document, base: Base) -> set[Place]:
@@ -155,6 +159,7 @@ class Registry:
             self.operations += [
                 one for one in added if one.role is Role.CREATE_TASK or one.place not in self._taken()
             ]
+            self.faults += of_named_fields(document, added[0])
             self._doubt_ids(document, added[0])
             served |= {(one.method, same_path(one.path)) for one in added}
             details = next((one.shape for one in added if one.role is Role.GET_TASK), None)
@@ -179,7 +184,8 @@ class Registry:
 
     def _leave(self, document: Document, method: str, path: str, raw: dict[str, Any], error: DocumentError) -> None:
         """Note what is not served, the models that it names, and the fault if that is why."""
-        reason = error.reason if isinstance(error, UnservedError) else f"{error.place}: {error.message}".lstrip(": ")
+        at = error.place if error.file == document.file else f"{error.file}{error.place}"
+        reason = error.reason if isinstance(error, UnservedError) else f"{at}: {error.message}".lstrip(": ")
         if not isinstance(error, UnservedError):
             self.faults.append(of_error(error))
         try:

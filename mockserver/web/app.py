@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from mockserver import __version__
 from mockserver.contract.document import Document, load
-from mockserver.contract.faults import Fault
+from mockserver.contract.fault import Fault
 from mockserver.contract.registry import Registry
 from mockserver.data import data
 from mockserver.log import LogError

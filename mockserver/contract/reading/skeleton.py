@@ -40,8 +40,9 @@ class _Components(Struct):
 
 def objection(node: Any, *, components: bool = False) -> str | None:
     """What keeps an operation, or the components, from being read; None where nothing does."""
+    kind = _Components if components else _Operation
     try:
-        msgspec.convert(node, _Components if components else _Operation)
+        msgspec.convert(node, kind)
     except msgspec.ValidationError as error:
-        return misfit.words(error)
+        return misfit.words(error, node, kind)
     return None

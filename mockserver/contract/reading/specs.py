@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mockserver.contract.document import Document, DocumentError, parse, read_value
-from mockserver.contract.faults import Fault, of_error
+from mockserver.contract.fault import Fault
+from mockserver.contract.faults import of_error
 from mockserver.contract.overlay import Overlay, load_overlay, overlaid
 from mockserver.contract.reading import skeleton
 from mockserver.contract.reading.neighbours import Bundle, leads_out
@@ -15,6 +16,7 @@ from mockserver.contract.reading.openapi30 import as_31
 OVERLAY_ENDING = ".overlay.yaml"
 _ENDINGS = (".json", ".yaml", ".yml")
 _FEW = 3
+_ALONE = "no document of this name is beside this overlay"
 
 
 @dataclass(slots=True)
@@ -72,9 +74,10 @@ def _read_folder(folder: Path, overlays: Sequence[Overlay], specs: Specs, *, str
         _lay_over(document, file, overlays, specs)
     referred = {path for document in found for path in document.neighbours}
     faults = [fault for path, fault in left_out.items() if path not in referred]
+    faults += [Fault(one.relative_to(folder).as_posix(), "", _ALONE) for one in _overlays_alone(folder)]
     if not found or (strict and faults):
         told = (
-            "; ".join(f"{one.file}: {one.message}" for one in faults[:_FEW])
+            "; ".join(f"{one.file}{one.place}: {one.message}" for one in faults[:_FEW])
             or "no .json, .yaml or .yml file is there"
         )
         raise DocumentError(
@@ -91,9 +94,22 @@ def _name(file: Path, folder: Path, specs: Specs) -> str:
 
 def _files(folder: Path) -> Iterator[Path]:
     """Every file that may be a document, at any depth; nothing below a hidden folder."""
+    for file in _shown(folder):
+        if file.suffix in _ENDINGS and not file.name.endswith(OVERLAY_ENDING) and file.is_file():
+            yield file
+
+
+def _shown(folder: Path) -> Iterator[Path]:
     for file in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-        if file.suffix in _ENDINGS and not file.name.endswith(OVERLAY_ENDING) and not hidden and file.is_file():
+        if not any(part.startswith(".") for part in file.relative_to(folder).parts):
+            yield file
+
+
+def _overlays_alone(folder: Path) -> Iterator[Path]:
+    """Overlays beside which no document of their name stands."""
+    for file in _shown(folder):
+        name = file.name.removesuffix(OVERLAY_ENDING)
+        if name != file.name and not any(file.with_name(name + ending).exists() for ending in _ENDINGS):
             yield file
 
 
