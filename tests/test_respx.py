@@ -211,3 +211,23 @@ def test_a_route_of_whoever_used_respx_before_keeps_its_place() -> None:
         theirs.get("https://api.evolink.ai/v1/credits").respond(503)
         assert httpx.get(f"{mock.url}/v1/credits", headers=mock.headers).status_code == 503
         assert httpx.get(f"{mock.url}/healthz").status_code == 200
+
+
+def test_a_route_of_the_test_comes_before_the_mock_and_one_for_everything_behind_it(mock: InProcessMock) -> None:
+    everything = mock.router.route().respond(418)
+    any_post = mock.router.route(method="POST", scheme="https").respond(418)
+    refused = mock.router.post(f"{URL}{CREATE}").mock(side_effect=[httpx.ConnectError, mock.answer])
+    by_path = mock.router.get("/v1/credits", name="credits").respond(502)
+    with pytest.raises(httpx.ConnectError):
+        submit(mock)
+    assert submit(mock).json()["status"] == "pending"
+    assert httpx.get(f"{URL}/v1/tasks/{mock.tasks[0].id}", headers=mock.headers).status_code == 200
+    assert httpx.get(f"{URL}/v1/credits", headers=mock.headers).status_code == 502
+    assert httpx.get("https://other.example/").status_code == 418
+    assert [one.call_count for one in (everything, any_post, refused, by_path)] == [1, 0, 2, 1]
+
+
+def test_a_route_that_is_taken_back_leaves_the_mock(mock: InProcessMock) -> None:
+    mock.router.get(f"{URL}/v1/credits", name="credits").respond(502)
+    mock.router.pop("credits")
+    assert httpx.get(f"{URL}/v1/credits", headers=mock.headers).status_code == 200

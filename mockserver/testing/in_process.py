@@ -25,6 +25,8 @@ from mockserver.web.http.exchange import Answer, spoilt
 if TYPE_CHECKING:
     import respx
 
+    from mockserver.testing.routes import Routes
+
 URL = "https://api.evolink.ai"
 LINKS_URL = "https://files.evolink.ai"
 HOSTS = ("api.evolink.ai", "files-api.evolink.ai", "files.evolink.ai")
@@ -37,7 +39,8 @@ class InProcessMock(LocalMock):
     """The mock behind respx, for synchronous and asynchronous httpx clients alike.
 
     While it runs, `router` is active: add routes to it for callback receivers (and whatever else the code under test
-    calls); a request to a host without a route raises, as respx does. Needs respx (`evolink-mock[pytest]`).
+    calls); one for a request to the API comes before the mock. A request to a host without a route raises, as respx
+    does. Needs respx (`evolink-mock[pytest]`).
 
     >>> with InProcessMock() as mock:
     ...     httpx.get("https://api.evolink.ai/v1/credits", headers=mock.headers).status_code
@@ -62,7 +65,8 @@ class InProcessMock(LocalMock):
         """Let respx catch what httpx sends, from now on, with a router that knows the API alone."""
         self.release()
         self.router = _new_router()
-        self.router.route(scheme="https", host__in=HOSTS).mock(side_effect=self.answer)
+        of_mock = self.router.route(scheme="https", host__in=HOSTS).mock(side_effect=self.answer)
+        self.router.routes = _routes(of_mock)
         self.router.start()
         _put_before_others(self.router)
 
@@ -170,3 +174,9 @@ def _new_router() -> "respx.MockRouter":
     router = respx.MockRouter(assert_all_called=False, assert_all_mocked=True)
     _ROUTERS.add(router)
     return router
+
+
+def _routes(of_mock: "respx.Route") -> "Routes":
+    from mockserver.testing.routes import Routes  # needs respx
+
+    return Routes(of_mock)
