@@ -72,7 +72,8 @@ def _check(host: str, loopback: bool, chosen: dict[str, Any]) -> None:
         )
     token = chosen["control_token"] or ""
     if token != token.strip() or not token.isprintable():
-        raise ConfigError("--control-token: received one with a blank at an end; allowed: what a header can carry")
+        what = "a blank at an end" if token.isprintable() else "what can't be printed"
+        raise ConfigError(f"--control-token: received one with {what}; allowed: what a header can carry")
     if chosen["callback_ca"] and not _has_certificate(chosen["callback_ca"]):
         raise ConfigError(
             f"--callback-ca: received {chosen['callback_ca']}, without a certificate; allowed: a PEM file"

@@ -130,6 +130,14 @@ def test_a_place_where_no_file_can_be_is_told(tmp_path: Path, place: str) -> Non
         SqliteLog(tmp_path / place, BIRTH)
 
 
+def test_a_name_that_sqlite_takes_for_a_uri_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    SqliteLog(Path("file:log?mode=memory"), BIRTH).close()
+    assert [one.name for one in tmp_path.iterdir()] == ["file:log?mode=memory"]
+    with pytest.raises(LogError, match="unable to open"):
+        SqliteLog(Path(f"file:{tmp_path}/log"), BIRTH)
+
+
 def change(path: Path, *statements: str) -> bytes:
     with sqlite3.connect(path) as connection:
         for statement in statements:

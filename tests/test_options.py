@@ -15,7 +15,7 @@ from mockserver.web.app import Application
 from mockserver.web.options import Options
 
 
-@pytest.mark.parametrize("token", [" secret", "secret\n", "sec\tret"])
+@pytest.mark.parametrize("token", [" secret", "secret\n", "sec\tret", "\udcff"])
 def test_a_token_that_no_header_carries_is_wrong_usage(token: str) -> None:
     done = CliRunner().invoke(main, ["serve", "--port", "0", "--control-token", token])
     assert (done.exit_code, "--control-token: received" in done.output) == (2, True)

@@ -4,6 +4,7 @@ Write-ahead mode: what is committed outlives a killed process (a power cut may c
 `synchronous=NORMAL` says). Each world has its own sequence of lines and at most one snapshot before it.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,7 +62,9 @@ class SqliteLog:
         self.clock_ms = 0
         with self._told():
             # Opened where the server is made, used where it runs: in tests and for `exec` that is another thread.
-            self._connection = sqlite3.connect(path, isolation_level=None, timeout=1, check_same_thread=False)
+            # With a folder before it, since SQLite takes what begins with `file:` for a URI.
+            named = os.path.join(".", path)
+            self._connection = sqlite3.connect(named, isolation_level=None, timeout=1, check_same_thread=False)
             self._inode = path.stat().st_ino if path.exists() else None
         try:
             with self._told():
