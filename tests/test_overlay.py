@@ -129,7 +129,12 @@ def faults_of(folder: Path, keys: dict[str, Any], **model: Any) -> list[Fault]:
     path = document(folder)
     whole = json.loads(path.read_text())
     media = whole["paths"]["/v1/images/generations"]["post"]["requestBody"]["content"]["application/json"]
-    media["schema"]["properties"] |= {"quality": {"enum": ["low", "high"]}, **({"model": model} if model else {})}
+    camera = {"type": "object", "properties": {"move": {"enum": ["pan"]}, "speed": {"type": "number"}}}
+    media["schema"]["properties"] |= {
+        "quality": {"enum": ["low", "high"]},
+        "camera": camera,
+        **({"model": model} if model else {}),
+    }
     path.write_text(json.dumps(whole))
     path.with_suffix(".overlay.yaml").write_text(json.dumps({"overlay": 1, "models": {"m": keys}}))
     return registry_of(Options(specs=(folder,))).faults
@@ -149,6 +154,14 @@ def times(**factor: Any) -> dict[str, Any]:
     ("keys", "words"),
     [
         (times(field="qualty", equals="high"), "received the field qualty, which no request has; allowed: quality"),
+        (
+            times(field="camera.sped", equals=2),
+            "received the field camera.sped, which no request has; allowed: camera.speed, camera.move",
+        ),
+        (
+            times(field="camera.move", equals="pann"),
+            'camera.move: received "pann", which it never is; allowed: "pan"',
+        ),
         (times(field="quality", equals="hgh"), 'quality: received "hgh", which it never is; allowed: "low", "high"'),
         (
             {"x-evolink-length": {"evidence": "assumed", "seconds_field": "qual", "default_seconds": 5}},

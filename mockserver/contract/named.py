@@ -41,10 +41,10 @@ def _told(document: Document, operation: Operation, node: dict[str, Any]) -> Ite
     if request is None or request.names is None:
         return
     listed = [one for key in _NAMING for one in _listed(node.get(key))]
-    unknown = [one for one in listed if not _knows(request.names, one)]
-    for path in unknown:
-        near = like(path, sorted(request.names.known)) or sorted(request.names.known)
-        yield f"received the field {path}, which no request has; allowed: {', '.join(near)}"
+    unknown = {one: known for one in listed if (known := _instead(request.names, one))}
+    for path, known in unknown.items():
+        near = ", ".join(like(path, known) or known)
+        yield f"received the field {path}, which no request has; allowed: {near}"
     if "equals" in node and "field" in node and not unknown:
         values = _values(document, request.schema, str(node["field"]))
         if values and node["equals"] not in values:
@@ -56,15 +56,16 @@ def _listed(value: Any) -> list[str]:
     return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
 
 
-def _knows(names: Names | None, path: str) -> bool:
-    """Whether a dotted path leads to something; it may where the document leaves open what is there."""
-    for step in path.replace("[]", "").split("."):
-        if names is None:
-            return True
-        if step not in names.known:
-            return False
-        names = dict(names.inner).get(step)
-    return True
+def _instead(names: Names | None, path: str) -> list[str]:
+    """What is known where a dotted path leads to nothing; none where it leads to something, or may."""
+    before = ""
+    for step in path.split("."):
+        name = step.removesuffix("[]")
+        if names is not None and name not in names.known:
+            return [before + one for one in sorted(names.known)]
+        names = None if names is None else dict(names.inner).get(name)
+        before += f"{step}."
+    return []
 
 
 def _values(document: Document, schema: dict[str, Any], path: str) -> list[Any]:
