@@ -152,6 +152,11 @@ def test_a_scenario_is_read_with_the_line_that_is_wrong(mock: Mock) -> None:
     assert problem["message"].startswith('rules[0].then.fail: received "nonsense"; allowed: ')
 
 
+def test_of_two_scenarios_in_one_text_it_is_told_that_one_is_expected(mock: Mock) -> None:
+    [problem] = mock.post("/_mock/scenarios/read", {"text": "name: a\n---\nname: b\n"}).json()["problems"]
+    assert (problem["line"], problem["message"][:26]) == (2, "expected a single document")
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [

@@ -274,6 +274,10 @@ def test_what_can_not_be_accepted_is_wrong_usage(given: str, told: str) -> None:
     assert told in " ".join(done.stderr.split())
 
 
+def test_what_is_like_no_check_is_taken_for_none() -> None:
+    assert "did you mean" not in CliRunner().invoke(command, ["--accept", "NOPE=why"]).stderr
+
+
 def test_a_link_to_a_file_stays_one(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "file")
     (tmp_path / "file").write_text("old")

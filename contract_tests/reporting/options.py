@@ -80,9 +80,8 @@ def _accepted(text: str, layers: tuple[Layer, ...], ctx: click.Context, param: c
     check_id, _, reason = text.partition("=")
     known = [one.id for one in checks(*layers)]
     if check_id not in known:
-        (near,) = get_close_matches(check_id.upper(), known, 1, cutoff=0)
-        told = f"received {check_id!r}, which is no check of this command; did you mean {near}?"
-        raise click.BadParameter(told, ctx, param)
+        near = "".join(f"; did you mean {one}?" for one in get_close_matches(check_id.upper(), known, 1))
+        raise click.BadParameter(f"received {check_id!r}, which is no check of this command{near}", ctx, param)
     if not reason.strip():
         raise click.BadParameter(f"received {text!r}; needed: {check_id}=REASON", ctx, param)
     return check_id, reason.strip()

@@ -52,7 +52,10 @@ def read(text: str, scripts: Scripts) -> Scenario:
 
 
 def _misread(error: yaml.MarkedYAMLError, text: str) -> Problem:
-    problem = _at(error.problem_mark or _START, error.problem or "this is no YAML")
+    told = error.problem or "this is no YAML"
+    if told.startswith("but "):
+        told = f"{error.context}, {told}"  # the second half of a sentence
+    problem = _at(error.problem_mark or _START, told)
     last = max(1, text.count("\n") + (not text.endswith("\n")))  # what is left open is missed after the end
     return structs.replace(problem, line=min(problem.line, last))
 
