@@ -116,6 +116,20 @@ def test_a_command_that_is_not_there_could_not_be_judged() -> None:
     assert "Traceback" not in result.output
 
 
+def test_a_command_that_fails_where_everything_goes_well_could_not_be_judged() -> None:
+    source = (
+        "import os, sys, urllib.request as web\n"
+        "key = {'Authorization': 'Bearer ' + os.environ['EVOLINK_API_KEY']}\n"
+        "web.urlopen(web.Request(os.environ['EVOLINK_BASE_URL'] + '/v1/credits', headers=key))\n"
+        "sys.exit('no luck today')"
+    )
+    result = run("--behaviour", "unknown-fields", "--", sys.executable, "-c", source)
+    assert result.exit_code == 3
+    shown = " ".join(result.output.split())
+    assert "everything goes well, ends with an error: exit 1" in shown
+    assert "It printed: no luck today" in shown
+
+
 def test_a_command_that_sends_nothing_could_not_be_judged() -> None:
     result = run("--", sys.executable, "-c", "import a_module_that_is_not_there")
     assert result.exit_code == 3

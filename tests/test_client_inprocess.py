@@ -16,7 +16,7 @@ import pytest
 from contract_tests.check import Layer, check, checks
 from contract_tests.client import inprocess, stage
 from contract_tests.client.behaviours.grid import behaviour_of
-from contract_tests.client.campaign import Campaign
+from contract_tests.client.campaign import Campaign, NoClientError
 from contract_tests.client.inprocess import ClientWarning, InProcess, assert_client, client_contract, judge_client
 from contract_tests.client.virtual import VirtualTime
 from contract_tests.judge import Judge, Outcome
@@ -148,6 +148,29 @@ def test_a_wrong_client_is_found_on_virtual_time(client: Right, behaviour: str, 
     assert broken(judge) == {check_id}
     [finding] = [result.finding for result in judge.results() if result.finding]
     assert finding.when == behaviour_of(behaviour).lines
+
+
+class LooksOnce(Right):
+    def wait(self, task_id: str) -> None:
+        time.sleep(self.interval_s)
+        if self.call("GET", f"/v1/tasks/{task_id}")["status"] != "completed":
+            raise RuntimeError("not yet")
+
+
+def test_who_fails_where_everything_goes_well_does_not_fail_of_what_the_document_leaves_open() -> None:
+    judge = judge_client(LooksOnce(), behaviours=["unknown-fields", "absent-fields", "new-values", "run-again"])
+    assert broken(judge) == {"CLIENT-WAITS-LONG-ENOUGH"}
+    untold = {one.check.id for one in judge.results() if one.reason == "it fails in the plain course, too"}
+    assert {"CLIENT-SURVIVES-UNKNOWN-FIELDS", "CLIENT-SURVIVES-WHAT-IS-OPEN", "CLIENT-RUNS-AGAIN"} < untold
+
+
+def test_a_failure_in_the_plain_course_that_no_check_knows_is_no_measure() -> None:
+    def reads_another_field(base_url: str, api_key: str) -> None:
+        answer = httpx.post(base_url + CREATE, json=MINIMAL, headers={"authorization": f"Bearer {api_key}"})
+        raise RuntimeError(f"no video but {answer.json()['task_id']}")
+
+    with pytest.raises(NoClientError, match=r"(?s)everything goes well, ends with an error: .*KeyError: 'task_id'"):
+        judge_client(reads_another_field, behaviours=["unknown-fields"])
 
 
 class LooksLate(BelievesProgress):

@@ -28,8 +28,17 @@ _SHOWN = 20
 """Requests of a case that a reader sees at a glance."""
 _PRINTED = 1_000
 """Characters of a client's output that are shown."""
+_PLAIN_COURSE = "the plain course, in which everything goes well,"
 _LINES = 6
 """Lines of it, the last ones."""
+
+_AS_IN_THE_PLAIN_COURSE = (
+    "CLIENT-SURVIVES-UNKNOWN-FIELDS",
+    "CLIENT-SURVIVES-WHAT-IS-OPEN",
+    "CLIENT-SURVIVES-NEW-VALUES",
+    "CLIENT-RUNS-AGAIN",
+)
+"""The checks whose measure is that the plain course ends well."""
 
 Tell = Callable[[str, int, int], None]
 """Progress: what was just done, how many are done, of how many."""
@@ -74,20 +83,27 @@ class Campaign:
     def open(self) -> Run:
         """The plain course: how many tasks the client wants, and what is usual for it. Judged as well.
 
-        Raises NoClientError if it asked the fake for nothing, or for somebody else, or did not come to its end.
+        Raises NoClientError if it asked the fake for nothing, or for somebody else, or did not come to its end, or
+        to a bad one by no fault that is judged.
         """
         run = self._plain()
-        others = [one for one in run.entries if one.record["other_key"]]
-        if not run.entries:
-            raise NoClientError(f"the client sent nothing to the API it was told of; {run.ending}{_printed(run)}")
-        if others:
-            raise NoClientError(f"the client sent another key than it was told: {others[0]}")
-        if run.ending.late and undecided(run):
-            raise NoClientError(f"the plain course, in which everything goes well, is {undecided(run)}")
+        if run.ending.is_error and self.confirm:
+            run = self._plain()
+        if reason := _no_client(run):
+            raise NoClientError(reason)
         self.fitting = Fitting(run, self.player.limit_s())
         self.runs[PLAIN] = run
         self._judge(PLAIN)
+        if run.ending.is_error:
+            self._open_badly(run)
         return run
+
+    def _open_badly(self, run: Run) -> None:
+        """Who fails where everything goes well shows nothing by failing elsewhere."""
+        if self.judge.is_sound:
+            raise NoClientError(f"{_PLAIN_COURSE} ends with an error: {run.ending}{_printed(run)}")
+        for check_id in _AS_IN_THE_PLAIN_COURSE:
+            self.judge.not_judged(check_id, "it fails in the plain course, too")
 
     def _plain(self) -> Run:
         """A task has to outlast the client's first look at it, or what is told of a running one never reaches it."""
@@ -192,7 +208,8 @@ class Campaign:
     def _known(self, run: Run) -> Run:
         """A run beside what is usual for this client, and what is known of it."""
         found = frozenset(one.id for one in self.judge.checks if self.judge.is_found(one.id))
-        return replace(run, habit=self.fitting.habit, found=found)
+        fails = self.fitting.plain.ending.is_error
+        return replace(run, habit=self.fitting.habit, found=found, fails_anyway=fails)
 
     def _judge_one(self, behaviour: Behaviour, judgement: Judgement) -> None:
         run = self.runs[behaviour]
@@ -213,6 +230,16 @@ class Campaign:
 
 class _BreaksError(Exception):
     """Tells Hypothesis that a behaviour breaks the check it is looking for."""
+
+
+def _no_client(run: Run) -> str:
+    """Why there is nothing to judge after a plain course like this; empty where there is."""
+    others = [one for one in run.entries if one.record["other_key"]]
+    if not run.entries:
+        return f"the client sent nothing to the API it was told of; {run.ending}{_printed(run)}"
+    if others:
+        return f"the client sent another key than it was told: {others[0]}"
+    return f"{_PLAIN_COURSE} is {undecided(run)}" if run.ending.late and undecided(run) else ""
 
 
 def notes(run: Run) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from contract_tests.report import EXIT_CODES, Report
 from contract_tests.reporting import Number, progress, publish, report_options
 
 TITLE = "Client"
+_WHERE = "EVOLINK_BASE_URL tells it where (or --intercept leads it), EVOLINK_API_KEY with which key."
 TIME_LIMIT_S = 30.0
 
 
@@ -167,7 +168,7 @@ def _run(campaign: Campaign, chosen: tuple[Behaviour, ...], examples: int, seed:
     except OSError as error:
         return f"the command can't be run: {error}"
     except NoClientError as error:
-        return f"{error}\nEVOLINK_BASE_URL tells it where (or --intercept leads it), EVOLINK_API_KEY with which key."
+        return str(error) if campaign.runs else f"{error}\n{_WHERE}"
     finally:
         signal.signal(signal.SIGTERM, before)
     return ""

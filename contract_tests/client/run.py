@@ -115,7 +115,7 @@ class Run:
     the control API; `charged` the ids that were paid for once everything had come to its end; `told` the states
     that callbacks told whoever listens at the callback URL; `known` the tasks that an earlier run of the program saw
     completed; `found` the checks that other cases have found broken; `shared`: several programs may be in it, told
-    apart by idempotency keys alone."""
+    apart by idempotency keys alone; `fails_anyway`: it fails where everything goes well, too."""
 
     behaviour: Behaviour
     entries: tuple[Entry, ...]
@@ -129,6 +129,7 @@ class Run:
     known: frozenset[str] = frozenset()
     found: frozenset[str] = frozenset()
     shared: bool = False
+    fails_anyway: bool = False
     habit: Habit = field(default_factory=Habit)
     contract: Contract = field(default_factory=built_in)
 

@@ -15,7 +15,7 @@ _LONG_WAIT_S = 30.0
 
 def survives(run: Run) -> Iterator[Judgement]:
     """What the document leaves open is no reason to end otherwise than in the plain course."""
-    healthy = all(entry.is_healthy for entry in run.entries) and not run.is_bad_news
+    healthy = all(entry.is_healthy for entry in run.entries) and not run.is_bad_news and not run.fails_anyway
     openings = run.behaviour.openings
     quiet = len(openings) == len(run.behaviour.deviations) and all(one.is_quiet for one in openings)
     if not (quiet and healthy and openings and run.submissions) or run.ending.exit_code is None:
@@ -39,7 +39,7 @@ def knows_cancelled(run: Run) -> Iterator[Judgement]:
 
 
 def runs_again(run: Run) -> Iterator[Judgement]:
-    healthy = all(entry.is_healthy for entry in run.entries)
+    healthy = all(entry.is_healthy for entry in run.entries) and not run.fails_anyway
     if run.behaviour.has(RunsAgain) and healthy and run.ending.exit_code is not None:
         entries = run.entries[-3:]
         yield Judgement(
