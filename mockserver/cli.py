@@ -162,7 +162,7 @@ def _hold_standard_files() -> None:
     default=1_000_000,
     show_default=True,
     type=click.IntRange(1, 10_000_000),
-    help="Tasks kept for each key; past it the oldest ended one is forgotten.",
+    help="Tasks kept for each key, as when it came; past it the oldest ended one is forgotten.",
 )
 @click.option(
     "--max-keys",
