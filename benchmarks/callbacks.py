@@ -24,7 +24,7 @@ class Living:
     """A receiver in a process of its own on the core of the load."""
 
     def __init__(self, stack: ExitStack) -> None:
-        command = [sys.executable, "-m", "benchmarks.receiver"]
+        command = [sys.executable, "-m", "benchmarks.subjects.receiver"]
         pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self._process = stack.enter_context(subprocess.Popen(command, cwd=ROOT, **pipes))
         stack.callback(self._process.terminate)

@@ -15,9 +15,9 @@ from typing import IO, NamedTuple
 ROOT = Path(__file__).parent.parent
 KEY = "sk-benchmark-0123456789"
 SERVE = [sys.executable, "-m", "mockserver", "serve", "--port", "0", "--credits", "1000000000"]
-BARE = [sys.executable, "-m", "benchmarks.bare"]
-CONSTANT = [sys.executable, "-m", "benchmarks.constant"]
-EMPTY = [sys.executable, "-m", "benchmarks.empty"]
+BARE = [sys.executable, "-m", "benchmarks.subjects.bare"]
+CONSTANT = [sys.executable, "-m", "benchmarks.subjects.constant"]
+EMPTY = [sys.executable, "-m", "benchmarks.subjects.empty"]
 _ADDRESS = re.compile(rb"http://127\.0\.0\.1:(\d+)")
 _ANSWER_S = 30
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks import load
-from benchmarks.crowd import key
 from benchmarks.processes import ROOT, cores, pinned, server
+from benchmarks.subjects.crowd import key
 from benchmarks.table import Row
 from benchmarks.throughput import BODY, CREATE, paired
 
@@ -42,7 +42,7 @@ class Sized:
 
 @contextlib.contextmanager
 def sized(tasks: int, *options: str) -> Iterator[Sized]:
-    command = [sys.executable, "-m", "benchmarks.world", str(tasks), *options]
+    command = [sys.executable, "-m", "benchmarks.subjects.world", str(tasks), *options]
     with (
         pinned(cores()[0]),
         subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
@@ -79,7 +79,7 @@ def _keys(tasks: int, keys: int, alone: dict[str, Any], many: Sized) -> Row:
 
 def _requests(tasks: int, keys: int, *, rounds: int) -> Row:
     """What a submission costs the server there, as a request, where the keys submit by turns."""
-    crowd = [sys.executable, "-m", "benchmarks.crowd", str(tasks)]
+    crowd = [sys.executable, "-m", "benchmarks.subjects.crowd", str(tasks)]
     with server(crowd) as one, server([*crowd, "--keys", str(keys)]) as many, pinned(cores()[1]):
         asked = [load.post(CREATE, BODY, key(number)) for number in range(keys)]
         pairs = paired((one, many), (asked[0], asked), rounds, min(keys, 5_000))

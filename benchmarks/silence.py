@@ -9,14 +9,14 @@ import urllib.request
 from http.client import HTTPConnection
 from typing import Any
 
-from benchmarks.crowd import KEY as CROWD
 from benchmarks.processes import KEY, Server, cores, pinned, server
+from benchmarks.subjects.crowd import KEY as CROWD
 from benchmarks.table import Row
 
 
 def measure(*, quick: bool) -> list[Row]:
     tasks = 100_000 if quick else 1_000_000
-    with server([sys.executable, "-m", "benchmarks.crowd", str(tasks)]) as crowd, pinned(cores()[1]):
+    with server([sys.executable, "-m", "benchmarks.subjects.crowd", str(tasks)]) as crowd, pinned(cores()[1]):
         return [
             _beside(crowd, f"an advance fires {tasks:,} tasks", "POST", f"/clock/advance?key={CROWD}", {"ms": 2000}),
             _beside(crowd, f"the log of {tasks:,} tasks is exported", "GET", f"/log?key={CROWD}"),

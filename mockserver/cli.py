@@ -203,7 +203,7 @@ def _hold_standard_files() -> None:
 def serve(intercept: bool, quiet: bool, log_format: str, **arguments: Any) -> None:
     """Serve until interrupted. Each option can also be set as MOCKSERVER_SERVE_<OPTION>."""
     from mockserver import config
-    from mockserver.contract.document import DocumentError
+    from mockserver.contract.document.document import DocumentError
     from mockserver.web import listening, server
     from mockserver.web.app import Application, OptionsError
 
@@ -253,7 +253,7 @@ def _though_nobody_reads() -> Iterator[None]:
 def _intercepting(options: Any, address: str) -> Iterator[str]:
     """While inside, the live hosts are stood in for; gives what the banner says of it."""
     from mockserver import program
-    from mockserver.runtime.authority import InterceptionError
+    from mockserver.interception.authority import InterceptionError
 
     try:
         with program.intercepting(options, address.replace("localhost", "127.0.0.1")) as shell_file:
@@ -280,9 +280,9 @@ def execute(command: tuple[str, ...], quiet: bool, **arguments: Any) -> None:
     The exit code is the command's; 127 if it is not found, 126 if it can't be run, 128 + n if signal n ended it.
     """
     from mockserver import config, program
-    from mockserver.contract.document import DocumentError
-    from mockserver.runtime.authority import InterceptionError
-    from mockserver.runtime.intercept import LOOPBACK
+    from mockserver.contract.document.document import DocumentError
+    from mockserver.interception.authority import InterceptionError
+    from mockserver.interception.interceptor import LOOPBACK
     from mockserver.web.app import OptionsError
 
     try:
@@ -334,7 +334,7 @@ def explain(specs: tuple[Path, ...], strict: bool, profile: str, model: str | No
     """What was read from the documents, what was inferred and from where, and what is not enforced."""
     from mockserver import explain as explanation
     from mockserver.contract.behaviour import Profile
-    from mockserver.contract.document import DocumentError
+    from mockserver.contract.document.document import DocumentError
     from mockserver.web.app import OptionsError, registry_of
     from mockserver.web.options import Options
 

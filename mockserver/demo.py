@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from mockserver.contract.behaviour import Role
-from mockserver.contract.document import load
+from mockserver.contract.document.document import load
 from mockserver.contract.registry import Registry
 from mockserver.data import data
 from mockserver.testing import CallbackReceiver, MockServer

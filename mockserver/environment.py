@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from mockserver.runtime.authority import TRUST_STORE_PASSWORD
-from mockserver.runtime.intercept import LOOPBACK, Interceptor
+from mockserver.interception.authority import TRUST_STORE_PASSWORD
+from mockserver.interception.interceptor import LOOPBACK, Interceptor
 
 EXAMPLE_KEY = "sk-any-key-will-do"
 _TRUSTING = (

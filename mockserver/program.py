@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from msgspec import structs
 
 from mockserver.environment import EXAMPLE_KEY, environment
-from mockserver.runtime.authority import InterceptionError
-from mockserver.runtime.intercept import HOSTS, LOOPBACK, Interceptor
+from mockserver.interception.authority import InterceptionError
+from mockserver.interception.interceptor import HOSTS, LOOPBACK, Interceptor
 from mockserver.simulation.ledger import UC_PER_CREDIT
 from mockserver.testing import MockServer
 from mockserver.web.options import Options

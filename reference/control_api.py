@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from mockserver.contract.document import Document, json_media, load
+from mockserver.contract.document.document import Document, json_media, load
 from mockserver.data import data
 from reference.markdown import page, table
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from mockserver.contract.document import Document
+from mockserver.contract.document.document import Document
 from mockserver.data import data
 from mockserver.web.api.script import EFFECT_WORDS, MEDIA_WORDS
 from reference.control_api import read

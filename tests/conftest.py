@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mockserver.contract import document
+from mockserver.contract.document import document
 from mockserver.simulation.clock import Mode
 from mockserver.web.options import Options
 from tests.house import Mock

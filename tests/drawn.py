@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from mockserver.contract.document import Document
+from mockserver.contract.document.document import Document
 
 URLS = st.sampled_from(
     [

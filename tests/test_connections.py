@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mockserver.runtime.intercept import Interceptor
+from mockserver.interception.interceptor import Interceptor
 from mockserver.testing import CallbackReceiver
 
 ROUNDS = 20

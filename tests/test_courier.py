@@ -17,10 +17,10 @@ import pytest
 import trustme
 from msgspec import structs
 
-from mockserver.runtime import sending
-from mockserver.runtime.courier import Courier, Receipt
-from mockserver.runtime.lanes import Dispatch
-from mockserver.runtime.target import TargetPolicy
+from mockserver.runtime.delivery import sending
+from mockserver.runtime.delivery.courier import Courier, Receipt
+from mockserver.runtime.delivery.lanes import Dispatch
+from mockserver.runtime.delivery.target import TargetPolicy
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 LOCAL = TargetPolicy(allow_local=True)
@@ -762,6 +762,6 @@ def test_close_starts_nothing_when_an_attempt_ends_in_spite_of_it() -> None:
 
 
 def test_a_server_that_calls_nobody_starts_without_httpx() -> None:
-    code = "import sys, mockserver.runtime.courier; print('httpx' in sys.modules)"
+    code = "import sys, mockserver.runtime.delivery.courier; print('httpx' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "False\n"

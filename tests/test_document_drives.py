@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mockserver.contract.document import DocumentError
+from mockserver.contract.document.document import DocumentError
 from tests.conftest import MakeMock
 from tests.documents import OPENAPI
 from tests.house import KEY, MODEL, START_MS, Mock

@@ -16,7 +16,7 @@ import pytest
 
 from mockserver import program
 from mockserver.environment import environment
-from mockserver.runtime.intercept import Interceptor
+from mockserver.interception.interceptor import Interceptor
 from mockserver.simulation.clock import Mode
 from mockserver.testing import MockServer
 from mockserver.web.options import Options

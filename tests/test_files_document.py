@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from mockserver.contract.document import Document, DocumentError, load
+from mockserver.contract.document.document import Document, DocumentError, load
 from mockserver.contract.reading.specs import load_any
 from mockserver.contract.registry import Registry
 from mockserver.data import data

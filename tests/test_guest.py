@@ -18,7 +18,7 @@ from unittest.mock import AsyncMock, patch
 import httpx
 import pytest
 
-from mockserver.runtime.intercept import Interceptor
+from mockserver.interception.interceptor import Interceptor
 from mockserver.testing import CallbackReceiver, InProcessMock, MockServer
 from tests.house import CREATE, MINIMAL
 

@@ -17,10 +17,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mockserver.environment import Environment, environment
-from mockserver.runtime import intercept, tunnel
-from mockserver.runtime.authority import Authority, InterceptionError
-from mockserver.runtime.intercept import HOSTS, Bounds, Interceptor
-from mockserver.runtime.proxying import NotProxyingError, answer, ask_of
+from mockserver.interception import interceptor as intercepting
+from mockserver.interception import tunnel
+from mockserver.interception.authority import Authority, InterceptionError
+from mockserver.interception.interceptor import HOSTS, Bounds, Interceptor
+from mockserver.interception.proxying import NotProxyingError, answer, ask_of
 from mockserver.testing import MockServer
 
 CREDITS = (
@@ -325,7 +326,7 @@ def test_nothing_but_two_loopback_ports_is_ever_connected_to(
             read_all(secure)
         said(interceptor.proxy_port, PLAIN + PLAIN.replace(b"api.evolink.ai", b"example.com"))
     ports = {interceptor.tls_port, interceptor.mock_port}
-    assert set(opened) == {(intercept.LOOPBACK, port) for port in ports}
+    assert set(opened) == {(intercepting.LOOPBACK, port) for port in ports}
 
 
 def test_its_end_waits_for_nobody_and_removes_the_certificates(serve: Any) -> None:

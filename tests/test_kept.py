@@ -98,7 +98,7 @@ def test_a_reader_that_fails_keeps_nothing(path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["evolink.yaml", "files.yaml", "control.yaml"])
 def test_what_was_kept_says_what_the_document_says(path: Path, name: str) -> None:
-    from mockserver.contract.document import read_value
+    from mockserver.contract.document.document import read_value
 
     path.write_bytes(data("openapi", name).read_bytes())
     assert kept.value(path, read_value) == kept.value(path, Reader()) == read_value(path.read_bytes())

@@ -1,6 +1,6 @@
 """Whose turn it is, whatever was put, sent and dropped before."""
 
-from mockserver.runtime.lanes import Dispatch, Lanes
+from mockserver.runtime.delivery.lanes import Dispatch, Lanes
 
 
 def dispatch(owner: str) -> Dispatch:

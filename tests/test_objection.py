@@ -5,7 +5,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from mockserver.contract.objection import of_schema_error, shown
+from mockserver.contract.request.objection import of_schema_error, shown
 
 
 def told(schema: dict[str, Any], body: Any) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from mockserver.contract.behaviour import Profile
-from mockserver.contract.document import DocumentError
-from mockserver.contract.fault import Fault
-from mockserver.contract.overlay import load_overlay
+from mockserver.contract.document.document import DocumentError
+from mockserver.contract.document.fault import Fault
+from mockserver.contract.document.overlay import load_overlay
 from mockserver.contract.reading.specs import load_any
 from mockserver.data import data
 from mockserver.web.app import registry_of

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mockserver.contract.document import load
-from mockserver.contract.objection import Objection
+from mockserver.contract.document.document import load
 from mockserver.contract.operation import Request as RequestContract
-from mockserver.contract.query import Query
+from mockserver.contract.request.objection import Objection
+from mockserver.contract.request.query import Query
 from mockserver.data import data
-from mockserver.runtime.proxying import NotProxyingError, ask_of
-from mockserver.runtime.target import TargetPolicy
+from mockserver.interception.proxying import NotProxyingError, ask_of
+from mockserver.runtime.delivery.target import TargetPolicy
 from mockserver.web.control import guard
 from mockserver.web.files import content
 from mockserver.web.http.heads import Heads

@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from mockserver.cli import main
-from mockserver.runtime.authority import Authority, InterceptionError
+from mockserver.interception.authority import Authority, InterceptionError
 from mockserver.testing import MockServer
 from mockserver.web import listening
 from tests.conftest import MakeMock

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mockserver.cli import main
 from mockserver.contract.behaviour import Profile
-from mockserver.contract.evidence import Evidence
+from mockserver.contract.document.evidence import Evidence
 from mockserver.contract.price import Factor, Length, Price, Quantities, Tokens
 from tests.conftest import MakeMock
 from tests.house import Mock

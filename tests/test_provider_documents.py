@@ -9,9 +9,9 @@ import jsonschema_rs
 import pytest
 
 from contract_tests.contract.mounted import contract_of
-from mockserver.contract.document import Document, DocumentError, parse
-from mockserver.contract.made_up import made_up
-from mockserver.contract.template import of_task, regex
+from mockserver.contract.document.document import Document, DocumentError, parse
+from mockserver.contract.document.made_up import made_up
+from mockserver.contract.document.template import of_task, regex
 from mockserver.web.app import registry_of
 from mockserver.web.options import Options
 from tests.conftest import MakeMock

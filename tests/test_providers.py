@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from mockserver.contract.document import Document
+from mockserver.contract.document.document import Document
 from mockserver.contract.reading.specs import load_any
 from mockserver.simulation.clock import Mode
 from mockserver.web.options import Options

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mockserver.contract.document import Document
+from mockserver.contract.document.document import Document
 from mockserver.contract.operation import Operation
 from mockserver.contract.reading.specs import load_any
 from mockserver.simulation.clock import Mode

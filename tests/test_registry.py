@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from mockserver.contract.document import Document, DocumentError, load
+from mockserver.contract.document.document import Document, DocumentError, load
 from mockserver.contract.registry import Registry
 from mockserver.data import data
 

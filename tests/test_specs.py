@@ -9,7 +9,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mockserver.contract.document import DocumentError
+from mockserver.contract.document.document import DocumentError
 from mockserver.contract.reading.specs import Specs, read_specs
 from mockserver.contract.registry import Registry
 from mockserver.web.app import registry_of

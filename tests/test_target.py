@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from mockserver.runtime.target import (
+from mockserver.runtime.delivery.target import (
     Resolve,
     Target,
     TargetPolicy,

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import jsonschema_rs
 
-from mockserver.contract.document import Document, json_media, load
-from mockserver.contract.objection import of_schema_error
+from mockserver.contract.document.document import Document, json_media, load
+from mockserver.contract.request.objection import of_schema_error
 from mockserver.data import data
 
 _ENDLESS = "text/event-stream"

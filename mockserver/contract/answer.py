@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from mockserver.contract.behaviour import UPLOADS, GeneralRefusal, Role
-from mockserver.contract.document import PREFIX, Document, json_media
+from mockserver.contract.document.document import PREFIX, Document, json_media
 
 _ALWAYS = frozenset({"unauthorized", "internal_error", "service_unavailable"})
 _UPLOAD = frozenset({"invalid_request", "malformed_body", "unsupported_media_type", "file_quota_exhausted"})

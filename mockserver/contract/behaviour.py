@@ -6,11 +6,11 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct, structs
 
-from mockserver.contract import fields, misfit
-from mockserver.contract.document import PREFIX, Document
-from mockserver.contract.evidence import Told
-from mockserver.contract.fields import Condition
+from mockserver.contract.document.document import PREFIX, Document
+from mockserver.contract.document.evidence import Told
 from mockserver.contract.price import Length, Price, Quantities
+from mockserver.contract.request import fields, misfit
+from mockserver.contract.request.fields import Condition
 
 _MOST_RESULTS = 100
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from mockserver.contract.document import PREFIX, Document, needed, types
-from mockserver.contract.evidence import Told
-from mockserver.contract.made_up import made_up
+from mockserver.contract.document.document import PREFIX, Document, needed, types
+from mockserver.contract.document.evidence import Told
+from mockserver.contract.document.made_up import made_up
 from mockserver.contract.shape import COMPLETED, FAILED, Source
 
 MARK = f"{PREFIX}task"

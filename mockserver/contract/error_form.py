@@ -9,8 +9,8 @@ import msgspec
 from msgspec import structs
 
 from mockserver.contract.answer import ErrorAnswer, ErrorTable
-from mockserver.contract.document import JSON, Document, json_media, types
-from mockserver.contract.made_up import made_up
+from mockserver.contract.document.document import JSON, Document, json_media, types
+from mockserver.contract.document.made_up import made_up
 
 _MESSAGES = (
     "message",

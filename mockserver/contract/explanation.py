@@ -8,12 +8,12 @@ from msgspec import structs
 
 from mockserver.contract.answer import ErrorAnswer
 from mockserver.contract.behaviour import Profile
-from mockserver.contract.document import PREFIX, Document, needed, types
-from mockserver.contract.fields import told as conditions
+from mockserver.contract.document.document import PREFIX, Document, needed, types
+from mockserver.contract.document.prose import Saying, sayings
 from mockserver.contract.inference import Note
 from mockserver.contract.operation import Operation
-from mockserver.contract.prose import Saying, sayings
 from mockserver.contract.registry import Registry
+from mockserver.contract.request.fields import told as conditions
 from mockserver.contract.tariff import Worked, words, worked
 
 _EVIDENCE = f"{PREFIX}evidence"

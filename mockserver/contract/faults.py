@@ -7,10 +7,10 @@ from typing import Any
 
 import jsonschema_rs
 
-from mockserver.contract.document import KEYS, PREFIX, Document, DocumentError, place_of
-from mockserver.contract.fault import Fault
-from mockserver.contract.objection import of_schema, of_schema_error, unusable
-from mockserver.contract.outline import of_outline
+from mockserver.contract.document.document import KEYS, PREFIX, Document, DocumentError, place_of
+from mockserver.contract.document.fault import Fault
+from mockserver.contract.document.outline import of_outline
+from mockserver.contract.request.objection import of_schema, of_schema_error, unusable
 
 _KEYWORDS_OF = {
     "string": {"maxLength", "minLength", "pattern"},

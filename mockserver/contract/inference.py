@@ -11,12 +11,12 @@ import msgspec
 from msgspec import Struct, structs
 
 from mockserver.contract import behaviour as rules
-from mockserver.contract import fields
 from mockserver.contract.answer import ErrorAnswer, ErrorTable
 from mockserver.contract.behaviour import Profile, TaskBehaviour
-from mockserver.contract.document import PREFIX, Document, types
-from mockserver.contract.evidence import Evidence
+from mockserver.contract.document.document import PREFIX, Document, types
+from mockserver.contract.document.evidence import Evidence
 from mockserver.contract.price import Factor, Length, Price
+from mockserver.contract.request import fields
 
 SAMPLES = {"video": "video.mp4", "image": "image.png", "audio": "audio.mp3", "text": "text.txt"}
 """Which sample stands for each type of result."""

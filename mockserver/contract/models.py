@@ -6,9 +6,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from mockserver.contract.behaviour import Role
-from mockserver.contract.objection import Objection, shown, typed
+from mockserver.contract.document.unserved import Unserved
 from mockserver.contract.operation import Operation, Place
-from mockserver.contract.unserved import Unserved
+from mockserver.contract.request.objection import Objection, shown, typed
 
 _FEW = 3
 """How many names a message spells out."""

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mockserver.contract.behaviour import Role
-from mockserver.contract.document import PREFIX, Document, DocumentError, place_of
-from mockserver.contract.fault import Fault
+from mockserver.contract.document.document import PREFIX, Document, DocumentError, place_of
+from mockserver.contract.document.fault import Fault
+from mockserver.contract.document.names import Names
 from mockserver.contract.models import Models, like
-from mockserver.contract.names import Names
-from mockserver.contract.objection import shown
 from mockserver.contract.operation import Operation, find_operation
+from mockserver.contract.request.objection import shown
 
 _KEYS = tuple(f"{PREFIX}{key}" for key in ("price", "length", "results", "rules"))
 _NAMING = ("field", "fields", "seconds_field", "count_field", "equals_field")

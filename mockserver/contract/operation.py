@@ -11,15 +11,16 @@ from msgspec import Struct
 from mockserver.contract.answer import ErrorTable, error_table, example_bodies
 from mockserver.contract.behaviour import UPLOADS, Polling, Profile, Role, TaskBehaviour, read, task_behaviour
 from mockserver.contract.dialect import Speech
-from mockserver.contract.document import PREFIX, Document, json_media, needed, place_of
+from mockserver.contract.document.document import PREFIX, Document, json_media, needed, place_of
+from mockserver.contract.document.names import Names, names_of
+from mockserver.contract.document.sent import as_sent
+from mockserver.contract.document.unserved import UnservedError, refuse_other_than_tasks
 from mockserver.contract.error_form import spoken_errors
 from mockserver.contract.inference import Base, Inferred, Note
-from mockserver.contract.names import Names, names_of
-from mockserver.contract.objection import Objection, of_schema_error, unusable
-from mockserver.contract.parameters import Parameters
-from mockserver.contract.query import Query
+from mockserver.contract.request.objection import Objection, of_schema_error, unusable
+from mockserver.contract.request.parameters import Parameters
+from mockserver.contract.request.query import Query
 from mockserver.contract.rules import RuleSet
-from mockserver.contract.sent import as_sent
 from mockserver.contract.shape import (
     CREDITS_SOURCES,
     FILE_LIST_SOURCES,
@@ -33,7 +34,6 @@ from mockserver.contract.shape import (
     Shape,
     Source,
 )
-from mockserver.contract.unserved import UnservedError, refuse_other_than_tasks
 
 _SOURCES: dict[Role, dict[str, Source]] = {
     Role.CREATE_TASK: TASK_SOURCES,

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 from msgspec import field as given
 
-from mockserver.contract import fields
-from mockserver.contract.evidence import Evidence, Told
+from mockserver.contract.document.evidence import Evidence, Told
+from mockserver.contract.request import fields
 
 UC_PER_CREDIT = 10_000
 LONGEST_S = 86_400

@@ -9,16 +9,16 @@ from msgspec import structs
 from mockserver.contract.answer import ErrorAnswer, ErrorTable, example_bodies
 from mockserver.contract.behaviour import Profile, Role, read
 from mockserver.contract.dialect import MARK, Dialect, Speech
-from mockserver.contract.document import Document, DocumentError, json_media, types
+from mockserver.contract.document.document import Document, DocumentError, json_media, types
+from mockserver.contract.document.template import has_parameters, of_task
+from mockserver.contract.document.unserved import UnservedError
 from mockserver.contract.error_form import spoken_errors
 from mockserver.contract.inference import Base, Note
 from mockserver.contract.operation import Operation, find_operation, mount_operation, shape_of
-from mockserver.contract.parameters import Parameters
-from mockserver.contract.query import Query
+from mockserver.contract.request.parameters import Parameters
+from mockserver.contract.request.query import Query
 from mockserver.contract.rules import RuleSet
 from mockserver.contract.shape import Shape, Source
-from mockserver.contract.template import has_parameters, of_task
-from mockserver.contract.unserved import UnservedError
 
 _ONE_THING = re.compile(r"/\{[^{}/]+\}(/status)?$")
 

@@ -11,8 +11,10 @@ from msgspec import Struct, structs
 from mockserver.contract.answer import NEEDED_OF_FILES, ErrorTable, general_table
 from mockserver.contract.behaviour import Failure, GeneralRefusal, Profile, RequestId, Role, read
 from mockserver.contract.dialect import MARK
-from mockserver.contract.document import PREFIX, Document, DocumentError
-from mockserver.contract.fault import Fault
+from mockserver.contract.document.document import PREFIX, Document, DocumentError
+from mockserver.contract.document.fault import Fault
+from mockserver.contract.document.template import regex, same_path
+from mockserver.contract.document.unserved import Unserved, UnservedError
 from mockserver.contract.faults import faults, of_error, of_ids
 from mockserver.contract.inference import Base
 from mockserver.contract.models import Models
@@ -20,10 +22,8 @@ from mockserver.contract.named import of_named_fields, of_twins
 from mockserver.contract.naming import Naming
 from mockserver.contract.operation import Operation, Place, find_operation, models_of, mount_operation, read_operation
 from mockserver.contract.provider import mount_provider
+from mockserver.contract.request.uploads import Uploads
 from mockserver.contract.shape import Shape
-from mockserver.contract.template import regex, same_path
-from mockserver.contract.unserved import Unserved, UnservedError
-from mockserver.contract.uploads import Uploads
 
 _FITTING_LIMIT, _LONGEST_KEPT = 1_000, 200
 

@@ -6,8 +6,9 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from mockserver.contract import behaviour, fields
-from mockserver.contract.objection import Objection, shown
+from mockserver.contract import behaviour
+from mockserver.contract.request import fields
+from mockserver.contract.request.objection import Objection, shown
 
 JudgeUrl = Callable[[str], str | None]
 """Why the server may not call this URL; None where it may."""

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from mockserver.contract.behaviour import Profile
-from mockserver.contract.document import PREFIX, Document, needed
-from mockserver.contract.made_up import made_up
+from mockserver.contract.document.document import PREFIX, Document, needed
+from mockserver.contract.document.made_up import made_up
 
 encode = msgspec.json.Encoder().encode
 

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 from mockserver.log import AnyLog, DamagedError, FarLog, Log, LogError, MovedError
 from mockserver.runtime.clock import MANUAL_START_MS, Clock
 from mockserver.runtime.commons import Commons
-from mockserver.runtime.courier import Courier, Receipt
+from mockserver.runtime.delivery.courier import Courier, Receipt
+from mockserver.runtime.delivery.mailroom import Mailroom, Render
 from mockserver.runtime.far_round import FarRound
 from mockserver.runtime.finder import Finder
 from mockserver.runtime.limits import Limits
-from mockserver.runtime.mailroom import Mailroom, Render
 from mockserver.runtime.pause import pause
 from mockserver.runtime.resident import NotHereError, Resident, UnaskedError
 from mockserver.runtime.round import Closing, Round

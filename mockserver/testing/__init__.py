@@ -7,8 +7,8 @@ mounted documents say of a model. Exceptions: ControlError (a call the mock turn
 LookupError); SpecError (a ValueError).
 """
 
-from mockserver.runtime.authority import InterceptionError
-from mockserver.runtime.connections import Connections
+from mockserver.interception.authority import InterceptionError
+from mockserver.interception.connections import Connections
 from mockserver.testing.control import ControlError, UnknownError
 from mockserver.testing.in_process import InProcessMock
 from mockserver.testing.receiver import CallbackReceiver, Received, Step

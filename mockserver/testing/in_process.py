@@ -12,8 +12,8 @@ from weakref import WeakSet
 
 import httpx
 
-from mockserver.runtime.courier import Courier, Receipt, answered, failed, words
-from mockserver.runtime.lanes import Dispatch
+from mockserver.runtime.delivery.courier import Courier, Receipt, answered, failed, words
+from mockserver.runtime.delivery.lanes import Dispatch
 from mockserver.simulation.scenario import Fault
 from mockserver.testing.asgi import ask
 from mockserver.testing.background import loop_factory

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from mockserver.contract.behaviour import Profile
 from mockserver.environment import environment
-from mockserver.runtime.intercept import Interceptor
+from mockserver.interception.interceptor import Interceptor
 from mockserver.simulation.clock import Mode
 from mockserver.testing.background import Background, loop_factory
 from mockserver.testing.control import Control

@@ -7,11 +7,11 @@ from typing import Any
 
 from mockserver.contract.behaviour import Role
 from mockserver.contract.dialect import Speech
-from mockserver.contract.document import Document, DocumentError
+from mockserver.contract.document.document import Document, DocumentError
+from mockserver.contract.document.template import same_path
 from mockserver.contract.models import like
 from mockserver.contract.operation import Operation, callback_field
 from mockserver.contract.registry import Registry
-from mockserver.contract.template import same_path
 from mockserver.web.app import registry_of
 from mockserver.web.options import Options
 

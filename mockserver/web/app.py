@@ -10,16 +10,16 @@ from msgspec import structs
 from starlette.applications import Starlette
 
 from mockserver import __version__
-from mockserver.contract.document import Document, load
-from mockserver.contract.fault import Fault
+from mockserver.contract.document.document import Document, load
+from mockserver.contract.document.fault import Fault
 from mockserver.contract.registry import Registry
 from mockserver.data import data
 from mockserver.log import LogError
 from mockserver.runtime.clock import Clock
-from mockserver.runtime.courier import Courier, Receipt
+from mockserver.runtime.delivery.courier import Courier, Receipt
+from mockserver.runtime.delivery.target import TargetPolicy
 from mockserver.runtime.limits import Limits
 from mockserver.runtime.node import Node
-from mockserver.runtime.target import TargetPolicy
 from mockserver.runtime.timekeeper import Timekeeper
 from mockserver.simulation.event import Fired
 from mockserver.simulation.ledger import UC_PER_CREDIT
@@ -356,7 +356,7 @@ def _specs(options: Options) -> tuple[list[Document], list[Fault]]:
     """What is mounted, and what is left out of it. Raises DocumentError."""
     if not options.specs:
         return [], []
-    from mockserver.contract.overlay import load_overlay
+    from mockserver.contract.document.overlay import load_overlay
     from mockserver.contract.reading.specs import read_specs
 
     common = [load_overlay(file) for file in sorted(data("openapi", "overlays").glob("*.yaml"))]

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from mockserver.contract.behaviour import Profile
-from mockserver.contract.document import load
+from mockserver.contract.document.document import load
 from mockserver.contract.registry import Registry
 from mockserver.data import data
 from mockserver.log.replay import Replayed, read

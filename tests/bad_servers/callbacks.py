@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import httpx
 from msgspec.structs import replace
 
-from mockserver.runtime.courier import Receipt, failed
-from mockserver.runtime.lanes import Dispatch
+from mockserver.runtime.delivery.courier import Receipt, failed
+from mockserver.runtime.delivery.lanes import Dispatch
 from mockserver.runtime.resident import Resident
 from mockserver.simulation.callback import Delivery
 from mockserver.simulation.command import Command, Report

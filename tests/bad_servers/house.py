@@ -16,7 +16,7 @@ import uvicorn
 import yaml
 from msgspec import structs
 
-from mockserver.runtime.lanes import Dispatch
+from mockserver.runtime.delivery.lanes import Dispatch
 from mockserver.runtime.resident import Resident
 from mockserver.simulation.clock import Mode
 from mockserver.web.api.identity import tenant_asking

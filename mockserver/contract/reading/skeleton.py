@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from mockserver.contract import misfit
+from mockserver.contract.request import misfit
 
 
 class _Media(Struct):

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mockserver.contract.document import Document, DocumentError, parse, read_value
-from mockserver.contract.fault import Fault
+from mockserver.contract.document.document import Document, DocumentError, parse, read_value
+from mockserver.contract.document.fault import Fault
+from mockserver.contract.document.overlay import Overlay, load_overlay, overlaid
 from mockserver.contract.faults import of_error
-from mockserver.contract.overlay import Overlay, load_overlay, overlaid
 from mockserver.contract.reading import skeleton
 from mockserver.contract.reading.neighbours import Bundle, leads_out
 from mockserver.contract.reading.openapi30 import as_31

@@ -6,9 +6,9 @@ The way of a request goes one way: authenticate, find the operation, validate, c
 from collections.abc import Callable, Iterable
 
 from mockserver.contract.behaviour import FILE_ROLES, UPLOADS, Role
-from mockserver.contract.objection import shown
 from mockserver.contract.operation import Operation
 from mockserver.contract.registry import Registry
+from mockserver.contract.request.objection import shown
 from mockserver.runtime.node import Node
 from mockserver.runtime.resident import Resident
 from mockserver.simulation.command import AccountState, Steer, Strike

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from mockserver.contract.objection import Objection, shown
 from mockserver.contract.operation import Operation
-from mockserver.runtime.target import TargetPolicy
+from mockserver.contract.request.objection import Objection, shown
+from mockserver.runtime.delivery.target import TargetPolicy
 
 OPTION = "--allow-local-callbacks"
 _OPENED = TargetPolicy(allow_local=True)

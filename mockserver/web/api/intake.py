@@ -9,14 +9,14 @@ import msgspec
 from msgspec import Struct, structs
 
 from mockserver.contract.behaviour import TaskBehaviour
-from mockserver.contract.objection import Objection, shown, typed
+from mockserver.contract.document.template import TASK_ID
 from mockserver.contract.operation import Operation
-from mockserver.contract.query import pairs
 from mockserver.contract.registry import Registry, Route
+from mockserver.contract.request.objection import Objection, shown, typed
+from mockserver.contract.request.query import pairs
 from mockserver.contract.rules import Facts
-from mockserver.contract.template import TASK_ID
+from mockserver.runtime.delivery.target import TargetPolicy
 from mockserver.runtime.resident import Resident
-from mockserver.runtime.target import TargetPolicy
 from mockserver.simulation.command import Submit
 from mockserver.simulation.scenario import Effect, Match, Media, Subject, When
 from mockserver.simulation.task import Terms

@@ -4,8 +4,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from mockserver.contract.objection import Objection
 from mockserver.contract.operation import Operation
+from mockserver.contract.request.objection import Objection
 from mockserver.web.api.intake import Call
 
 

@@ -3,9 +3,9 @@
 from mockserver.contract.behaviour import Role
 from mockserver.contract.models import like
 from mockserver.contract.naming import RESULT
-from mockserver.contract.objection import Objection, shown
 from mockserver.contract.operation import Operation
 from mockserver.contract.registry import Registry
+from mockserver.contract.request.objection import Objection, shown
 from mockserver.simulation.scenario import Effect, When
 from mockserver.web.api.refused import can_act
 

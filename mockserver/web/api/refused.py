@@ -4,8 +4,8 @@ from typing import Any
 
 from mockserver.contract.answer import ErrorAnswer
 from mockserver.contract.behaviour import Role
-from mockserver.contract.objection import Objection
 from mockserver.contract.operation import Operation
+from mockserver.contract.request.objection import Objection
 from mockserver.simulation import scenario
 from mockserver.simulation.scenario import Effect
 from mockserver.web.http.exchange import Answer, json_answer

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable
 from typing import Any, Self
 
-from mockserver.contract.document import Document
-from mockserver.contract.objection import Objection, shown
+from mockserver.contract.document.document import Document
 from mockserver.contract.operation import Request
 from mockserver.contract.registry import Registry
+from mockserver.contract.request.objection import Objection, shown
 from mockserver.simulation.scenario import (
     Answer,
     CallbackEffect,

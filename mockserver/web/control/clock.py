@@ -5,7 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mockserver.contract.objection import Objection
+from mockserver.contract.request.objection import Objection
 from mockserver.runtime.resident import Resident
 from mockserver.runtime.timekeeper import Advanced, RefusedError
 from mockserver.simulation.clock import Mode, OwnClock

@@ -9,9 +9,9 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mockserver.contract.document import Document
-from mockserver.contract.objection import Objection, shown
+from mockserver.contract.document.document import Document
 from mockserver.contract.registry import Registry
+from mockserver.contract.request.objection import Objection, shown
 from mockserver.runtime.node import Node
 from mockserver.runtime.resident import Resident
 from mockserver.runtime.timekeeper import Timekeeper

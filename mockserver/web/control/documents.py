@@ -5,8 +5,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from mockserver.contract.objection import Objection, shown
 from mockserver.contract.operation import Operation
+from mockserver.contract.request.objection import Objection, shown
 from mockserver.web.control.desk import Desk, invalid, json_response
 
 PAGE = "/_mock/"

@@ -9,7 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mockserver.contract.objection import Objection
+from mockserver.contract.request.objection import Objection
 from mockserver.log import MovedError
 from mockserver.web.control.desk import LISTED_LIMIT, WrongError, invalid, json_response
 from mockserver.web.control.requests import counted

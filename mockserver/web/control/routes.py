@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from mockserver.contract.document import Document
-from mockserver.contract.objection import Objection, shown
+from mockserver.contract.document.document import Document
 from mockserver.contract.operation import Request as RequestContract
 from mockserver.contract.operation import read_request
-from mockserver.contract.query import Query
+from mockserver.contract.request.objection import Objection, shown
+from mockserver.contract.request.query import Query
 from mockserver.log import AwayError, LogError, MovedError
 from mockserver.runtime.resident import NotHereError
 from mockserver.web.api.script import whole

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mockserver.contract.objection import Objection, shown
+from mockserver.contract.request.objection import Objection, shown
 from mockserver.runtime.resident import Resident
 from mockserver.runtime.turn import Turn
 from mockserver.simulation.command import Steer

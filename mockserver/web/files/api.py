@@ -8,9 +8,9 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from mockserver.contract.behaviour import Role
-from mockserver.contract.objection import Objection, shown
 from mockserver.contract.registry import Registry
-from mockserver.contract.uploads import FileType
+from mockserver.contract.request.objection import Objection, shown
+from mockserver.contract.request.uploads import FileType
 from mockserver.runtime.node import Node
 from mockserver.simulation.command import DeleteFile, Upload
 from mockserver.simulation.file import File

@@ -10,7 +10,7 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mockserver.contract.objection import Objection, shown
+from mockserver.contract.request.objection import Objection, shown
 from mockserver.web.http.parsing import UnreadableError, parsed
 
 if TYPE_CHECKING:

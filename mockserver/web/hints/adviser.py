@@ -9,7 +9,7 @@ from msgspec import structs
 
 from mockserver.contract.behaviour import Role
 from mockserver.log import LogError, MovedError
-from mockserver.runtime.courier import Receipt
+from mockserver.runtime.delivery.courier import Receipt
 from mockserver.runtime.resident import NotHereError, Resident
 from mockserver.runtime.worlds import Worlds
 from mockserver.web.api.identity import Headers

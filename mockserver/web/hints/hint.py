@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from mockserver.contract.objection import shown
+from mockserver.contract.request.objection import shown
 
 HEADER = b"x-mock-hint"
 _HEADER_CHARACTERS = 500

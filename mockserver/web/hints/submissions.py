@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
+from mockserver.contract.document.names import Names
 from mockserver.contract.models import MOUNTING
-from mockserver.contract.names import Names
 from mockserver.data import data
 from mockserver.web.api.callback_url import OPTION
 from mockserver.web.api.order import urls_of

@@ -7,7 +7,7 @@ import msgspec
 import yaml
 from msgspec import Struct, structs
 
-from mockserver.contract.document import read_value
+from mockserver.contract.document.document import read_value
 from mockserver.simulation.scenario import Scenario
 from mockserver.web.api.script import ScriptError, Scripts
 

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from mockserver.contract.document import PREFIX
+from mockserver.contract.document.document import PREFIX
 from mockserver.contract.operation import Operation
 from mockserver.contract.registry import Registry
 from mockserver.web.journal import said

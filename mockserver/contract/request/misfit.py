@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from mockserver.contract.evidence import Evidence
+from mockserver.contract.document.evidence import Evidence
 
 _PLACE = r"(?: - at `\$\.?(?P<place>[^`]*)`| - at `key` in `\$\.?(?P<key>[^`]*)`)?"
 _EXPECTED = re.compile(r"Expected `(?P<allowed>.*?)`, got `(?P<received>.*?)`" + _PLACE)

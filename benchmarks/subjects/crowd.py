@@ -1,5 +1,5 @@
-"""`python -m benchmarks.crowd TASKS [--keys N]`: a server on a manual clock with so many tasks that all end at one
-moment, of one key or in turn of several."""
+"""`python -m benchmarks.subjects.crowd TASKS [--keys N]`: a server on a manual clock with so many tasks that all end
+at one moment, of one key or in turn of several."""
 
 import argparse
 import asyncio

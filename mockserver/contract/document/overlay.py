@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from msgspec import structs
 
-from mockserver.contract.document import KEYS, Document, DocumentError, place_of, read_value
+from mockserver.contract.document.document import KEYS, Document, DocumentError, place_of, read_value
 from mockserver.contract.operation import models_of
 
 _FORMAT = 1

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from mockserver.contract.document import Document
+from mockserver.contract.document.document import Document
 
 _CUES = re.compile(
     r"\b(must|required when|only|at least|at most|up to|maximum|minimum|cannot|exclusive|either|not exceed|"

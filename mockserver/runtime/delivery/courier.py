@@ -11,9 +11,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from mockserver.runtime.lanes import Dispatch, Lane, Lanes
-from mockserver.runtime.sending import post
-from mockserver.runtime.target import TargetPolicy, TargetRefusedError, TargetUnresolvedError
+from mockserver.runtime.delivery.lanes import Dispatch, Lane, Lanes
+from mockserver.runtime.delivery.sending import post
+from mockserver.runtime.delivery.target import TargetPolicy, TargetRefusedError, TargetUnresolvedError
 
 _ERROR_LIMIT = 300
 _PATIENCE_S = 0.1

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from mockserver.contract.document import METHODS, Document, place_of
-from mockserver.contract.fault import Fault
+from mockserver.contract.document.document import METHODS, Document, place_of
+from mockserver.contract.document.fault import Fault
 
 
 def of_outline(document: Document) -> Iterator[Fault]:

@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from benchmarks.empty import serve
 from benchmarks.processes import KEY
+from benchmarks.subjects.empty import serve
 
-DOCUMENT = Path(__file__).parent.parent / "openapi" / "evolink.yaml"
+DOCUMENT = Path(__file__).parent.parent.parent / "openapi" / "evolink.yaml"
 TASK = {
     "created": 1757169743,
     "id": "task-unified-1757169743-7cvnl5zw",

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
-from mockserver.runtime import tunnel
-from mockserver.runtime.authority import Authority
-from mockserver.runtime.connections import Connections, Serve
-from mockserver.runtime.proxying import Ask, NotProxyingError, answer, ask_of
+from mockserver.interception import tunnel
+from mockserver.interception.authority import Authority
+from mockserver.interception.connections import Connections, Serve
+from mockserver.interception.proxying import Ask, NotProxyingError, answer, ask_of
 
 HOSTS = ("api.evolink.ai", "files-api.evolink.ai")
 """The hosts of the documentation."""

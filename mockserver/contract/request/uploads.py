@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from mockserver.contract.evidence import Told
+from mockserver.contract.document.evidence import Told
 
 
 class Kept(Told, frozen=True, kw_only=True):

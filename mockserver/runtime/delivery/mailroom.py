@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 from mockserver.log import LogError
-from mockserver.runtime.courier import Courier, Receipt
-from mockserver.runtime.lanes import Dispatch
+from mockserver.runtime.delivery.courier import Courier, Receipt
+from mockserver.runtime.delivery.lanes import Dispatch
 from mockserver.runtime.resident import NotHereError, Resident
 from mockserver.runtime.worlds import Worlds
 from mockserver.simulation.command import Command, Report

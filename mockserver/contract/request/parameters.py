@@ -7,9 +7,9 @@ from typing import Any
 import jsonschema_rs
 from msgspec import Struct
 
-from mockserver.contract.document import Document, types
-from mockserver.contract.objection import Objection, of_schema_error
-from mockserver.contract.query import pairs
+from mockserver.contract.document.document import Document, types
+from mockserver.contract.request.objection import Objection, of_schema_error
+from mockserver.contract.request.query import pairs
 
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,15})?")
 _NOT_HERE = frozenset({"accept", "authorization", "content-type"})

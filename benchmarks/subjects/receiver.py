@@ -1,5 +1,5 @@
-"""`python -m benchmarks.receiver`: a callback receiver lean enough not to be the bottleneck. It prints where it
-listens, and the number of callbacks it has answered for every line that it reads."""
+"""`python -m benchmarks.subjects.receiver`: a callback receiver lean enough not to be the bottleneck. It prints where
+it listens, and the number of callbacks it has answered for every line that it reads."""
 
 import asyncio
 import sys

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httptools
 
-from mockserver.runtime.target import Target
+from mockserver.runtime.delivery.target import Target
 
 _HEAD_BYTES = 64 * 1024
 _LEAVE_BYTES = 4096

@@ -1,5 +1,5 @@
-"""`python -m benchmarks.world TASKS [--own] [--keys N] [--log PATH]`: so many pending tasks, filled and then asked
-for rounds; with a log that has them already, loaded from there.
+"""`python -m benchmarks.subjects.world TASKS [--own] [--keys N] [--log PATH]`: so many pending tasks, filled and
+then asked for rounds; with a log that has them already, loaded from there.
 
 Prints a line of JSON once it is full, and one for every line that it reads.
 """

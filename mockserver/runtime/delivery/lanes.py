@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from mockserver.runtime.target import locate
+from mockserver.runtime.delivery.target import locate
 
 _DOUBTFUL = 4
 """Parallel attempts to a receiver that has not answered yet, or not the last time."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from mockserver.contract.document import Document, DocumentError
+from mockserver.contract.document.document import Document, DocumentError
 
 _OPEN = ("patternProperties", "propertyNames", "unevaluatedProperties", "dependentSchemas", "if", "not")
 _DEEPEST = 5

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from mockserver.contract.document import Document
+from mockserver.contract.document.document import Document
 
 
 def as_sent(document: Document, schema: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.empty import serve
+from benchmarks.subjects.empty import serve
 
 _BODY = b'{"id":"task-unified-1757169743-7cvnl5zw","status":"pending"}'
 _HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(_BODY))]

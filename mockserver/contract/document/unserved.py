@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from mockserver.contract.document import Document, DocumentError
-from mockserver.contract.template import regex
+from mockserver.contract.document.document import Document, DocumentError
+from mockserver.contract.document.template import regex
 
 _STARTS = "pending"
 """How a task reads when it has just been accepted."""

@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl
 
 import jsonschema_rs
 
-from mockserver.contract.document import Document
-from mockserver.contract.objection import Objection, of_schema_error
+from mockserver.contract.document.document import Document
+from mockserver.contract.request.objection import Objection, of_schema_error
 
 _INTEGER = re.compile(r"-?[0-9]{1,15}")
 """What is read as an integer; anything else stays text, for the schema to say what is wrong with it."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mockserver.contract.document import Document, needed, types
+from mockserver.contract.document.document import Document, needed, types
 
 _STRINGS = {
     "date-time": "2025-09-06T14:42:23Z",
