@@ -9,6 +9,7 @@ import jsonschema_rs
 import pytest
 
 from contract_tests.contract.mounted import contract_of
+from mockserver.contract.answer import ASKED_FOR
 from mockserver.contract.document.document import Document, DocumentError, parse
 from mockserver.contract.document.made_up import made_up
 from mockserver.contract.document.template import of_task, regex
@@ -262,7 +263,7 @@ def test_an_example_does_not_speak_for_what_it_knows_nothing_of(provider: Any) -
     unknown = mock.post("/jobs", {"prompt": "A cat"}, key=None)
     assert unknown.json() == {"message": "No valid API key came with the request", "code": "unauthorized"}
     mock.scenario({"times": 1, "then": {"answer": {"status": 400}}})
-    assert mock.post("/jobs", {"prompt": "A cat"}).json() == {"message": "Bad Request", "code": "invalid_request"}
+    assert mock.post("/jobs", {"prompt": "A cat"}).json() == {"message": ASKED_FOR, "code": "invalid_request"}
     mock.account(requests_per_minute=0)
     assert mock.post("/jobs", {"prompt": "A cat"}).json() == {"message": "Slow down", "code": "rate"}
     mock.account(requests_per_minute=None, concurrent_tasks=0)

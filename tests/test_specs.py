@@ -387,7 +387,16 @@ def test_no_document_breaks_the_mounting(tmp_path: Path, place: tuple[str, ...],
     written(tmp_path, m=whole, ink=of_models(PATH, "ink"))
     registry = mounted(tmp_path)
     assert "ink" in registry.models
-    assert all("\n" not in fault.message for fault in registry.faults)
+    assert all("\n" not in f"{fault.place}{fault.message}" for fault in registry.faults)
+
+
+def test_a_name_of_two_lines_is_told_in_one(tmp_path: Path) -> None:
+    whole = of_models(PATH, "oil")
+    whole["paths"][PATH]["post"]["responses"]["two\nlines"] = None
+    written(tmp_path, m=whole, ink=of_models(PATH, "ink"))
+    assert [fault.message for fault in mounted(tmp_path).faults] == [
+        r"responses.two\nlines: received null; allowed: object"
+    ]
 
 
 def test_a_shape_that_contains_itself_comes_to_an_end(make_mock: MakeMock, tmp_path: Path) -> None:

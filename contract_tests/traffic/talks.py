@@ -16,8 +16,8 @@ _SEEN = {"stalled": "late", "unknown_fields": None}
 """What a held answer is to a client that waits for it, and one with more members to a client that reads its own."""
 _PACE = replace(REAL, reads_after_end=3)
 """A test may read a task that has ended again for what it asserts; who asks on and on reads it more often."""
-_UNFILLED = "(received)"
-"""What stands in the document's text where an answer to a real mistake says what came."""
+_ASKED_FOR = "A scenario asked for this answer"
+"""What a mock says where it would tell of a real mistake what came."""
 
 
 class _Unknown(Ending):
@@ -143,4 +143,4 @@ def _is_scripted(entry: Entry, made: Iterable[str | None]) -> bool:
     message = str(error.get("message", "")) if isinstance(error, dict) else ""
     refused_key = entry.status == 401 and entry.record["tenant"] is not None
     well_named = entry.code == "invalid_task_id" and str(entry.task_id).startswith("task-unified-")
-    return refused_key or well_named or _UNFILLED in message or (entry.status == 404 and entry.task_id in made)
+    return refused_key or well_named or message == _ASKED_FOR or (entry.status == 404 and entry.task_id in made)

@@ -46,6 +46,10 @@ NEEDED_OF_FILES = _OF_ANY_REQUEST | (
 """The same for a document of its own paths beside the generation API."""
 
 
+ASKED_FOR = "A scenario asked for this answer"
+"""The message where nothing was wrong that a template could tell."""
+
+
 class ErrorAnswer(Struct, frozen=True):
     """One error as documented: the status, an example body, a template where its message varies."""
 
@@ -69,19 +73,19 @@ class ErrorAnswer(Struct, frozen=True):
         told, name = _told(self.body)
         return self.message or str(told[name])
 
-    def is_told_by(self, values: dict[str, Any]) -> bool:
-        """Whether its template says more than the example: one that nothing fills says less."""
-        named = frozenset[str]() if self.message is None else _named(self.message)
-        return self.message is not None and (not named or not named.isdisjoint(values))
+    def filled(self, values: dict[str, Any]) -> str | None:
+        """Its template with these values; None where there is no template."""
+        if self.message is None:
+            return None
+        named = _named(self.message)
+        return ASKED_FOR if named and named.isdisjoint(values) else self.message.format_map(_Blanks(values))
 
     def render(self, *, message: str | None = None, extra: dict[str, Any] | None = None, **values: Any) -> bytes:
         """The example, its message filled in or replaced, `extra` over what the example has of it."""
         told, words = _told(self.body)
         error = dict(told)
-        if message is not None:
-            error[words] = message
-        elif self.message is not None and self.is_told_by(values):
-            error[words] = self.message.format_map(_Blanks(values))
+        if (told_now := message if message is not None else self.filled(values)) is not None:
+            error[words] = told_now
         error.update({key: value for key, value in (extra or {}).items() if key in error})
         return msgspec.json.encode(error if told is self.body else {**self.body, "error": error})
 

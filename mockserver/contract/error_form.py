@@ -1,14 +1,13 @@
 """An error as another provider tells it: the body that its document has, with our message and code in it."""
 
 from collections.abc import Iterable, Iterator
-from http import HTTPStatus
 from typing import Any
 
 import jsonschema_rs
 import msgspec
 from msgspec import structs
 
-from mockserver.contract.answer import ErrorAnswer, ErrorTable
+from mockserver.contract.answer import ASKED_FOR, ErrorAnswer, ErrorTable
 from mockserver.contract.document.document import JSON, Document, json_media, types
 from mockserver.contract.document.made_up import made_up
 
@@ -46,9 +45,7 @@ class SpokenError(ErrorAnswer, frozen=True, kw_only=True):
         return self.media_type
 
     def render(self, *, message: str | None = None, extra: dict[str, Any] | None = None, **values: Any) -> bytes:
-        is_told, form = message is not None or self.is_told_by(values), self.form
-        if not is_told and self.message is not None:
-            message = HTTPStatus(self.status).phrase  # our own example has names of this API in it
+        is_told, form = message is not None or self.filled(values) not in (None, ASKED_FOR), self.form
         told = msgspec.json.decode(super().render(message=message, extra=extra, **values))
         error = told.get("error", told)
         if is_told or not self.stands:
