@@ -87,6 +87,17 @@ def test_what_the_journal_has_forgotten_of_a_key_is_told(make_mock: MakeMock) ->
     assert "forgotten" not in mock.post("/_mock/requests/verify", expected).json()
 
 
+def test_what_is_known_of_forgotten_requests_is_bounded(make_mock: MakeMock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "_COUNTED", 2)
+    mock = make_mock(bounds=Bounds(journal_entries=1))
+    keys = [f"sk-one-of-many-{number}" for number in range(5)]
+    for key in (*keys[:2], keys[0], *keys[2:]):
+        mock.get("/v1/credits", key=key)
+    counts = [mock.get("/_mock/requests", params={"key": key}).json().get("forgotten") for key in keys]
+    assert counts == [None, None, 1, 1, None]
+    assert mock.get("/_mock/requests").json()["forgotten"] == 5
+
+
 SECRETS = {
     "authorization": f"Bearer {KEY}",
     "cookie": f"session={KEY}; theme=dark",

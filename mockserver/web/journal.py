@@ -1,7 +1,7 @@
 """The requests that came, newest last, bounded; and whether one like this was among them."""
 
 import re
-from collections import Counter, deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 from urllib.parse import unquote
@@ -42,6 +42,8 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(_Exchange).decode
 
 
+_COUNTED = 10_000
+"""Tenants of whom it is known how many of their entries gave way."""
 _WORDS = 300
 """Characters of an error's message that a line has."""
 
@@ -158,7 +160,8 @@ class Journal:
         self.limit, self.body_limit, self._by_time = limit, body_limit, by_time
         self.veil = Veil() if veil is None else veil
         self._entries: deque[Entry] = deque(maxlen=limit)
-        self._dropped: Counter[str | None] = Counter()
+        self._dropped: OrderedDict[str | None, int] = OrderedDict()
+        self._all_dropped = 0
         self._sequence = 0
         self.listeners: list[Callable[[Entry], None]] = []
 
@@ -183,11 +186,18 @@ class Journal:
         packed = _pack(exchange)
         entry = Entry(self._sequence, at_ms, unix_ms(), answer.tenant, method, path, answer.status, packed, self.veil)
         if len(self._entries) == self.limit:
-            self._dropped[self._entries[0].tenant] += 1
+            self._drop(self._entries[0].tenant)
         self._entries.append(entry)
         for listener in self.listeners:
             listener(entry)
         return entry
+
+    def _drop(self, tenant: str | None) -> None:
+        """Count one that gives way. Of very many tenants, those are forgotten that lost something longest ago."""
+        self._all_dropped += 1
+        self._dropped[tenant] = self._dropped.pop(tenant, 0) + 1
+        if len(self._dropped) > _COUNTED:
+            self._dropped.popitem(last=False)
 
     @property
     def last(self) -> int:
@@ -200,14 +210,14 @@ class Journal:
 
     def dropped(self, tenant: str | None = None) -> int:
         """How many entries of one tenant, or of all, gave way to newer ones."""
-        return self._dropped.total() if tenant is None else self._dropped[tenant]
+        return self._all_dropped if tenant is None else self._dropped.get(tenant, 0)
 
     def forget(self, tenant: str | None = None) -> None:
         """Drop one tenant's entries, or all."""
         if tenant is None:
-            self._dropped.clear()
+            self._dropped, self._all_dropped = OrderedDict(), 0
         else:
-            self._dropped.pop(tenant, None)
+            self._all_dropped -= self._dropped.pop(tenant, 0)
         kept = () if tenant is None else (one for one in self._entries if one.tenant != tenant)
         self._entries = deque(kept, maxlen=self.limit)
 
