@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 UC_PER_CREDIT = 10_000
+"""1 credit in its smallest unit (facts, section 6)."""
 FORMATS = {
     "date": "2025-09-06",
     "date-time": "2025-09-06T14:42:23Z",
@@ -16,7 +17,6 @@ FORMATS = {
     "uuid": "00000000-0000-4000-8000-000000000000",
 }
 """What stands for a text of each format, where a document has no example of one."""
-"""1 credit in its smallest unit (facts, section 6)."""
 METHODS = ("get", "post", "put", "delete", "patch")
 BUILT_IN = "evolink.yaml"
 _DEEPEST = 20

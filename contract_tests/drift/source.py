@@ -1,7 +1,7 @@
 """Where recordings come from: a folder or a file of them, those of other tools included."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,20 @@ class Source(msgspec.Struct, frozen=True):
     answers of which they have no body."""
 
     recordings: dict[str, Recording]
-    others: Counter[str]
+    others: Counter[str] = msgspec.field(default_factory=Counter)
     unkept: int = 0
+
+    @classmethod
+    def of(cls, parts: Iterable["Source"]) -> "Source":
+        """All of them together."""
+        recordings: dict[str, Recording] = {}
+        others: Counter[str] = Counter()
+        unkept = 0
+        for one in parts:
+            recordings |= one.recordings
+            others += one.others
+            unkept += one.unkept
+        return cls(recordings, others, unkept)
 
 
 def load(source: Path, document: Mapping[str, Any]) -> Source:
@@ -38,27 +50,24 @@ def load(source: Path, document: Mapping[str, Any]) -> Source:
     files = [source] if source.is_file() else sorted(one for one in source.rglob("*") if one.suffix in _SUFFIXES)
     if len(files) > ALIKE * FILES:
         raise RecordingError(f"{source}: received {len(files)} files; allowed: {ALIKE * FILES}")
-    recordings: dict[str, Recording] = {}
-    others: Counter[str] = Counter()
-    for path in files:
-        name = path.name if source in (path.parent, path) else path.relative_to(source).as_posix()
-        recordings |= _read(path, name, document, others)
-    return Source(recordings, others, others.pop(archive.UNKEPT, 0))
+    return Source.of(_read(path, _name(path, source), document) for path in files)
 
 
-def _read(path: Path, name: str, document: Mapping[str, Any], others: Counter[str]) -> dict[str, Recording]:
+def _name(path: Path, source: Path) -> str:
+    return path.name if source in (path.parent, path) else path.relative_to(source).as_posix()
+
+
+def _read(path: Path, name: str, document: Mapping[str, Any]) -> Source:
     try:
         told = archive.data_of(path)
         found = archive.archive_of(told, path)
         if found is None:
-            return {name: _recording(told, path)}
+            return Source({name: _recording(told, path)})
     except (ArchiveError, msgspec.ValidationError, OSError) as error:
         raise RecordingError(f"{path}: {error}") from error
-    exchanges, elsewhere = archive.of_api(found.exchanges, document)
-    others.update(elsewhere)
+    exchanges, others = archive.of_api(found.exchanges, document)
     whole = [one for one in exchanges if one.failure != archive.UNKEPT]
-    others[archive.UNKEPT] += len(exchanges) - len(whole)
-    return dict(_numbered(name, kept(whole, found.began)))
+    return Source(dict(_numbered(name, kept(whole, found.began))), others, len(exchanges) - len(whole))
 
 
 def _recording(told: Any, path: Path) -> Recording:

@@ -226,9 +226,8 @@ class _Layer:
                 "headers": {"Authorization": f"Bearer {key}"},
                 "seed": self.setting.seed,
                 "workers": 1,
-                "cache": {
-                    "enabled": False
-                },  # it lies where the run was started, and the next one would begin with it
+                # It would lie where the run was started, and the next one would begin with it.
+                "cache": {"enabled": False},
                 "continue-on-failure": True,
                 "generation": {"max-examples": self.examples, "database": "none"},
                 "operations": [
