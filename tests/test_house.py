@@ -37,6 +37,12 @@ MAY_KNOW = {
 }
 """Arrows point inward: web -> runtime -> log -> simulation, web -> contract; the two innermost know nobody."""
 
+INNER = {
+    "mockserver.contract.document": ("mockserver.contract.document", "mockserver.contract.reading"),
+    "mockserver.contract.request": ("mockserver.contract.document", "mockserver.contract.request"),
+}
+"""The rooms within `contract` that the rest of it stands on, and what they may know."""
+
 PURE = {"simulation": {"msgspec"}, "contract": {"msgspec", "yaml", "jsonschema_rs"}}
 """What the innermost rooms take from outside the standard library."""
 
@@ -71,6 +77,12 @@ def test_arrows_point_inward(module: str) -> None:
     here = room(module)
     known = {room(other) for other in imports(module) if other in MODULES} - {"", here}
     assert known <= MAY_KNOW[here], f"{module} may know {sorted(MAY_KNOW[here])}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.rpartition(".")[0] in INNER])
+def test_what_is_read_and_what_is_asked_know_nothing_of_what_is_made_of_them(module: str) -> None:
+    known = {other for other in imports(module) if other in MODULES and other.startswith("mockserver.contract.")}
+    assert {other for other in known if not other.startswith(INNER[module.rpartition(".")[0]])} == set()
 
 
 def test_no_module_leads_back_to_itself() -> None:

@@ -82,10 +82,10 @@ class ErrorAnswer(Struct, frozen=True):
 
     def render(self, *, message: str | None = None, extra: dict[str, Any] | None = None, **values: Any) -> bytes:
         """The example, its message filled in or replaced, `extra` over what the example has of it."""
-        told, words = _told(self.body)
-        error = dict(told)
-        if (told_now := message if message is not None else self.filled(values)) is not None:
-            error[words] = told_now
+        told, name = _told(self.body)
+        error, words = dict(told), self.filled(values) if message is None else message
+        if words is not None:
+            error[name] = words
         error.update({key: value for key, value in (extra or {}).items() if key in error})
         return msgspec.json.encode(error if told is self.body else {**self.body, "error": error})
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import jsonschema_rs
 import msgspec
 from msgspec import structs
 
 from mockserver.contract.answer import ASKED_FOR, ErrorAnswer, ErrorTable
 from mockserver.contract.document.document import JSON, Document, json_media, types
 from mockserver.contract.document.made_up import made_up
+from mockserver.contract.document.validator import validator
 
 _MESSAGES = (
     "message",
@@ -45,10 +45,10 @@ class SpokenError(ErrorAnswer, frozen=True, kw_only=True):
         return self.media_type
 
     def render(self, *, message: str | None = None, extra: dict[str, Any] | None = None, **values: Any) -> bytes:
-        is_told, form = message is not None or self.filled(values) not in (None, ASKED_FOR), self.form
-        told = msgspec.json.decode(super().render(message=message, extra=extra, **values))
+        words, form = self.filled(values) if message is None else message, self.form
+        told = msgspec.json.decode(super().render(message=words, extra=extra))
         error = told.get("error", told)
-        if is_told or not self.stands:
+        if not self.stands or words not in (None, ASKED_FOR):
             form = _put(form, self.message_at, error.get("message", error.get("msg")))
         return msgspec.json.encode(_put(form, self.code_at, error.get("code")))
 
@@ -103,11 +103,8 @@ def _filled(document: Document, schema: Any, form: Any, status: int, message: Pl
 def _keeps(document: Document, schema: Any, spoken: SpokenError) -> bool:
     """Whether an error in this form is one by the document's own schema."""
     whole = {**schema, "components": document.raw.get("components", {})} if isinstance(schema, dict) else schema
-    try:
-        validator = jsonschema_rs.Draft202012Validator(whole, offline=True)
-    except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
-        return False
-    return bool(validator.is_valid(msgspec.json.decode(spoken.render())))
+    judge = validator(whole)
+    return judge is not None and judge.is_valid(msgspec.json.decode(spoken.render()))
 
 
 def _places(document: Document, node: Any, names: tuple[str, ...], kind: str) -> Iterator[Place]:

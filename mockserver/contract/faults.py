@@ -7,9 +7,11 @@ from typing import Any
 
 import jsonschema_rs
 
-from mockserver.contract.document.document import KEYS, PREFIX, Document, DocumentError, place_of
+from mockserver.contract.document.document import KEYS, PREFIX, Document, DocumentError
 from mockserver.contract.document.fault import Fault
 from mockserver.contract.document.outline import of_outline
+from mockserver.contract.document.pointer import below, place_of
+from mockserver.contract.document.validator import UNUSABLE, validator
 from mockserver.contract.request.objection import of_schema, of_schema_error, unusable
 
 _KEYWORDS_OF = {
@@ -36,11 +38,8 @@ def of_error(error: DocumentError) -> Fault:
 
 def of_ids(document: Document, place: str, schema: dict[str, Any]) -> Iterator[Fault]:
     """What the schema of an id has against those of the mock, which are served all the same."""
-    try:
-        validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True, offline=True)
-    except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
-        return
-    for error in validator.iter_errors(_ID):
+    judge = validator(schema, formats=True)
+    for error in judge.iter_errors(_ID) if judge else ():
         told = of_schema_error(error)._replace(field="id").words
         yield Fault(document.file, place, f"the mock's ids do not keep to the schema of {told}")
         return
@@ -64,7 +63,7 @@ def _nodes(node: Any, place: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
         yield place, node
         for key, value in node.items():
             if key not in ("example", "examples", "default", "enum", "const") or place.endswith("/properties"):
-                yield from _nodes(value, f"{place}/{str(key).replace('~', '~0').replace('/', '~1')}")
+                yield from _nodes(value, below(place, key))
     elif isinstance(node, list):
         for index, value in enumerate(node):
             yield from _nodes(value, f"{place}/{index}")
@@ -109,15 +108,12 @@ def _of_schema(document: Document, place: str, node: dict[str, Any]) -> Iterator
 
 def _of_values(document: Document, place: str, node: dict[str, Any]) -> Iterator[Fault]:
     """A default or an example of a field that the field itself does not allow."""
+    if not node.keys() & {"default", "example"}:
+        return
     schema = {key: value for key, value in node.items() if key not in ("default", "example", "examples")}
-    if "$ref" in str(schema) or not node.keys() & {"default", "example"}:
-        return
-    try:
-        validator = jsonschema_rs.Draft202012Validator(schema, offline=True)
-    except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
-        return
+    judge = None if "$ref" in str(schema) else validator(schema)
     for key in ("default", "example"):
-        for breach in islice(validator.iter_errors(node[key]) if key in node else (), 1):
+        for breach in islice(judge.iter_errors(node[key]) if judge and key in node else (), 1):
             told = of_schema_error(breach)
             field = place.rpartition("/")[2] + ("" if told.field == "body" else f".{told.field}")
             yield Fault(
@@ -146,14 +142,14 @@ def _of_media(document: Document, media: dict[str, Any], schema: dict[str, Any],
     for name in valueless:
         yield Fault(document.file, f"{place}/{name}", "the example has no `value`")
     try:
-        validator = jsonschema_rs.Draft202012Validator(
+        judge = jsonschema_rs.Draft202012Validator(
             {**schema, "components": document.raw.get("components", {})}, validate_formats=True, offline=True
         )
-    except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
+    except UNUSABLE as error:
         yield Fault(document.file, f"{place}/schema", f"the schema can't be used: {unusable(error)}")
         return
     for name, value in named.items():
-        for breach in validator.iter_errors(value):
+        for breach in judge.iter_errors(value):
             told = of_schema_error(breach).words
             yield Fault(document.file, f"{place}/{name}", f"the example breaks its own schema: {told}")
 

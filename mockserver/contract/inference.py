@@ -15,6 +15,7 @@ from mockserver.contract.answer import ErrorAnswer, ErrorTable
 from mockserver.contract.behaviour import Profile, TaskBehaviour
 from mockserver.contract.document.document import PREFIX, Document, types
 from mockserver.contract.document.evidence import Evidence
+from mockserver.contract.document.pointer import place_of
 from mockserver.contract.price import Factor, Length, Price
 from mockserver.contract.request import fields
 
@@ -55,7 +56,7 @@ class Inferred(Struct):
 
     @property
     def place(self) -> str:
-        return f"#/paths/{self.path.replace('~', '~0').replace('/', '~1')}/post"
+        return place_of("POST", self.path)
 
     def behaviour(self) -> TaskBehaviour:
         """The behaviour of a creating operation."""

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mockserver.contract.behaviour import Role
-from mockserver.contract.document.document import PREFIX, Document, DocumentError, place_of
+from mockserver.contract.document.document import PREFIX, Document, DocumentError
 from mockserver.contract.document.fault import Fault
 from mockserver.contract.document.names import Names
+from mockserver.contract.document.pointer import place_of
 from mockserver.contract.models import Models, like
 from mockserver.contract.operation import Operation, find_operation
 from mockserver.contract.request.objection import shown

@@ -11,10 +11,13 @@ from msgspec import Struct
 from mockserver.contract.answer import ErrorTable, error_table, example_bodies
 from mockserver.contract.behaviour import UPLOADS, Polling, Profile, Role, TaskBehaviour, read, task_behaviour
 from mockserver.contract.dialect import Speech
-from mockserver.contract.document.document import PREFIX, Document, json_media, needed, place_of
+from mockserver.contract.document.document import PREFIX, Document, json_media, needed
+from mockserver.contract.document.model_names import models_of
 from mockserver.contract.document.names import Names, names_of
+from mockserver.contract.document.pointer import place_of
 from mockserver.contract.document.sent import as_sent
 from mockserver.contract.document.unserved import UnservedError, refuse_other_than_tasks
+from mockserver.contract.document.validator import UNUSABLE
 from mockserver.contract.error_form import spoken_errors
 from mockserver.contract.inference import Base, Inferred, Note
 from mockserver.contract.request.objection import Objection, of_schema_error, unusable
@@ -187,22 +190,6 @@ def callback_field(speech: Speech | None) -> str:
     return (speech.dialect.callback if speech else None) or "callback_url"
 
 
-def models_of(document: Document, request: dict[str, Any]) -> tuple[str, ...]:
-    """The models that the schema of a request is for, in each of its forms where it has several."""
-    forms = [one for key in ("oneOf", "anyOf") for one in request.get(key, ())]
-    models = [document.flat(one).get("properties", {}).get("model", {}) for one in (request, *forms)]
-    return tuple(dict.fromkeys(name for one in models for name in named_models(document.flat(one))))
-
-
-def named_models(schema: dict[str, Any]) -> tuple[str, ...]:
-    """The models that the schema of `model` names."""
-    parts = [one for key in ("anyOf", "oneOf") for one in schema.get(key, ()) if isinstance(one, dict)]
-    listed = [*schema.get("enum", ()), *(one for part in parts for one in part.get("enum", [part.get("const")]))]
-    named = [one for one in listed if isinstance(one, str)]
-    said = schema.get("const", schema.get("default", schema.get("example")))
-    return tuple(dict.fromkeys(named)) or ((said,) if isinstance(said, str) else ())
-
-
 def read_operation(document: Document, method: str, path: str, profile: Profile) -> Operation:
     """Make an operation of a document of our own ready. Raises DocumentError with the place that is wrong."""
     place, raw = find_operation(document, method, path)
@@ -286,7 +273,7 @@ def read_request(document: Document, raw: dict[str, Any], place: str = "#") -> R
     required = bool(document.resolved(raw.get("requestBody", {})).get("required"))
     try:
         return Request(document, schema, required=required)
-    except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
+    except UNUSABLE as error:
         raise document.error(f"{place}/requestBody", f"the schema can't be used: {unusable(error)}") from error
 
 

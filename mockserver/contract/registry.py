@@ -13,6 +13,7 @@ from mockserver.contract.behaviour import Failure, GeneralRefusal, Profile, Requ
 from mockserver.contract.dialect import MARK
 from mockserver.contract.document.document import PREFIX, Document, DocumentError
 from mockserver.contract.document.fault import Fault
+from mockserver.contract.document.model_names import models_of
 from mockserver.contract.document.template import regex, same_path
 from mockserver.contract.document.unserved import Unserved, UnservedError
 from mockserver.contract.faults import faults, of_error, of_ids
@@ -20,7 +21,7 @@ from mockserver.contract.inference import Base
 from mockserver.contract.models import Models
 from mockserver.contract.named import of_named_fields, of_twins
 from mockserver.contract.naming import Naming
-from mockserver.contract.operation import Operation, Place, find_operation, models_of, mount_operation, read_operation
+from mockserver.contract.operation import Operation, Place, find_operation, mount_operation, read_operation
 from mockserver.contract.provider import mount_provider
 from mockserver.contract.request.uploads import Uploads
 from mockserver.contract.shape import Shape

@@ -19,8 +19,8 @@ from typing import Self
 
 from mockserver.interception import tunnel
 from mockserver.interception.authority import Authority
-from mockserver.interception.connections import Connections, Serve
 from mockserver.interception.proxying import Ask, NotProxyingError, answer, ask_of
+from mockserver.runtime.connections import Connections, Serve
 
 HOSTS = ("api.evolink.ai", "files-api.evolink.ai")
 """The hosts of the documentation."""

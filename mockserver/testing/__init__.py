@@ -8,7 +8,7 @@ LookupError); SpecError (a ValueError).
 """
 
 from mockserver.interception.authority import InterceptionError
-from mockserver.interception.connections import Connections
+from mockserver.runtime.connections import Connections
 from mockserver.testing.control import ControlError, UnknownError
 from mockserver.testing.in_process import InProcessMock
 from mockserver.testing.receiver import CallbackReceiver, Received, Step

@@ -15,7 +15,7 @@ from typing import Any, Self
 import h11
 import msgspec
 
-from mockserver.interception.connections import Connections
+from mockserver.runtime.connections import Connections
 from mockserver.runtime.pause import pause
 from mockserver.testing.background import Background
 

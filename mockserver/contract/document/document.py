@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 
+from mockserver.contract.document.pointer import below
 from mockserver.contract.reading import kept
 
 PREFIX = "x-evolink-"
@@ -54,11 +55,6 @@ class DocumentError(Exception):
     def __init__(self, file: str, place: str, message: str) -> None:
         super().__init__(f"{file}{place}: {message}")
         self.file, self.place, self.message = file, place, message
-
-
-def place_of(method: str, path: str) -> str:
-    """Where an operation stands: a JSON pointer."""
-    return f"#/paths/{path.replace('~', '~0').replace('/', '~1')}/{method.lower()}"
 
 
 class Document(Struct, frozen=True):
@@ -274,7 +270,7 @@ def _own_keys(node: Any, place: str = "#") -> Iterator[tuple[str, str]]:
         for key, value in node.items():
             if isinstance(key, str) and key.startswith(PREFIX):
                 yield place, key
-            yield from _own_keys(value, f"{place}/{str(key).replace('~', '~0').replace('/', '~1')}")
+            yield from _own_keys(value, below(place, key))
     elif isinstance(node, list):
         for index, value in enumerate(node):
             yield from _own_keys(value, f"{place}/{index}")

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from mockserver.contract.document.line import harmless
+
 
 class _Told(NamedTuple):
     file: str
@@ -15,9 +17,4 @@ class Fault(_Told):
     __slots__ = ()
 
     def __new__(cls, file: str, place: str, message: str) -> "Fault":
-        return super().__new__(cls, *map(_one_line, (file, place, message)))
-
-
-def _one_line(text: str) -> str:
-    """With its control characters written out."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+        return super().__new__(cls, *map(harmless, (file, place, message)))

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 
-from mockserver.contract.document.document import METHODS, Document, place_of
+from mockserver.contract.document.document import METHODS, Document
 from mockserver.contract.document.fault import Fault
+from mockserver.contract.document.pointer import below, place_of
 
 
 def of_outline(document: Document) -> Iterator[Fault]:
     """What nobody could call, and operations that share an id."""
     for path, item in document.raw.get("paths", {}).items():
-        place = place_of("", path).rstrip("/")
+        place = below("#/paths", path)
         if not path.startswith(("/", "x-")):
             yield Fault(document.file, place, f"received the path {path}; allowed: one that begins with /")
         for key in item:

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from msgspec import structs
 
-from mockserver.contract.document.document import KEYS, Document, DocumentError, place_of, read_value
-from mockserver.contract.operation import models_of
+from mockserver.contract.document.document import KEYS, Document, DocumentError, read_value
+from mockserver.contract.document.model_names import models_of
+from mockserver.contract.document.pointer import below, place_of
 
 _FORMAT = 1
 _SECTIONS = ("operations", "models")
@@ -53,7 +54,7 @@ def _section(file: str, raw: dict[str, Any], section: str) -> Iterator[tuple[str
         for key in keys:
             if key not in KEYS:
                 raise DocumentError(file, f"#/{section}/{name}", f"unknown key {key}")
-        yield name, Entry(file, f"#/{section}/{str(name).replace('~', '~0').replace('/', '~1')}", keys)
+        yield name, Entry(file, below(f"#/{section}", name), keys)
 
 
 def overlaid(document: Document, overlays: list[Overlay]) -> Document:

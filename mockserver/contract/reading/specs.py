@@ -8,6 +8,7 @@ from typing import Any
 from mockserver.contract.document.document import Document, DocumentError, parse, read_value
 from mockserver.contract.document.fault import Fault
 from mockserver.contract.document.overlay import Overlay, load_overlay, overlaid
+from mockserver.contract.document.pointer import below, place_of
 from mockserver.contract.faults import of_error
 from mockserver.contract.reading import skeleton
 from mockserver.contract.reading.neighbours import Bundle, leads_out
@@ -137,7 +138,7 @@ def _bytes_of(path: Path) -> bytes:
 def _path_items(document: Document) -> Iterator[tuple[str, Any]]:
     """The paths with what they hold, also where that stands in another file."""
     for path, item in document.raw["paths"].items():
-        place = f"#/paths/{path.replace('~', '~0').replace('/', '~1')}"
+        place = below("#/paths", path)
         if isinstance(item, dict) and "$ref" in item:
             found = document.resolved(item, place)
             item = {**found, **{key: one for key, one in item.items() if key != "$ref"}}  # noqa: PLW2901
@@ -150,7 +151,7 @@ def _checked(document: Document) -> Document:
     """The document, if it is built so that it can be read."""
     parts = [("#/components", document.raw.get("components", {}), True)]
     for method, path, operation in document.operations():
-        parts.append((f"#/paths/{path.replace('~', '~0').replace('/', '~1')}/{method.lower()}", operation, False))
+        parts.append((place_of(method, path), operation, False))
     for place, node, components in parts:
         objection = skeleton.objection(node, components=components)
         if objection is not None:

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import jsonschema_rs
 from msgspec import Struct
 
 from mockserver.contract.document.document import Document, types
+from mockserver.contract.document.validator import validator
 from mockserver.contract.request.objection import Objection, of_schema_error
 from mockserver.contract.request.query import pairs
 
@@ -79,9 +79,7 @@ def _made(document: Document, one: dict[str, Any]) -> Iterator[_Parameter]:
     if place == "header" and name.lower() in _NOT_HERE:
         return
     whole = {**document.resolved(schema), "components": document.raw.get("components", {})}
-    try:
-        validator = jsonschema_rs.Draft202012Validator(whole, validate_formats=True, offline=True)
-    except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
-        return
-    kinds = tuple(types(document.flat(schema)))
-    yield _Parameter(name, place, bool(one.get("required")), kinds, validator)
+    judge = validator(whole, formats=True)
+    if judge is not None:
+        kinds = tuple(types(document.flat(schema)))
+        yield _Parameter(name, place, bool(one.get("required")), kinds, judge)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from msgspec import structs
 
 from mockserver.contract.behaviour import Role
+from mockserver.contract.document.line import harmless
 from mockserver.log import LogError, MovedError
 from mockserver.runtime.delivery.courier import Receipt
 from mockserver.runtime.resident import NotHereError, Resident
@@ -15,7 +16,7 @@ from mockserver.runtime.worlds import Worlds
 from mockserver.web.api.identity import Headers
 from mockserver.web.hints.aftermath import unanswered_callback, unfetched_result
 from mockserver.web.hints.exchanged import Exchanged, Memory
-from mockserver.web.hints.hint import HEADER, Found, Hint, Kind, harmless, in_a_header
+from mockserver.web.hints.hint import HEADER, Found, Hint, Kind, in_a_header
 from mockserver.web.hints.manners import RETRIABLE, fast_polling, ignored_retry_after, polling_after_end
 from mockserver.web.hints.submissions import (
     key_handed_on,

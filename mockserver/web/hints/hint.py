@@ -51,13 +51,6 @@ def in_a_header(hints: Sequence[Hint]) -> bytes:
     return words.encode("ascii", "backslashreplace")[:_HEADER_CHARACTERS]
 
 
-def harmless(text: str) -> str:
-    """In one line, with what a terminal could take for anything but letters spelled out."""
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
-
-
 def spelled(text: str) -> str:
     """A text that somebody else chose, in a line of ours: escaped, and cut to a readable length."""
     escaped = shown(text)

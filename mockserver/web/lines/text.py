@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import click
 
+from mockserver.contract.document.line import harmless
 from mockserver.runtime.clock import LAST_MS
-from mockserver.web.hints.hint import harmless
 from mockserver.web.lines.feed import Missed, Record
 
 _GOOD, _MOVED, _WRONG, _BAD, _HINT = "green", "cyan", "yellow", "red", "magenta"
